@@ -1,0 +1,491 @@
+import * as pulumi from "@pulumi/pulumi";
+import { isIPv4 } from "net";
+import { utils } from "ssh2";
+import { Daemon, effectiveSettings, parseSettings, Problem, Settings, show } from "./settings";
+
+export interface HostConfig {
+  name: string;
+  /** Private IPv4 address: announced to the group and to clients. */
+  address: string;
+  /** Where SSH reaches the host. */
+  sshHost: string;
+  /** The line `ssh-ed25519 AAAA...`. */
+  hostKey: string;
+  redis: Settings;
+  /** Undefined: no sentinel here. */
+  sentinel?: Settings;
+}
+
+export interface Bastion {
+  host: string;
+  port: number;
+  user: string;
+  hostKey: string;
+}
+
+const generatedPasswords = [
+  "applicationPassword",
+  "replicationPassword",
+  "sentinelPassword",
+  "operatorPassword",
+] as const;
+const secretKeys = ["sshPrivateKey", ...generatedPasswords] as const;
+export type SecretKey = (typeof secretKeys)[number];
+
+/** What a stack's configuration describes, checked, with `Secret` as the type of its secrets. */
+interface Topology<Secret> {
+  stack: string;
+  masterName: string;
+  bootstrapMaster: string;
+  quorum: number;
+  nodePort: number;
+  sentinelPort: number;
+  /** In natural order of their names, the bootstrap master last. */
+  hosts: HostConfig[];
+  ssh: { user: string; port: number; bastion?: Bastion };
+  deleteData: boolean;
+  secrets: Record<SecretKey, Secret>;
+}
+
+export type TopologyConfig = Topology<pulumi.Output<string>>;
+
+const namespace = "redis-cluster";
+const otherKeys = [
+  "hosts",
+  "bootstrapMaster",
+  "quorum",
+  "masterName",
+  "nodePort",
+  "sentinelPort",
+  "redis",
+  "sentinel",
+  "ssh",
+  "deleteData",
+];
+
+/**
+ * The stack's configuration; the only reader of it.
+ * Throws one error that lists everything wrong, before any resource exists.
+ */
+export function loadConfig(): TopologyConfig {
+  const raw: Record<string, string> = {};
+  for (const [key, value] of Object.entries(pulumi.runtime.allConfig())) {
+    if (key.startsWith(`${namespace}:`)) {
+      raw[key.slice(namespace.length + 1)] = value;
+    }
+  }
+  const stack = pulumi.getStack();
+  // The SDK exports this, but leaves it out of its types.
+  const { isConfigSecret } = pulumi.runtime as unknown as {
+    isConfigSecret: (key: string) => boolean;
+  };
+  const { config, problems } = parseConfig(stack, raw, (key) =>
+    isConfigSecret(`${namespace}:${key}`),
+  );
+  if (!config) {
+    throw new pulumi.RunError(report(stack, problems));
+  }
+  const secrets = Object.fromEntries(
+    secretKeys.map((key) => [key, pulumi.secret(config.secrets[key])]),
+  ) as TopologyConfig["secrets"];
+  return { ...config, secrets };
+}
+
+/** The problems as one message, one line each. */
+export function report(stack: string, problems: Problem[]): string {
+  const lines = problems.map(
+    ({ key, seen, expected }) => `  ${namespace}:${key} ${seen}; expected ${expected}`,
+  );
+  const count = problems.length === 1 ? "1 error" : `${problems.length} errors`;
+  return `The configuration of stack ${stack} has ${count}; no host was touched.\n${lines.join("\n")}`;
+}
+
+/**
+ * Checks a stack's configuration.
+ * raw: the keys without their namespace and the values as Pulumi keeps them (maps and lists as JSON).
+ * isSecret: whether a key was set with --secret.
+ * Returns the configuration, or everything that is wrong with it.
+ */
+export function parseConfig(
+  stack: string,
+  raw: Record<string, string>,
+  isSecret: (key: string) => boolean,
+): { config?: Topology<string>; problems: Problem[] } {
+  const check = new Checker(raw);
+
+  for (const key of Object.keys(raw)) {
+    if (!otherKeys.includes(key) && !secretKeys.some((secret) => secret === key)) {
+      check.problem(key, "is unknown", `one of ${[...otherKeys, ...secretKeys].join(", ")}`);
+    }
+  }
+
+  const ssh = check.ssh();
+  const overrides = {
+    node: check.settings("node", raw.redis === undefined ? {} : check.json("redis"), "redis"),
+    sentinel: check.settings(
+      "sentinel",
+      raw.sentinel === undefined ? {} : check.json("sentinel"),
+      "sentinel",
+    ),
+  };
+  const hosts = check.hosts(overrides);
+  const sentinels = hosts.filter((host) => host.sentinel).length;
+
+  const nodePort = check.port("nodePort", 6389);
+  const sentinelPort = check.port("sentinelPort", 26389);
+  if (nodePort === sentinelPort) {
+    check.problem("sentinelPort", `is ${sentinelPort}, as nodePort`, "a port of its own");
+  }
+
+  const masterName = raw.masterName ?? `redis-${stack}-cluster`;
+  if (!/^[A-Za-z0-9._-]+$/.test(masterName) || !masterName.includes(stack)) {
+    check.problem(
+      "masterName",
+      show(masterName),
+      `letters, digits, dots, dashes and underscores, with the stack's name ${stack} in it`,
+    );
+  }
+
+  const { bootstrapMaster } = raw;
+  if (hosts.length > 0 && !hosts.some((host) => host.name === bootstrapMaster)) {
+    check.problem(
+      "bootstrapMaster",
+      show(bootstrapMaster),
+      `the host that starts as master, one of ${hosts.map((host) => host.name).join(", ")}`,
+    );
+  }
+
+  const majority = Math.floor(sentinels / 2) + 1;
+  if (hosts.length > 0 && (sentinels < 3 || sentinels % 2 === 0)) {
+    check.problem("hosts", `have ${sentinels} sentinels`, "an odd number of sentinels, at least 3");
+  }
+  const quorum = check.integer("quorum", majority);
+  if (quorum !== undefined && hosts.length > 0 && (quorum < majority || quorum > sentinels)) {
+    check.problem(
+      "quorum",
+      `is ${quorum}`,
+      `from ${majority} to ${sentinels}: at least a majority of the sentinels, at most all`,
+    );
+  }
+
+  const deleteData = raw.deleteData ?? "false";
+  if (deleteData !== "true" && deleteData !== "false") {
+    check.problem("deleteData", show(deleteData), "true or false");
+  }
+
+  const secrets = check.secrets(stack, isSecret);
+
+  if (
+    check.problems.length > 0 ||
+    !ssh ||
+    quorum === undefined ||
+    nodePort === undefined ||
+    sentinelPort === undefined
+  ) {
+    return { problems: check.problems };
+  }
+  return {
+    problems: [],
+    config: {
+      stack,
+      masterName,
+      bootstrapMaster,
+      quorum,
+      nodePort,
+      sentinelPort,
+      hosts: inOrder(hosts, bootstrapMaster),
+      ssh,
+      deleteData: deleteData === "true",
+      secrets,
+    },
+  };
+}
+
+function inOrder(hosts: HostConfig[], bootstrapMaster: string): HostConfig[] {
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  const last = (host: HostConfig): number => (host.name === bootstrapMaster ? 1 : 0);
+  return [...hosts].sort((a, b) => last(a) - last(b) || compare(a.name, b.name));
+}
+
+type Fields = Record<string, unknown>;
+
+const isMap = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const hostKeyLine = /^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [^\n]*)?$/;
+
+/** Reads one part of the configuration after the other and collects what is wrong. */
+class Checker {
+  readonly problems: Problem[] = [];
+
+  constructor(private readonly raw: Record<string, string>) {}
+
+  problem(key: string, seen: string, expected: string): void {
+    this.problems.push({ key, seen, expected });
+  }
+
+  json(key: string): unknown {
+    try {
+      return JSON.parse(this.raw[key]) as unknown;
+    } catch {
+      return this.raw[key];
+    }
+  }
+
+  integer(key: string, preset: number): number | undefined {
+    const text = this.raw[key] ?? String(preset);
+    if (/^\d{1,9}$/.test(text)) {
+      return Number(text);
+    }
+    this.problem(key, show(text), "an integer");
+    return undefined;
+  }
+
+  port(key: string, preset: number): number | undefined {
+    const port = this.integer(key, preset);
+    if (port !== undefined && (port < 1024 || port > 65535 || port === 6379)) {
+      this.problem(
+        key,
+        `is ${port}`,
+        "a port from 1024 to 65535, and not 6379: that is the distribution's own Redis",
+      );
+    }
+    return port;
+  }
+
+  settings(daemon: Daemon, overrides: unknown, key: string): Settings {
+    const { settings, problems } = parseSettings(daemon, overrides, key);
+    this.problems.push(...problems);
+    return settings;
+  }
+
+  /** The fields of a map, each of a known name; undefined when it is no map. */
+  fields(value: unknown, key: string, names: string[]): Fields | undefined {
+    if (!isMap(value)) {
+      this.problem(key, show(value), `a map with ${names.join(", ")}`);
+      return undefined;
+    }
+    for (const name of Object.keys(value)) {
+      if (!names.includes(name)) {
+        this.problem(`${key}.${name}`, "is unknown", `one of ${names.join(", ")}`);
+      }
+    }
+    return value;
+  }
+
+  text(value: unknown, key: string, pattern: RegExp, expected: string): string {
+    if (typeof value === "string" && pattern.test(value)) {
+      return value;
+    }
+    this.problem(key, show(value), expected);
+    return "";
+  }
+
+  machine(value: unknown, key: string): string {
+    return this.text(
+      value,
+      key,
+      /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/,
+      "a host name or an IPv4 address",
+    );
+  }
+
+  user(value: unknown, key: string): string {
+    return this.text(value, key, /^[a-z_][a-z0-9_.-]{0,31}$/, "the name of a user");
+  }
+
+  sshPort(value: unknown, key: string): number {
+    const port = value ?? 22;
+    if (typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65535) {
+      return port;
+    }
+    this.problem(key, show(value), "a port from 1 to 65535");
+    return 0;
+  }
+
+  hostKey(value: unknown, key: string, host: string): string {
+    return this.text(
+      value,
+      key,
+      hostKeyLine,
+      `"ssh-ed25519 AAAA...", as "ssh-keyscan -t ed25519 ${host} | cut -d' ' -f2-" prints it (compare it on the host)`,
+    );
+  }
+
+  ssh(): TopologyConfig["ssh"] | undefined {
+    const ssh = this.fields(this.json("ssh"), "ssh", ["user", "port", "bastion"]);
+    if (!ssh) {
+      return undefined;
+    }
+    const user = this.user(ssh.user, "ssh.user");
+    const port = this.sshPort(ssh.port, "ssh.port");
+    if (ssh.bastion === undefined) {
+      return { user, port };
+    }
+    const bastion = this.fields(ssh.bastion, "ssh.bastion", ["host", "port", "user", "hostKey"]);
+    if (!bastion) {
+      return undefined;
+    }
+    const host = this.machine(bastion.host, "ssh.bastion.host");
+    return {
+      user,
+      port,
+      bastion: {
+        host,
+        port: this.sshPort(bastion.port, "ssh.bastion.port"),
+        user: this.user(bastion.user ?? ssh.user, "ssh.bastion.user"),
+        hostKey: this.hostKey(bastion.hostKey, "ssh.bastion.hostKey", host),
+      },
+    };
+  }
+
+  hosts(groupWide: Record<Daemon, Settings>): HostConfig[] {
+    const value = this.json("hosts");
+    if (!isMap(value) || Object.keys(value).length === 0) {
+      this.problem(
+        "hosts",
+        show(value),
+        "a map of at least three hosts, name to address and the rest",
+      );
+      return [];
+    }
+    const count = Object.keys(value).length;
+    const places = new Map<string, string>();
+    const hosts = Object.entries(value).map(([name, host]) => this.host(name, host, groupWide));
+    for (const host of hosts) {
+      for (const place of new Set([host.address, host.sshHost])) {
+        const other = places.get(place);
+        if (other !== undefined && place !== "") {
+          this.problem(`hosts.${host.name}`, `is at ${place}, as ${other}`, "a host of its own");
+        }
+        places.set(place, host.name);
+      }
+      if (Number(host.redis["min-replicas-to-write"]) >= count) {
+        this.problem(
+          `hosts.${host.name}.redis.min-replicas-to-write`,
+          `is ${host.redis["min-replicas-to-write"]}`,
+          `at most ${count - 1}: a master of ${count} hosts has no more replicas, and would refuse every write`,
+        );
+      }
+    }
+    if (hosts.filter((host) => host.redis["replica-priority"] !== "0").length < 2) {
+      this.problem("redis.replica-priority", "is 0", "at least two hosts that may become master");
+    }
+    return hosts;
+  }
+
+  host(name: string, value: unknown, groupWide: Record<Daemon, Settings>): HostConfig {
+    const key = `hosts.${name}`;
+    const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
+    const fields = this.fields(value, key, names) ?? {};
+    this.text(
+      name,
+      key,
+      /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+      "a name of lower-case letters, digits, dots and dashes",
+    );
+    const address = this.address(fields.address, `${key}.address`);
+    const sshHost =
+      fields.sshHost === undefined ? address : this.machine(fields.sshHost, `${key}.sshHost`);
+    for (const text of [name, sshHost]) {
+      if (text.includes("backend-bastion")) {
+        this.problem(key, show(text), "a member: a bastion never is one (see ssh.bastion)");
+      }
+    }
+    const redis = this.effective("node", address, fields.redis, `${key}.redis`, groupWide);
+    if (redis.appendonly === "no" && redis.save === '""') {
+      this.problem(
+        `${key}.redis.save`,
+        'is "" while appendonly is no',
+        "one of the two: a node without persistence comes back empty, and the group copies it",
+      );
+    }
+    return {
+      name,
+      address,
+      sshHost,
+      hostKey: this.hostKey(fields.hostKey, `${key}.hostKey`, sshHost || name),
+      redis,
+      ...(fields.sentinel !== false && {
+        sentinel: this.effective(
+          "sentinel",
+          address,
+          fields.sentinel,
+          `${key}.sentinel`,
+          groupWide,
+        ),
+      }),
+    };
+  }
+
+  effective(
+    daemon: Daemon,
+    address: string,
+    overrides: unknown,
+    key: string,
+    groupWide: Record<Daemon, Settings>,
+  ): Settings {
+    const own = overrides === undefined ? {} : this.settings(daemon, overrides, key);
+    const settings = effectiveSettings(daemon, address, { ...groupWide[daemon], ...own });
+    const listens = settings.bind.split(" ");
+    if (
+      address &&
+      !listens.includes("0.0.0.0") &&
+      ![address, "127.0.0.1"].every((one) => listens.includes(one))
+    ) {
+      this.problem(`${key}.bind`, show(settings.bind), `0.0.0.0, or both ${address} and 127.0.0.1`);
+    }
+    return settings;
+  }
+
+  address(value: unknown, key: string): string {
+    const [first] = typeof value === "string" && isIPv4(value) ? value.split(".").map(Number) : [0];
+    // 0 is "this host", 127 loopback, 224 and above multicast and reserved.
+    if (typeof value === "string" && first !== 0 && first !== 127 && first < 224) {
+      return value;
+    }
+    this.problem(key, show(value), "the host's own IPv4 address, as the other hosts reach it");
+    return "";
+  }
+
+  secrets(stack: string, isSecret: (key: string) => boolean): Record<SecretKey, string> {
+    for (const key of secretKeys) {
+      const value = this.raw[key];
+      const command = `pulumi config set --stack ${stack} --secret ${key}`;
+      const set =
+        key === "sshPrivateKey"
+          ? `${command} < ~/.ssh/id_ed25519`
+          : `openssl rand -hex 32 | ${command}`;
+      if (value === undefined) {
+        this.problem(key, "is missing", `a secret; set it: ${set}`);
+      } else if (!isSecret(key)) {
+        this.problem(key, "is in plain text", `a secret; make a new one and set it: ${set}`);
+      } else if (key === "sshPrivateKey") {
+        const parsed = utils.parseKey(value);
+        if (parsed instanceof Error) {
+          this.problem(
+            key,
+            `is no usable key (${parsed.message})`,
+            `a private key without a passphrase; set it: ${set}`,
+          );
+        }
+      } else if (key === "applicationPassword") {
+        // Old applications keep the password they have.
+        if (!/^\P{Cc}{1,512}$/u.test(value)) {
+          this.problem(
+            key,
+            "is unfit",
+            `1 to 512 characters and no control character; set it: ${set}`,
+          );
+        }
+      } else if (!/^[A-Za-z0-9_-]{32,512}$/.test(value)) {
+        // Redis writes these into files of its own, partly without quotes.
+        this.problem(key, "is unfit", `32 to 512 of A-Z a-z 0-9 _ -; set it: ${set}`);
+      }
+    }
+    return Object.fromEntries(secretKeys.map((key) => [key, this.raw[key] ?? ""])) as Record<
+      SecretKey,
+      string
+    >;
+  }
+}
