@@ -137,7 +137,7 @@ export function parseConfig(
     check.problem("sentinelPort", `is ${sentinelPort}, as nodePort`, "a port of its own");
   }
 
-  const masterName = raw.masterName ?? `redis-${stack}-cluster`;
+  const masterName = raw.masterName || `redis-${stack}-cluster`;
   if (!/^[A-Za-z0-9._-]+$/.test(masterName) || !masterName.includes(stack)) {
     check.problem(
       "masterName",
@@ -159,8 +159,8 @@ export function parseConfig(
   if (hosts.length > 0 && (sentinels < 3 || sentinels % 2 === 0)) {
     check.problem("hosts", `have ${sentinels} sentinels`, "an odd number of sentinels, at least 3");
   }
-  const quorum = check.integer("quorum", majority);
-  if (quorum !== undefined && hosts.length > 0 && (quorum < majority || quorum > sentinels)) {
+  const quorum = check.integer("quorum", 0) || majority;
+  if (hosts.length > 0 && (quorum < majority || quorum > sentinels)) {
     check.problem(
       "quorum",
       `is ${quorum}`,
@@ -175,13 +175,7 @@ export function parseConfig(
 
   const secrets = check.secrets(stack, isSecret);
 
-  if (
-    check.problems.length > 0 ||
-    !ssh ||
-    quorum === undefined ||
-    nodePort === undefined ||
-    sentinelPort === undefined
-  ) {
+  if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
     return { problems: check.problems };
   }
   return {
@@ -456,7 +450,7 @@ class Checker {
         key === "sshPrivateKey"
           ? `${command} < ~/.ssh/id_ed25519`
           : `openssl rand -hex 32 | ${command}`;
-      if (value === undefined) {
+      if (!value) {
         this.problem(key, "is missing", `a secret; set it: ${set}`);
       } else if (!isSecret(key)) {
         this.problem(key, "is in plain text", `a secret; make a new one and set it: ${set}`);
