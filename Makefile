@@ -1,0 +1,50 @@
+# Everything that is generated goes to build/ and node_modules/, both ignored by git.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+tools := build/env.sh
+modules := node_modules/.package-lock.json
+stack := build/stack/dev-dev
+# What runs the engine on the lab's stack: the toolchain, the stack's passphrase, the lab's network.
+engine = . $(tools) && PULUMI_CONFIG_PASSPHRASE_FILE=$(stack)/passphrase lab/lab exec pulumi --cwd $(stack) --stack dev --non-interactive
+
+.PHONY: help up preview outputs down test lint bench toolchain
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+up: toolchain $(modules) ## Deploy the dev stack on a lab of three hosts made on this machine
+	@lab/lab up
+	@. $(tools) && lab/stack dev >/dev/null
+	@$(engine) up --yes --skip-preview
+	@lab/next-steps
+
+preview: toolchain $(modules) ## Show what the next up on the lab would change
+	@$(engine) preview --diff
+
+outputs: ## Print what application teams read
+	@$(engine) stack output
+
+down: ## Take the lab and its group away
+	@lab/lab down
+	@rm -rf $(stack) build/state
+
+toolchain:
+	@toolchain/install
+
+$(modules): package-lock.json
+	@echo "Installing the packages of package-lock.json"
+	@npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+lint: $(modules) ## Check types, style and shell scripts
+	@npm run --silent typecheck
+	@npm run --silent lint
+	@tests/shellcheck
+
+test: toolchain $(modules) ## Do all set-up and run every check and test
+	@tests/run
+
+bench: toolchain $(modules) ## Measure this program beside an Ansible playbook, on a lab of its own
+	@bench/run

@@ -1,0 +1,84 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { HostConfig, TopologyConfig } from "./config";
+import { Connection, connectionTo } from "./connection";
+import { stagedDirectory } from "./hostProgram";
+import { RedisNode } from "./redisNode";
+import { remoteFile } from "./remoteFile";
+import { remoteClaim, remoteStep } from "./remoteService";
+import { passwords, renderSentinelAcl, renderSentinelConf, renderSentinelUnit } from "./render";
+
+export interface RedisSentinelArgs {
+  config: TopologyConfig;
+  host: HostConfig;
+  /** The node of the same host, which prepares it. */
+  node: RedisNode;
+  /** All nodes: a destroy stops every sentinel before any of them. */
+  nodes: RedisNode[];
+}
+
+/**
+ * The sentinel of one host: its staged files and the steps that stop it first and start it last.
+ * The topology says in which order the steps run.
+ */
+export class RedisSentinel extends pulumi.ComponentResource {
+  /** The staged files of the sentinel. */
+  readonly staged: remote.Command[];
+  private readonly connection: pulumi.Input<Connection>;
+
+  constructor(
+    private readonly prefix: string,
+    args: RedisSentinelArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("redis-cluster:index:RedisSentinel", prefix, {}, opts);
+    const { config, host, node, nodes } = args;
+    const connection = connectionTo(host, config);
+    this.connection = connection;
+
+    const claim = remoteClaim(
+      `${prefix}-claim`,
+      { connection, component: "sentinel", token: node.preparation, deleteData: config.deleteData },
+      { parent: this, dependsOn: nodes.map((each) => each.claim) },
+    );
+    const stage = (file: string, content: pulumi.Input<string>) =>
+      remoteFile(
+        `${prefix}-${file}`,
+        { connection, path: `${stagedDirectory}/${file}`, mode: "0640", owner: "root:redis", content },
+        { parent: this, dependsOn: claim },
+      );
+    this.staged = [
+      stage("sentinel.conf", renderSentinelConf(config, host)),
+      stage("redis-sentinel.service", renderSentinelUnit(config)),
+      stage("sentinel-users.acl", passwords(config.secrets).apply(renderSentinelAcl)),
+    ];
+    this.registerOutputs();
+  }
+
+  /** Starts the sentinel if it is down. */
+  start(after: remote.Command[]): remote.Command {
+    return this.step("start", after);
+  }
+
+  /** Stops the sentinel if it or its node has to restart, once nothing can refuse any more. */
+  stop(after: remote.Command[]): remote.Command {
+    return this.step("stop", after);
+  }
+
+  /** Brings the sentinel to what is staged, running, and waits until the group is whole. */
+  roll(after: remote.Command[]): remote.Command {
+    return this.step("roll", after);
+  }
+
+  private step(verb: string, after: remote.Command[]): remote.Command {
+    return remoteStep(
+      `${this.prefix}-${verb}`,
+      {
+        connection: this.connection,
+        verb: [`sentinel-${verb}`],
+        after: [...this.staged, ...after].map((command) => command.stdout),
+      },
+      { parent: this, dependsOn: after },
+    );
+  }
+}

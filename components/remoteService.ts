@@ -1,0 +1,81 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { Connection } from "./connection";
+import { programDirectory } from "./hostProgram";
+import { commandLine } from "./shell";
+
+export interface RemoteStepArgs {
+  connection: pulumi.Input<Connection>;
+  /** The host program's verb and its arguments. */
+  verb: string[];
+  /** The step runs again whenever one of these changes: ids of files and of the steps before it. */
+  after: pulumi.Input<string>[];
+  /** What the verb reads, where it reads anything. */
+  stdin?: pulumi.Input<string>;
+}
+
+export interface RemoteClaimArgs {
+  connection: pulumi.Input<Connection>;
+  component: "node" | "sentinel";
+  /** The id of the run of `install` that the claim belongs to. */
+  token: pulumi.Input<string>;
+  /** Whether taking the component away takes its data too. */
+  deleteData: boolean;
+}
+
+// A package installation, or a replica's full sync of a large data set, fits; a stuck host is let go.
+const deadlineSeconds = "900";
+
+function hostCommand(words: string[]): string {
+  return commandLine([
+    ...["sudo", "-n", "timeout", "-k", "10", deadlineSeconds],
+    ...[`${programDirectory}/redis-cluster`, ...words],
+  ]);
+}
+
+/**
+ * A step on a host: the host program compares what runs with what is wanted and does what is owed.
+ *
+ * @returns the Command; its stdout is a fresh id each time the step runs.
+ */
+export function remoteStep(
+  name: string,
+  args: RemoteStepArgs,
+  opts: pulumi.CustomResourceOptions,
+): remote.Command {
+  const ran = pulumi.all(args.after).apply((ids) => ids.map((id) => `# after ${id}`).join("\n"));
+  return new remote.Command(
+    name,
+    {
+      connection: args.connection,
+      create: hostCommand(args.verb),
+      stdin: args.stdin === undefined ? ran : pulumi.interpolate`${args.stdin}\n${ran}`,
+      logging: remote.Logging.None,
+      addPreviousOutputInEnv: false,
+    },
+    opts,
+  );
+}
+
+/** The one resource of a component whose delete acts: it stops the service and removes what is ours. */
+export function remoteClaim(
+  name: string,
+  args: RemoteClaimArgs,
+  opts: pulumi.CustomResourceOptions,
+): remote.Command {
+  const token = pulumi.output(args.token);
+  const command = (verb: string, ...last: string[]) =>
+    token.apply((id) => hostCommand([verb, args.component, id.trim(), ...last]));
+  return new remote.Command(
+    name,
+    {
+      connection: args.connection,
+      create: command("claim", "new"),
+      update: command("claim"),
+      delete: command("unclaim", args.deleteData ? "delete-data" : "keep-data"),
+      logging: remote.Logging.None,
+      addPreviousOutputInEnv: false,
+    },
+    opts,
+  );
+}

@@ -1,0 +1,79 @@
+import * as pulumi from "@pulumi/pulumi";
+import { TopologyConfig } from "./config";
+import { RedisNode } from "./redisNode";
+import { RedisSentinel } from "./redisSentinel";
+import { SentinelQuorum } from "./sentinelQuorum";
+
+export interface ReplicationTopologyArgs {
+  config: TopologyConfig;
+}
+
+/**
+ * A replication group under Sentinel. It alone owns the order: all hosts are prepared and their files
+ * staged at once; daemons that are down start, nodes before sentinels; then host by host the sentinel
+ * stops, the node takes what is staged, and the sentinel starts again; the master's turn comes last.
+ */
+export class ReplicationTopology extends pulumi.ComponentResource {
+  readonly currentMaster: pulumi.Output<{ name: string; address: string }>;
+
+  constructor(name: string, args: ReplicationTopologyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("redis-cluster:index:ReplicationTopology", name, {}, opts);
+    const { config } = args;
+    const parent = this;
+
+    const nodes = config.hosts.map(
+      (host) => new RedisNode(`${host.name}-node`, { config, host }, { parent }),
+    );
+    const sentinels = config.hosts.map((host, index) =>
+      host.sentinel === undefined
+        ? undefined
+        : new RedisSentinel(
+            `${host.name}-sentinel`,
+            { config, host, node: nodes[index], nodes },
+            { parent },
+          ),
+    );
+
+    const preparations = nodes.map((node) => node.preparation);
+    const proofs = nodes.map((node, index) => node.prove(preparations, sentinels[index]?.staged ?? []));
+    const nodesUp = nodes.map((node) => node.start(proofs));
+    const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
+
+    let last = sentinelsUp;
+    nodes.forEach((node, index) => {
+      const sentinel = sentinels[index];
+      const stopped = sentinel ? [sentinel.stop(last)] : last;
+      const rolled = [node.roll(stopped)];
+      last = sentinel ? [sentinel.roll(rolled)] : rolled;
+    });
+    for (const node of nodes) last = [node.rollMaster(last)];
+
+    const check = new SentinelQuorum(
+      "sentinel-quorum",
+      {
+        masterName: config.masterName,
+        quorum: config.quorum,
+        nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address, port: config.nodePort })),
+        sentinels: config.hosts
+          .filter(({ sentinel }) => sentinel !== undefined)
+          .map(({ name: host, address }) => ({ name: host, address, port: config.sentinelPort })),
+        hosts: config.hosts.map((host) => ({
+          name: host.name,
+          host: host.sshHost,
+          port: config.ssh.port,
+          user: config.ssh.user,
+          hostKey: host.hostKey,
+        })),
+        bastion: config.ssh.bastion,
+        privateKey: config.secrets.sshPrivateKey,
+        operatorPassword: config.secrets.operatorPassword,
+        rollout: last[0].stdout,
+      },
+      { parent, dependsOn: last },
+    );
+    this.currentMaster = pulumi
+      .all([check.currentMaster, check.currentMasterAddress])
+      .apply(([host, address]) => ({ name: host, address }));
+    this.registerOutputs({ currentMaster: this.currentMaster });
+  }
+}

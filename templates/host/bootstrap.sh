@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Bootstrapping happens once in a group's life: when every host has proved, in this very run, that
+# the group was never whole. The proofs reach every host, and each decides for itself alike.
+
+# verb node-prove (ids of every host's preparation on stdin): one line "NAME RUN STATE" for this host;
+# RUN stands for those ids, STATE is one of
+#   initialised      the group has been whole with this host in it
+#   marked           the bootstrap of an unfinished first deployment
+#   retired-master   data kept by a destroy, written as master
+#   data             data of another kind
+#   empty
+verb_node_prove() {
+  local state=empty run
+  run=$(sha256sum | cut -c 1-16)
+  load_members "$staged/members"
+  if [[ -e $etc/initialised ]]; then
+    state=initialised
+  elif [[ $(bootstrap_mark) == "$self" ]]; then
+    state=marked
+  elif holds_files && [[ -e $data/retired-master ]]; then
+    state='retired-master'
+  elif holds_files; then
+    state=data
+  fi
+  printf '%s %s %s\n' "$self" "$run" "$state"
+}
+
+# Whether there is anything in the data directory that Redis wrote, under whatever name.
+holds_files() {
+  [[ -n $(find "$data" -type f ! -name retired-master -size +0 -print -quit 2>/dev/null) ]]
+}
+
+# choose_bootstrap PROOFS: the host to mark, on stdout; nothing when the group needs no bootstrap.
+choose_bootstrap() {
+  local name run state runs marked=() retired=() data_hosts=() known=0
+  while read -r name run state; do
+    if [[ -z $name || $name == '#' ]]; then continue; fi
+    known=$((known + 1))
+    [[ -z ${runs:-} || $runs == "$run" ]] ||
+      die "the proofs come from different runs ($runs, $run); run pulumi up again"
+    runs=$run
+    case $state in
+      initialised) return 0 ;;
+      marked) marked+=("$name") ;;
+      retired-master) retired+=("$name") ;;
+      data) data_hosts+=("$name") ;;
+      empty) ;;
+      *) die "proof of $name is '$state'; run pulumi up again" ;;
+    esac
+  done <<<"$1"
+  ((known == ${#node_names[@]})) ||
+    die "$known hosts proved their state; expected ${#node_names[@]}; run pulumi up again"
+  if ((${#marked[@]} == 1)); then
+    printf '%s' "${marked[0]}"
+  elif ((${#marked[@]} == 0 && ${#retired[@]} == 1)); then
+    printf '%s' "${retired[0]}"
+  elif ((${#marked[@]} + ${#retired[@]} + ${#data_hosts[@]} == 0)); then
+    printf '%s' "$bootstrap_master"
+  else
+    die "data of unknown age on: ${marked[*]} ${retired[*]} ${data_hosts[*]}; expected empty hosts, or exactly one that was the master. Look at $data on each, then either empty it on all hosts or 'touch $data/retired-master' on the one whose data to keep, and run pulumi up again"
+  fi
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Who may take a component away. Pulumi's delete runs last in a replacement and also after the state was
+# lost and made anew, so a delete only acts when the claim it was made with is the one in force.
+
+# A replacement's delete follows its create in the same run; a mark older than this, in seconds,
+# was left by a run that was killed.
+replacement_limit=1800
+
+claim_file() {
+  printf '%s/usr/local/lib/redis-cluster/claim.%s' "$root" "$1"
+}
+
+# verb claim COMPONENT TOKEN [new]: the token is the id of the run of `install` that it belongs to.
+# A new resource with the token already in force replaces one whose delete is still to come.
+verb_claim() {
+  local file token=$2
+  file=$(claim_file "$1")
+  if [[ ${3:-} == new && -f $file && $(head -n 1 "$file") == "$token" ]]; then
+    printf '%s\nreplaced %s\n' "$token" "$(date +%s)" >"$file"
+  else
+    printf '%s\n' "$token" >"$file"
+  fi
+  fresh_id
+}
+
+# verb unclaim COMPONENT TOKEN keep-data|delete-data
+verb_unclaim() {
+  local component=$1 token=$2 file word since
+  file=$(claim_file "$component")
+  [[ -f $file && $(head -n 1 "$file") == "$token" ]] || return 0
+  read -r word since < <(tail -n 1 "$file")
+  if [[ $word == replaced ]] && (($(date +%s) - since < replacement_limit)); then
+    printf '%s\n' "$token" >"$file"
+    return
+  fi
+  take_lock
+  if [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
+  rm -f "$file"
+}
+
+remove_sentinel() {
+  disarm_return
+  remove_unit redis-sentinel.service
+  rm -f "$etc/redis-sentinel.conf"
+}
+
+# With the data stays the role they were written in: a later deployment has to know whose are the newest.
+remove_node() {
+  if [[ $1 == keep-data && -f $etc/redis-cluster.conf ]]; then
+    if grep -q '^replicaof ' "$etc/redis-cluster.conf"; then
+      rm -f "$data/retired-master"
+    else
+      touch "$data/retired-master"
+    fi
+  fi
+  remove_unit redis-cluster.service
+  rm -rf "$etc" "$root/var/log/redis-cluster"
+  [[ $1 == keep-data ]] || rm -rf "$data"
+  rm -f "$root/usr/local/lib/redis-cluster/"{redis-cluster,write-file}
+  rmdir --ignore-fail-on-non-empty "$root/usr/local/lib/redis-cluster" 2>/dev/null || true
+}
+
+remove_unit() {
+  systemctl disable --now --quiet "$1" 2>/dev/null || true
+  rm -f "$unit_directory/$1"
+  systemctl daemon-reload
+  systemctl reset-failed "$1" 2>/dev/null || true
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# The gate: what must hold on the whole group before a running daemon is stopped, and again before
+# the next host's turn. CKQUORUM alone proves nothing: it says OK with a wrong password everywhere.
+
+# A replica that is this many bytes behind is catching up, not in sync: what a busy master writes
+# between two of the gate's questions stays below it.
+lag_limit=1048576
+
+# verb gate: prints what is wrong with the group, or that nothing is.
+verb_gate() {
+  load_members "$staged/members"
+  operator_password=$(secret "$staged/secrets" operator)
+  gate
+  say "the group is whole"
+}
+
+gate() {
+  local problems
+  problems=$(group_problems)
+  [[ -z $problems ]] ||
+    die "the group is not whole, so nothing was stopped and nothing made live:"$'\n'"$problems"$'\n'"Repair what is named, look again with 'redis-cluster gate' on a host, then run pulumi up again"
+}
+
+# One line for each thing that is wrong; nothing when the group is whole.
+group_problems() {
+  local master='' epoch='' name
+  local -A ids=()
+  for name in "${sentinel_names[@]}"; do sentinel_problems "$name"; done
+  for name in "${node_names[@]}"; do node_problems "$name"; done
+}
+
+# Shares master, epoch and ids with group_problems: the first sentinel's answer is what the others must say too.
+sentinel_problems() {
+  local name=$1 address=${sentinel_address[$1]} port=${sentinel_port[$1]} reply id said
+  local -A is=()
+  if ! reply=$(ask "$address" "$port" SENTINEL MASTER "$master_name"); then
+    printf '%s sentinel %s:%s: %s; expected an answer\n' "$name" "$address" "$port" "${reply:-no answer}"
+    return
+  fi
+  local key value
+  while read -r key && read -r value; do is[$key]=$value; done <<<"$reply"
+  said="${is[ip]:-}:${is[port]:-}"
+  if [[ -z $master ]]; then
+    master=$said epoch=${is[config-epoch]:-}
+  fi
+  expect "$name sentinel" master "$said" "$master"
+  expect "$name sentinel" config-epoch "${is[config-epoch]:-}" "$epoch"
+  expect "$name sentinel" flags "${is[flags]:-}" master
+  expect "$name sentinel" num-slaves "${is[num-slaves]:-}" $((${#node_names[@]} - 1))
+  expect "$name sentinel" num-other-sentinels "${is[num-other-sentinels]:-}" $((${#sentinel_names[@]} - 1))
+  reply=$(ask "$address" "$port" INFO sentinel) || true
+  expect "$name sentinel" sentinel_tilt "$(field "$reply" sentinel_tilt)" 0
+  reply=$(ask "$address" "$port" SENTINEL CKQUORUM "$master_name") || true
+  [[ $reply == OK* ]] || printf '%s sentinel: CKQUORUM says %s; expected OK\n' "$name" "$reply"
+  id=$(ask "$address" "$port" SENTINEL MYID) || true
+  if [[ -n ${ids[$id]:-} ]]; then
+    printf '%s sentinel: has the id of %s; expected distinct ids\n' "$name" "${ids[$id]}"
+  fi
+  ids[$id]=$name
+}
+
+node_problems() {
+  local name=$1 address=${node_address[$1]} port=${node_port[$1]} info behind busy
+  if ! info=$(ask "$address" "$port" INFO); then
+    printf '%s node %s:%s: %s; expected an answer\n' "$name" "$address" "$port" "${info:-no answer}"
+    return
+  fi
+  for busy in loading aof_rewrite_in_progress aof_rewrite_scheduled rdb_bgsave_in_progress; do
+    expect "$name node" "$busy" "$(field "$info" "$busy")" 0
+  done
+  if [[ $address:$port == "$master" ]]; then
+    expect "$name node" role "$(field "$info" role)" master
+    expect "$name node" connected_slaves "$(field "$info" connected_slaves)" $((${#node_names[@]} - 1))
+    while read -r behind; do
+      ((behind <= lag_limit)) || printf '%s node: a replica is %s bytes behind; expected at most %s\n' "$name" "$behind" "$lag_limit"
+    done < <(sed -n 's/^slave[0-9]*:.*offset=\([0-9]*\),.*/\1/p' <<<"$info" |
+      awk -v master="$(field "$info" master_repl_offset)" '{ print master - $1 }')
+  else
+    expect "$name node" role "$(field "$info" role)" slave
+    expect "$name node" master "$(field "$info" master_host):$(field "$info" master_port)" "$master"
+    expect "$name node" master_link_status "$(field "$info" master_link_status)" up
+    expect "$name node" master_sync_in_progress "$(field "$info" master_sync_in_progress)" 0
+  fi
+}
+
+expect() {
+  [[ $3 == "$4" ]] || printf '%s: %s is %s; expected %s\n' "$1" "$2" "${3:-unknown}" "$4"
+}

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# What a host needs before anything of ours may be put on it. Refuses without changing anything.
+
+unit_directory=$root/etc/systemd/system
+own_unit_line='# Managed by Pulumi: redis-cluster'
+
+# The file systems that are written to need this much room, in MiB: a release, and the first
+# files of an empty node (a fresh data directory takes under 1 MiB).
+least_free=16
+
+# verb install NODE_PORT SENTINEL_PORT
+verb_install() {
+  refuse_other_systems
+  refuse_foreign_units
+  refuse_taken_port "$1" redis-cluster.service nodePort
+  refuse_taken_port "$2" redis-sentinel.service sentinelPort
+  refuse_full_disk
+  install_redis
+  refuse_old_redis
+  install -d -m 1770 -o root -g redis "$etc"
+  install -d -m 0750 -o root -g redis "$staged" "$releases"
+  install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
+  fresh_id
+}
+
+fresh_id() {
+  cat /proc/sys/kernel/random/uuid
+}
+
+refuse_other_systems() {
+  local id version
+  id=$(sed -n 's/^ID=//p' "$root/etc/os-release" | tr -d '"')
+  version=$(sed -n 's/^VERSION_ID=//p' "$root/etc/os-release" | tr -d '"')
+  [[ $id == debian && $version == 12 ]] ||
+    die "this is '$id $version'; expected Debian 12 (debian 12), the only system this program has been run on. Nothing was changed"
+}
+
+refuse_foreign_units() {
+  local unit file
+  for unit in redis-cluster.service redis-sentinel.service; do
+    for file in {"$root/etc","$root/usr/lib","$root/lib"}/systemd/system/"$unit"; do
+      [[ -e $file ]] || continue
+      [[ $(head -n 1 "$file") == "$own_unit_line"* ]] ||
+        die "$file belongs to somebody else; expected no $unit, or one of this program's. Move what it runs elsewhere, remove it, and run pulumi up again. Nothing was changed"
+    done
+  done
+}
+
+refuse_taken_port() {
+  local port=$1 unit=$2 key=$3 listener owner
+  listener=$(ss -Hltnp "sport = :$port")
+  [[ -n $listener ]] || return 0
+  owner=$(sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (pid \2)/p;q' <<<"$listener")
+  [[ $owner == *"(pid $(systemctl show -p MainPID --value "$unit"))" ]] ||
+    die "port $port is taken by ${owner:-an unknown process}; expected it free for $unit. Stop that process or change redis-cluster:$key. Nothing was changed"
+}
+
+refuse_full_disk() {
+  local directory free
+  for directory in "$root/etc" "$root/var/lib" "$root/var/log"; do
+    free=$(df --output=avail -m "$directory" | tail -n 1)
+    ((free >= least_free)) ||
+      die "$directory has ${free// /} MiB free; expected at least $least_free. Free some space, then run pulumi up again"
+  done
+}
+
+redis_installed() {
+  [[ $(dpkg-query -W -f='${db:Status-Status}' redis-server 2>/dev/null) == installed ]]
+}
+
+# An installed package stays as it is. Where there was none, the distribution's own instance is masked
+# before it can start: an interruption at any point leaves it off, and so does a package upgrade.
+install_redis() {
+  local output
+  if redis_installed; then return; fi
+  systemctl mask --quiet redis-server.service
+  export DEBIAN_FRONTEND=noninteractive
+  dpkg --configure -a >/dev/null || die "dpkg --configure -a failed; repair the package database, then run pulumi up again"
+  output=$(apt_install 2>&1) || output=$(apt-get -q update 2>&1 && apt_install 2>&1) ||
+    die "redis-server could not be installed: $(tail -n 5 <<<"$output"). Make 'apt-get install redis-server' work on this host, then run pulumi up again"
+}
+
+apt_install() {
+  apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install redis-server
+}
+
+refuse_old_redis() {
+  local version
+  version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+  ((${version%%.*} >= 7)) ||
+    die "redis-server is $version; expected 7.0 or newer. Upgrade the package, then run pulumi up again"
+}

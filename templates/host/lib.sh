@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# What every verb of the host program shares: paths, messages, the members file, asking a daemon.
+
+# Tests put a whole host below another root.
+root=${REDIS_CLUSTER_ROOT:-}
+etc=$root/etc/redis-cluster
+data=$root/var/lib/redis-cluster
+run=$root/run/redis-cluster
+staged=$etc/staged
+releases=$etc/releases
+current=$etc/current
+
+# A daemon that does not answer within this many seconds counts as unreachable.
+ask_timeout=2
+
+say() {
+  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" >&2
+}
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# load_members FILE: master name, quorum, own name, and the nodes and sentinels of the group.
+# The file is parsed, never sourced: redis may not make root run anything.
+load_members() {
+  local keyword first second third
+  master_name='' quorum='' self='' bootstrap_master=''
+  node_names=() sentinel_names=()
+  declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
+  [[ -r $1 ]] || die "cannot read $1; expected the members file that pulumi up writes"
+  while read -r keyword first second third; do
+    case $keyword in
+      '' | '#'*) ;;
+      master-name) master_name=$first ;;
+      quorum) quorum=$first ;;
+      self) self=$first ;;
+      bootstrap-master) bootstrap_master=$first ;;
+      node)
+        node_names+=("$first")
+        node_address[$first]=$second
+        node_port[$first]=$third
+        ;;
+      sentinel)
+        sentinel_names+=("$first")
+        sentinel_address[$first]=$second
+        sentinel_port[$first]=$third
+        ;;
+      *) die "$1: unknown line '$keyword $first'; run pulumi up again" ;;
+    esac
+  done <"$1"
+  [[ -n $master_name && -n $quorum && -n $self && ${#node_names[@]} -gt 0 ]] ||
+    die "$1: incomplete; run pulumi up again"
+}
+
+# secret FILE NAME: one password of a secrets file (lines "NAME PASSWORD").
+secret() {
+  local name value
+  while read -r name value; do
+    if [[ $name == "$2" ]]; then
+      printf '%s' "$value"
+      return
+    fi
+  done <"$1"
+  die "$1: no secret named $2; run pulumi up again"
+}
+
+# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout, as the user `operator`.
+# 0: a reply; 1: unreachable; 2: an error reply, which is on stdout. Wants operator_password.
+# Without COMMAND redis-cli reads commands from stdin, one a line; it then never reports an error reply by 2.
+ask() {
+  local address=$1 port=$2 reply status=0
+  shift 2
+  reply=$(REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
+    redis-cli --user operator --no-auth-warning -e -h "$address" -p "$port" "$@" 2>&1) || status=$?
+  printf '%s\n' "${reply//$'\r'/}"
+  if [[ $status -eq 124 || $reply == 'Could not connect'* || $reply == 'Error: '* ]]; then return 1; fi
+  if ((status == 0)); then return 0; fi
+  return 2
+}
+
+# field TEXT NAME: the value of "NAME:value" in an INFO reply; empty when there is none.
+field() {
+  sed -n "s/^$2://p" <<<"$1"
+}

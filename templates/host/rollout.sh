@@ -1,0 +1,409 @@
+# shellcheck shell=bash
+# The steps of a rollout on this host. Each compares what runs with what is staged, does what is
+# owed and nothing else, and prints a fresh id, on which the next step runs.
+
+# The sentinel's own return, in seconds, when a run dies between its stop and its start.
+sentinel_return=120
+# How long a started daemon may take to serve, and the group to be whole again, in seconds.
+start_limit=60
+whole_limit=60
+
+take_lock() {
+  exec 9>"$root/run/lock/redis-cluster.lock"
+  flock -w 120 9 || die "another run has held $root/run/lock/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
+}
+
+begin_step() {
+  take_lock
+  load_members "$staged/members"
+  operator_password=$(secret "$staged/secrets" operator)
+  node_port_here=${node_port[$self]}
+  node_address_here=${node_address[$self]}
+  sentinel_here=0
+  [[ -z ${sentinel_address[$self]:-} ]] || sentinel_here=1
+}
+
+# verb node-start (proofs on stdin): brings up the node if it is down.
+verb_node_start() {
+  local chosen
+  begin_step
+  chosen=$(choose_bootstrap "$(cat)")
+  if [[ -n $chosen ]]; then install -m 0644 <(printf '%s\n' "$chosen") "$etc/bootstrap"; fi
+  rm -f "$data/retired-master"
+  if ! running redis-cluster.service; then
+    make_release
+    switch_release
+    start_unit redis-cluster.service
+    # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
+    wait_linked || true
+  fi
+  fresh_id
+}
+
+# verb sentinel-start: brings up the sentinel if it is down, on the release that the node runs.
+verb_sentinel_start() {
+  begin_step
+  if ! running redis-sentinel.service; then start_unit redis-sentinel.service; fi
+  disarm_return
+  fresh_id
+}
+
+# verb sentinel-stop: the first step of a restart on this host. All that can refuse is done before.
+verb_sentinel_stop() {
+  begin_step
+  if restart_owed && ! { [[ $node_owed == restart ]] && is_master; }; then
+    enter_rollout
+    stop_sentinel
+  fi
+  fresh_id
+}
+
+# verb node-roll: the node takes what is staged. A master that must restart is left for node-roll-master.
+verb_node_roll() {
+  begin_step
+  find_owed
+  case $node_owed in
+    live)
+      make_release
+      apply_node_live
+      adopt_release node
+      ;;
+    restart)
+      if is_master; then
+        say "is the master; restarted last, after a handover"
+      else
+        restart_node
+      fi
+      ;;
+  esac
+  if ((!sentinel_here)); then end_turn; fi
+  fresh_id
+}
+
+# verb sentinel-roll: brings the sentinel to what is staged, running.
+verb_sentinel_roll() {
+  begin_step
+  find_owed
+  if ! running redis-sentinel.service; then
+    start_unit redis-sentinel.service
+  elif [[ $sentinel_owed == live ]]; then
+    make_release
+    apply_sentinel_live
+    adopt_release sentinel
+  fi
+  disarm_return
+  end_turn
+  fresh_id
+}
+
+# verb node-roll-master: what was left because this node was the master in its turn.
+verb_node_roll_master() {
+  begin_step
+  find_owed
+  if [[ $node_owed == restart ]]; then
+    enter_rollout
+    if is_master; then handover; fi
+    stop_sentinel
+    restart_node
+    if ((sentinel_here)); then start_unit redis-sentinel.service; fi
+    disarm_return
+    end_turn
+  fi
+  fresh_id
+}
+
+# A release is what is staged, copied whole and accepted by the very binaries that will read it.
+make_release() {
+  local temporary
+  release=$(release_hash "$staged")
+  if [[ -d $releases/$release ]]; then return; fi
+  temporary=$(mktemp -d "$releases/.XXXXXX")
+  cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
+  chown root:redis "$temporary"
+  chmod 0750 "$temporary"
+  if ! validate_release "$temporary"; then
+    rm -rf "$temporary"
+    die "what is staged was refused by $(redis-server --version | cut -d' ' -f1-3); nothing that runs was touched. Correct the setting named above in the stack's configuration, then run pulumi up again"
+  fi
+  sync -f "$temporary"
+  mv "$temporary" "$releases/$release"
+}
+
+release_hash() {
+  (cd "$1" && sha256sum -- * | sha256sum | cut -c 1-16)
+}
+
+# Makes the release the one that the next start of either daemon is composed from.
+switch_release() {
+  local now
+  now=$(readlink "$current" || true)
+  if [[ $now == "releases/$release" ]]; then return; fi
+  if [[ -n $now ]]; then point_link previous "$now"; fi
+  point_link current "releases/$release"
+}
+
+point_link() {
+  ln -sfn "$2" "$etc/.$1.new"
+  mv -fT "$etc/.$1.new" "$etc/$1"
+  sync -f "$etc"
+}
+
+running() {
+  [[ $(systemctl is-active "$1") == active ]]
+}
+
+# Installs the release's unit where it differs; a unit that is not the release's is never started.
+install_unit() {
+  if ! cmp -s "$current/$1" "$unit_directory/$1"; then
+    install -m 0644 "$current/$1" "$unit_directory/.$1.new"
+    mv -f "$unit_directory/.$1.new" "$unit_directory/$1"
+  fi
+  systemctl daemon-reload
+  systemctl enable --quiet "$1"
+}
+
+start_unit() {
+  local unit=$1 since deadline=$((SECONDS + start_limit))
+  since=$(date +%s)
+  install_unit "$unit"
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  systemctl start "$unit" 2>/dev/null || true
+  until running "$unit"; do
+    ((SECONDS < deadline)) ||
+      die "$unit is $(systemctl is-active "$unit") after $start_limit s; expected active. It said: $(journalctl -u "$unit" --since "@$since" -o cat -n 8 --no-pager | tr '\n' ';'). Look at journalctl -u $unit, then run pulumi up again"
+    sleep 0.1
+  done
+}
+
+disarm_return() {
+  systemctl stop redis-sentinel-return.timer 2>/dev/null || true
+  systemctl reset-failed redis-sentinel-return.service 2>/dev/null || true
+}
+
+stop_sentinel() {
+  ((sentinel_here)) || return 0
+  disarm_return
+  systemd-run --quiet --on-active="$sentinel_return" --unit=redis-sentinel-return \
+    --timer-property=AccuracySec=1s systemctl start redis-sentinel.service
+  systemctl stop redis-sentinel.service
+}
+
+# --- what is owed -----------------------------------------------------------------------------
+
+# Sets node_owed and sentinel_owed to none, live or restart.
+find_owed() {
+  refuse_changed_secrets
+  node_owed=$(owed node redis-cluster.service redis.conf "$node_address_here" "$node_port_here")
+  sentinel_owed=none
+  if ((sentinel_here)); then
+    sentinel_owed=$(owed sentinel redis-sentinel.service sentinel.conf "${sentinel_address[$self]}" "${sentinel_port[$self]}")
+  fi
+}
+
+restart_owed() {
+  find_owed
+  [[ $node_owed == restart || $sentinel_owed == restart ]]
+}
+
+# The release that a running daemon was composed from; empty when there is no telling.
+running_release() {
+  local hash
+  hash=$(cat "$run/$1/release" 2>/dev/null || true)
+  if [[ $hash =~ ^[0-9a-f]{16}$ && -d $releases/$hash ]]; then printf '%s' "$hash"; fi
+}
+
+owed() {
+  local daemon=$1 unit=$2 conf=$3 address=$4 port=$5 hash
+  hash=$(running_release "$daemon")
+  if ! running "$unit" || [[ -z $hash ]]; then
+    printf restart
+  elif [[ $(release_hash "$staged") == "$hash" ]] && cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$address" "$port"; then
+    printf none
+  elif cmp -s <(restart_part "$staged/$conf") <(restart_part "$releases/$hash/$conf") &&
+    cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$address" "$port" &&
+    [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]]; then
+    printf live
+  else
+    printf restart
+  fi
+}
+
+same_binary() {
+  local build
+  build=$(redis-server --version | sed -n 's/.*build=//p')
+  [[ $(field "$(ask "$1" "$2" INFO server)" redis_build_id) == "$build" ]]
+}
+
+restart_part() {
+  sed '/^# live:/,$d' "$1"
+}
+
+live_part() {
+  sed '1,/^# live:/d; /^#/d; /^$/d' "$1"
+}
+
+live_names() {
+  live_part "$1" | awk '{ print ($1 == "sentinel" ? $2 : $1) }' | sort -u
+}
+
+# Two passwords at a time are needed to change one without an outage; this program does not do that yet.
+refuse_changed_secrets() {
+  local hash file
+  hash=$(running_release node)
+  [[ -n $hash ]] || return 0
+  for file in secrets users.acl sentinel-users.acl; do
+    cmp -s "$staged/$file" "$releases/$hash/$file" ||
+      die "a password or an ACL rule ($file) differs from the one that the running daemons use; changing it on a running group is not offered yet. Set the old value again with pulumi config set --secret, then run pulumi up again. Nothing was restarted"
+  done
+}
+
+# --- doing it ---------------------------------------------------------------------------------
+
+# Nothing that runs is stopped before the new release is accepted and the group is whole.
+enter_rollout() {
+  make_release
+  if running redis-cluster.service || running redis-sentinel.service; then gate; fi
+  switch_release
+}
+
+is_master() {
+  [[ $(field "$(ask "$node_address_here" "$node_port_here" INFO replication)" role) == master ]]
+}
+
+restart_node() {
+  # On a host without a sentinel no stop-sentinel came before.
+  if [[ $(readlink "$current") != "releases/$(release_hash "$staged")" ]]; then enter_rollout; fi
+  install_unit redis-cluster.service
+  if running redis-cluster.service; then
+    wait_persistence_idle
+    systemctl stop redis-cluster.service
+  fi
+  start_unit redis-cluster.service
+  wait_linked || die "the restarted node is not linked to a master after $start_limit s; run 'redis-cluster gate' here, then pulumi up again"
+}
+
+# A SIGTERM during the first AOF write is lost, so no stop before persistence is idle.
+wait_persistence_idle() {
+  local info deadline=$((SECONDS + start_limit)) name busy
+  while :; do
+    info=$(ask "$node_address_here" "$node_port_here" INFO persistence) || true
+    busy=''
+    for name in loading aof_rewrite_in_progress aof_rewrite_scheduled rdb_bgsave_in_progress; do
+      if [[ $(field "$info" "$name") == 1 ]]; then busy+=" $name"; fi
+    done
+    if [[ -z $busy ]]; then return; fi
+    ((SECONDS < deadline)) || die "still busy after $start_limit s:$busy; expected an idle node before its restart; run pulumi up again when it is done"
+    sleep 0.1
+  done
+}
+
+wait_linked() {
+  local info deadline=$((SECONDS + start_limit))
+  while :; do
+    info=$(ask "$node_address_here" "$node_port_here" INFO) || true
+    if [[ $(field "$info" loading) == 0 ]]; then
+      if [[ $(field "$info" role) == master ]]; then return; fi
+      if [[ $(field "$info" master_link_status) == up && $(field "$info" master_sync_in_progress) == 0 ]]; then return; fi
+    fi
+    ((SECONDS < deadline)) || return 1
+    sleep 0.1
+  done
+}
+
+# name and value of every live setting in which the release differs from the one that runs;
+# several lines of one name make one value, as CONFIG SET takes them.
+changed_live() {
+  local conf=$1 hash=$2
+  diff <(joined_live "$releases/$hash/$conf") <(joined_live "$releases/$release/$conf") | sed -n 's/^> //p'
+}
+
+joined_live() {
+  live_part "$1" | awk '
+    $1 == "sentinel" { print; next }
+    { name = $1; $1 = ""; sub(/^ /, ""); value[name] = (name in value) ? value[name] " " $0 : $0; if (!(name in order)) { order[name] = ++n; names[n] = name } }
+    END { for (i = 1; i <= n; i++) print names[i], value[names[i]] }'
+}
+
+apply_node_live() {
+  local hash name value words=() reply
+  hash=$(running_release node)
+  while read -r name value; do
+    value=${value#\"} value=${value%\"}
+    words+=("$name" "$value")
+  done < <(changed_live redis.conf "$hash")
+  if ((${#words[@]} == 0)); then return; fi
+  reply=$(ask "$node_address_here" "$node_port_here" CONFIG SET "${words[@]}") ||
+    die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
+  read_back "${words[@]}"
+}
+
+read_back() {
+  local seen
+  while (($#)); do
+    seen=$(ask "$node_address_here" "$node_port_here" CONFIG GET "$1" | sed -n 2p)
+    [[ $(plain_value "$seen") == "$(plain_value "$2")" ]] ||
+      die "redis-cluster:redis.$1 is '$seen' after CONFIG SET; expected '$2'; run pulumi up again"
+    shift 2
+  done
+}
+
+# A value as CONFIG GET writes it: sizes in bytes, `replica` under its old name.
+plain_value() {
+  local word factor plain=()
+  for word in ${1,,}; do
+    factor=1
+    case $word in
+      [0-9]*kb) factor=1024 ;; [0-9]*mb) factor=1048576 ;; [0-9]*gb) factor=1073741824 ;;
+      [0-9]*k) factor=1000 ;; [0-9]*m) factor=1000000 ;; [0-9]*g) factor=1000000000 ;;
+      slave) word=replica ;;
+    esac
+    if [[ $word =~ ^([0-9]+)[kmg]b?$ ]]; then word=$((BASH_REMATCH[1] * factor)); fi
+    plain+=("$word")
+  done
+  printf '%s' "${plain[*]:-}"
+}
+
+apply_sentinel_live() {
+  local hash option value reply name
+  hash=$(running_release sentinel)
+  while read -r _ option name value; do
+    reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$name" "$option" "$value") ||
+      die "SENTINEL SET $option was refused: $reply; correct redis-cluster:sentinel.$option, then run pulumi up again"
+  done < <(changed_live sentinel.conf "$hash")
+  reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$master_name" quorum "$quorum") ||
+    die "SENTINEL SET quorum was refused: $reply; correct redis-cluster:quorum, then run pulumi up again"
+}
+
+# The daemon now runs with all that the release says: the next start composes from it too.
+adopt_release() {
+  switch_release
+  printf '%s\n' "$release" >"$run/$1/release.new"
+  mv -f "$run/$1/release.new" "$run/$1/release"
+}
+
+wait_whole() {
+  local deadline=$((SECONDS + whole_limit)) problems
+  while :; do
+    problems=$(group_problems)
+    if [[ -z $problems ]]; then return; fi
+    ((SECONDS < deadline)) || die "the group is not whole after $whole_limit s:"$'\n'"$problems"$'\n'"Run 'redis-cluster gate' on a host to look again, then pulumi up"
+    sleep 0.3
+  done
+}
+
+# The next host's turn begins on a group that is whole, which can never be bootstrapped again.
+end_turn() {
+  wait_whole
+  touch "$etc/initialised"
+  rm -f "$etc/bootstrap"
+  prune_releases
+}
+
+prune_releases() {
+  local directory name keep
+  keep=" $(basename "$(readlink "$current")") $(basename "$(readlink "$etc/previous" || true)") $(running_release node) $(running_release sentinel) "
+  for directory in "$releases"/* "$releases"/.??*; do
+    name=${directory##*/}
+    if [[ -d $directory && $keep != *" $name "* ]]; then rm -rf "$directory"; fi
+  done
+}
