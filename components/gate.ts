@@ -1,0 +1,207 @@
+/** Whether a replication group is whole, judged from what each of its daemons said. Pure. */
+
+/** A daemon of the group: the host's name and the address and port it announces. */
+export interface Endpoint {
+  name: string;
+  address: string;
+  port: number;
+}
+
+/** What one sentinel says of itself and of the master it watches. Addresses are "address:port". */
+export interface SentinelSaid {
+  myid: string;
+  master: string;
+  flags: string;
+  epoch: number;
+  quorum: number;
+  replicas: number;
+  otherSentinels: number;
+  tilt: boolean;
+  ckquorum: string;
+}
+
+/** What one node says of itself. `master` and the link fields are a replica's. */
+export interface NodeSaid {
+  role: string;
+  loading: boolean;
+  offset: number;
+  onlineReplicas: number;
+  master?: string;
+  linkUp: boolean;
+  syncing: boolean;
+}
+
+/** An endpoint's answer: what it said, or why it said nothing. */
+export type Answer<Said> = Endpoint & { said?: Said; error?: string };
+
+export interface Answers {
+  nodes: Answer<NodeSaid>[];
+  sentinels: Answer<SentinelSaid>[];
+}
+
+/** One thing that keeps the group from being whole. */
+export interface Problem {
+  host: string;
+  message: string;
+}
+
+/**
+ * How far a replica's offset may be behind the master's, in bytes. Node by node is asked while
+ * clients write, so it cannot be 0; 1 MiB is Redis's default replication backlog.
+ */
+export const maxLag = 1048576;
+
+/** "address:port", as sentinels name a master. */
+export function addressOf(endpoint: Endpoint): string {
+  return `${endpoint.address}:${endpoint.port}`;
+}
+
+/** The address that most of the sentinels that answered name, and how many of them do. */
+export function namedMaster(sentinels: Answer<SentinelSaid>[]): {
+  address?: string;
+  votes: number;
+} {
+  const votes = new Map<string, number>();
+  for (const { said } of sentinels) {
+    if (said) votes.set(said.master, (votes.get(said.master) ?? 0) + 1);
+  }
+  let most: { address?: string; votes: number } = { votes: 0 };
+  for (const [address, count] of votes) {
+    if (count > most.votes) most = { address, votes: count };
+  }
+  return most;
+}
+
+/**
+ * What keeps the group from being whole; empty when nothing does.
+ *
+ * @param answers one answer for every node and sentinel that the group is configured with
+ * @param quorum the quorum that every sentinel shall have
+ */
+export function judge(answers: Answers, quorum: number): Problem[] {
+  const { nodes, sentinels } = answers;
+  const problems: Problem[] = [];
+  const { address: master, votes } = namedMaster(sentinels);
+  const epoch = Math.max(...sentinels.map(({ said }) => said?.epoch ?? 0));
+  const masterNode = nodes.find((node) => addressOf(node) === master);
+
+  for (const sentinel of sentinels) {
+    const { name, said } = sentinel;
+    const expect = (holds: boolean, message: string) => {
+      if (!holds) problems.push({ host: name, message: `sentinel ${message}` });
+    };
+    if (!said) {
+      expect(false, `${addressOf(sentinel)} does not answer: ${sentinel.error}`);
+      continue;
+    }
+    const twin = sentinels.find((other) => other !== sentinel && other.said?.myid === said.myid);
+    expect(
+      said.master === master,
+      `names ${said.master} as master, expected ${master} as ${votes} of ${sentinels.length} do`,
+    );
+    expect(said.epoch === epoch, `has config-epoch ${said.epoch}, expected ${epoch}`);
+    expect(said.flags === "master", `flags the master "${said.flags}", expected "master"`);
+    expect(
+      said.replicas === nodes.length - 1,
+      `knows ${said.replicas} replicas, expected ${nodes.length - 1}`,
+    );
+    expect(
+      said.otherSentinels === sentinels.length - 1,
+      `knows ${said.otherSentinels} other sentinels, expected ${sentinels.length - 1}`,
+    );
+    expect(said.quorum === quorum, `has quorum ${said.quorum}, expected ${quorum}`);
+    expect(!said.tilt, "is in TILT mode and acts on nothing; it ends after 30 quiet seconds");
+    expect(said.ckquorum.startsWith("OK"), `answers CKQUORUM with "${said.ckquorum}"`);
+    expect(!twin, `has the same myid as the one on ${twin?.name}`);
+  }
+
+  if (master !== undefined && !masterNode) {
+    const [witness] = sentinels.filter(({ said }) => said?.master === master);
+    problems.push({
+      host: witness.name,
+      message: `sentinel names ${master} as master, which is no member of the group`,
+    });
+  }
+
+  for (const node of nodes) {
+    const { name, said } = node;
+    const expect = (holds: boolean, message: string) => {
+      if (!holds) problems.push({ host: name, message: `node ${message}` });
+    };
+    if (!said) {
+      expect(false, `${addressOf(node)} does not answer: ${node.error}`);
+      continue;
+    }
+    expect(!said.loading, "is loading its data");
+    if (node === masterNode) {
+      expect(said.role === "master", `says it is a replica, but the sentinels name it as master`);
+      if (said.role !== "master") continue;
+      expect(
+        said.onlineReplicas === nodes.length - 1,
+        `(the master) has ${said.onlineReplicas} replicas online, expected ${nodes.length - 1}`,
+      );
+      continue;
+    }
+    expect(said.role !== "master", `says it is a master, expected a replica of ${master}`);
+    if (said.role === "master") continue;
+    expect(said.master === master, `replicates ${said.master}, expected ${master}`);
+    expect(said.linkUp, "has no link to its master");
+    expect(!said.syncing, "is still being synced by its master");
+    const lag = (masterNode?.said?.offset ?? said.offset) - said.offset;
+    expect(lag <= maxLag, `is ${lag} bytes behind the master, expected at most ${maxLag}`);
+  }
+  return problems;
+}
+
+/** What each endpoint said, one line each, in aligned columns. Holds no secret. */
+export function table(answers: Answers): string {
+  const rows = [
+    ...answers.nodes.map((node) => [node.name, "node", addressOf(node), ...nodeCells(node)]),
+    ...answers.sentinels.map((sentinel) => [
+      sentinel.name,
+      "sentinel",
+      addressOf(sentinel),
+      ...sentinelCells(sentinel),
+    ]),
+  ];
+  const widths: number[] = [];
+  for (const row of rows) {
+    // The last cell of a row has nothing to be aligned with.
+    row.slice(0, -1).forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    });
+  }
+  return rows
+    .map((row) =>
+      row.map((cell, column) => (column < row.length - 1 ? cell.padEnd(widths[column]) : cell)),
+    )
+    .map((row) => row.join("  "))
+    .join("\n");
+}
+
+function nodeCells({ said, error }: Answer<NodeSaid>): string[] {
+  if (!said) return [`no answer: ${error}`];
+  const state = said.loading ? "loading" : said.syncing ? "syncing" : "";
+  if (said.role === "master") {
+    return [
+      "master",
+      `${said.onlineReplicas} replicas online`,
+      `offset ${said.offset} ${state}`.trim(),
+    ];
+  }
+  const link = `link ${said.linkUp ? "up" : "down"}`;
+  return [`replica of ${said.master}`, link, `offset ${said.offset} ${state}`.trim()];
+}
+
+function sentinelCells({ said, error }: Answer<SentinelSaid>): string[] {
+  if (!said) return [`no answer: ${error}`];
+  return [
+    `master ${said.master}`,
+    `epoch ${said.epoch}`,
+    `flags ${said.flags}${said.tilt ? " (TILT)" : ""}`,
+    `${said.replicas} replicas`,
+    `${said.otherSentinels} other sentinels`,
+    `quorum ${said.quorum}`,
+    `ckquorum ${said.ckquorum}`,
+  ];
+}

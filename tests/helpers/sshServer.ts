@@ -1,0 +1,75 @@
+import { connect } from "net";
+import { Server, utils } from "ssh2";
+
+export interface SshServer {
+  host: string;
+  port: number;
+  user: string;
+  hostKey: string;
+  /** Connections accepted so far. */
+  logins(): number;
+  stop(): Promise<void>;
+}
+
+/** A key pair in OpenSSH's formats. */
+export function keyPair(): { private: string; public: string } {
+  return utils.generateKeyPairSync("ed25519");
+}
+
+/**
+ * An sshd in this process that lets the owner of one key forward to anywhere and do nothing else.
+ *
+ * @param host address to listen on; the port is a free one
+ * @param authorizedKey public key line
+ * @param forwards false: refuses to forward, as AllowTcpForwarding=no does
+ */
+export async function startSshServer(
+  host: string,
+  authorizedKey: string,
+  forwards = true,
+): Promise<SshServer> {
+  const authorized = utils.parseKey(authorizedKey);
+  const hostKeys = keyPair();
+  if (authorized instanceof Error) throw authorized;
+  const open = new Set<{ end(): void }>();
+  let logins = 0;
+  const server = new Server({ hostKeys: [hostKeys.private] }, (client) => {
+    open.add(client);
+    client.on("error", () => null);
+    client.on("close", () => open.delete(client));
+    client.on("authentication", (attempt) => {
+      const right =
+        attempt.method === "publickey" &&
+        attempt.username === "deploy" &&
+        attempt.key.data.equals(authorized.getPublicSSH()) &&
+        (!attempt.signature ||
+          authorized.verify(attempt.blob as Buffer, attempt.signature, attempt.hashAlgo) === true);
+      if (right) attempt.accept();
+      else attempt.reject(["publickey"]);
+    });
+    client.on("ready", () => logins++);
+    if (!forwards) return;
+    client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+      const socket = connect(destPort, destIP, () => {
+        const channel = accept();
+        channel.on("error", () => socket.destroy()).on("close", () => socket.destroy());
+        socket.on("close", () => channel.close());
+        channel.pipe(socket).pipe(channel);
+      });
+      // Once it is accepted this does nothing any more.
+      socket.on("error", () => reject());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  return {
+    host,
+    port: (server.address() as { port: number }).port,
+    user: "deploy",
+    hostKey: hostKeys.public,
+    logins: () => logins,
+    stop: () => {
+      for (const client of open) client.end();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}

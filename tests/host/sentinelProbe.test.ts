@@ -1,0 +1,145 @@
+import { askGroup, openRoute, RouteArgs } from "../../components/sentinelProbe";
+import { Answers, judge, table } from "../../components/gate";
+import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
+import type { RedisGroup } from "../helpers/redisGroup";
+import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
+
+jest.setTimeout(60000);
+
+const names = ["console", "app-1", "app-2"];
+const key = keyPair();
+let group: RedisGroup;
+let servers: SshServer[];
+
+beforeAll(async () => {
+  group = startRedisGroup(names);
+  servers = await Promise.all(names.map((_, i) => startSshServer(`127.0.2.${i + 1}`, key.public)));
+  await eventually(30, async () => judge(await ask({}), 2).length === 0);
+});
+
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  await group.destroy();
+});
+
+function routeArgs(): RouteArgs {
+  return {
+    hosts: servers.map((server, i) => ({ ...server, name: names[i] })),
+    privateKey: key.private,
+  };
+}
+
+async function ask(
+  changes: Partial<RouteArgs>,
+  password = operatorPassword,
+  seconds = 5,
+): Promise<Answers> {
+  const route = openRoute({ ...routeArgs(), ...changes });
+  try {
+    return await askGroup({ masterName, ...group, operatorPassword: password }, route, seconds);
+  } finally {
+    route.close();
+  }
+}
+
+function errors(answers: Answers): (string | undefined)[] {
+  return [...answers.nodes, ...answers.sentinels].map(({ error }) => error);
+}
+
+test("a whole group is found whole, over one connection a host, whatever SSH_AUTH_SOCK says", async () => {
+  process.env.SSH_AUTH_SOCK = "/nonexistent/agent";
+  const before = servers.map((server) => server.logins());
+  const answers = await ask({});
+  delete process.env.SSH_AUTH_SOCK;
+  expect(judge(answers, 2)).toEqual([]);
+  expect(servers.map((server, i) => server.logins() - before[i])).toEqual([1, 1, 1]);
+  expect(answers.nodes.map(({ said }) => said?.role)).toEqual(["master", "replica", "replica"]);
+  expect(answers.sentinels[0].said).toMatchObject({
+    master: "127.0.2.1:6389",
+    flags: "master",
+    epoch: 0,
+    quorum: 2,
+    replicas: 2,
+    otherSentinels: 2,
+    tilt: false,
+  });
+});
+
+test("a bastion leads to all hosts over one connection", async () => {
+  const bastion = await startSshServer("127.0.2.9", key.public);
+  const answers = await ask({ bastion });
+  expect(judge(answers, 2)).toEqual([]);
+  expect(bastion.logins()).toBe(1);
+  await bastion.stop();
+});
+
+test("a host key that is not the pinned one is an error that names the host", async () => {
+  const { hosts } = routeArgs();
+  const wrong = hosts.map((host) =>
+    host.name === "app-1" ? { ...host, hostKey: keyPair().public } : host,
+  );
+  const answers = await ask({ hosts: wrong });
+  expect(answers.nodes.map(({ error }) => Boolean(error))).toEqual([false, true, false]);
+  expect(answers.nodes[1].error).toMatch(
+    /^app-1 \(ssh deploy@127\.0\.2\.2:\d+\): host key is SHA256:\S{43}, expected SHA256:\S{43}/,
+  );
+});
+
+test("the bastion's host key is pinned as well", async () => {
+  const bastion = await startSshServer("127.0.2.9", key.public);
+  const answers = await ask({ bastion: { ...bastion, hostKey: keyPair().public } });
+  for (const error of errors(answers)) expect(error).toMatch(/^bastion .*host key is SHA256:/);
+  await bastion.stop();
+});
+
+test("a key that the hosts do not know, and no key at all", async () => {
+  const refused = await ask({ privateKey: keyPair().private });
+  for (const error of errors(refused)) expect(error).toMatch(/^\S+ \(ssh deploy@.*authentication/);
+  const broken = await ask({ privateKey: "SECRET, but no key" });
+  for (const error of errors(broken)) expect(error).toMatch(/^\S+ \(ssh deploy@.*[Kk]ey/);
+  expect(table(broken)).not.toContain("SECRET");
+});
+
+test("a wrong password is said by every daemon and told nobody", async () => {
+  const answers = await ask({}, "not-the-password-of-the-operator");
+  for (const error of errors(answers)) expect(error).toContain("WRONGPASS");
+  expect(table(answers)).not.toContain("not-the-password");
+});
+
+test("an sshd that forbids forwarding", async () => {
+  const strict = await startSshServer("127.0.2.9", key.public, false);
+  const hosts = routeArgs().hosts.map((host) =>
+    host.name === "app-2" ? { ...strict, name: "app-2" } : host,
+  );
+  const answers = await ask({ hosts });
+  expect(answers.nodes[2].error).toContain("AllowTcpForwarding");
+  await strict.stop();
+});
+
+test("a sentinel that is down is missed by name", async () => {
+  await group.stop("sentinel", "app-2");
+  const answers = await ask({});
+  expect(answers.sentinels[2].error).toContain("127.0.2.3:26389");
+  expect(judge(answers, 2)).toContainEqual({
+    host: "app-2",
+    message: expect.stringContaining("does not answer") as string,
+  });
+  group.start("sentinel", "app-2");
+  await eventually(30, async () => judge(await ask({}), 2).length === 0);
+});
+
+test("a daemon that hangs and a host that is away cost no more than the bound", async () => {
+  group.signal("node", "app-1", "SIGSTOP");
+  // Nothing answers on this address of the documentation's: the packets are dropped or refused.
+  const hosts = routeArgs().hosts.map((host) =>
+    host.name === "app-2" ? { ...host, host: "127.0.2.200", port: 9 } : host,
+  );
+  const began = performance.now();
+  const answers = await ask({ hosts }, operatorPassword, 2);
+  const took = performance.now() - began;
+  group.signal("node", "app-1", "SIGCONT");
+  expect(took).toBeLessThan(3000);
+  expect(answers.nodes[1].error).toBe("silent for 2 s");
+  expect(answers.sentinels[1].said).toBeDefined();
+  expect(answers.nodes[2].error).toContain("app-2 (ssh deploy@127.0.2.200:9)");
+});
