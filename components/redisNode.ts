@@ -5,7 +5,14 @@ import { Connection, connectionTo } from "./connection";
 import { hostProgram, programDirectory, stagedDirectory, writeFileProgram } from "./hostProgram";
 import { remoteFile, remoteFileWriter } from "./remoteFile";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
-import { passwords, renderMembers, renderNodeAcl, renderNodeUnit, renderRedisConf, renderSecrets } from "./render";
+import {
+  passwords,
+  renderMembers,
+  renderNodeAcl,
+  renderNodeUnit,
+  renderRedisConf,
+  renderSecrets,
+} from "./render";
 
 export interface RedisNodeArgs {
   config: TopologyConfig;
@@ -69,7 +76,13 @@ export class RedisNode extends pulumi.ComponentResource {
     const stage = (file: string, content: pulumi.Input<string>) =>
       remoteFile(
         `${prefix}-${file}`,
-        { connection, path: `${stagedDirectory}/${file}`, mode: "0640", owner: "root:redis", content },
+        {
+          connection,
+          path: `${stagedDirectory}/${file}`,
+          mode: "0640",
+          owner: "root:redis",
+          content,
+        },
         { parent: this, dependsOn: this.claim },
       );
     const secret = passwords(config.secrets);
@@ -90,7 +103,9 @@ export class RedisNode extends pulumi.ComponentResource {
 
   /** Starts the node if it is down, in the role that the hosts decide. */
   start(proofs: remote.Command[]): remote.Command {
-    const stdin = pulumi.all(proofs.map((proof) => proof.stdout)).apply((lines) => lines.join("\n"));
+    const stdin = pulumi
+      .all(proofs.map((proof) => proof.stdout))
+      .apply((lines) => lines.join("\n"));
     return this.step("start", { after: this.staged.map((file) => file.stdout), stdin }, proofs);
   }
 

@@ -44,7 +44,13 @@ export class RedisSentinel extends pulumi.ComponentResource {
     const stage = (file: string, content: pulumi.Input<string>) =>
       remoteFile(
         `${prefix}-${file}`,
-        { connection, path: `${stagedDirectory}/${file}`, mode: "0640", owner: "root:redis", content },
+        {
+          connection,
+          path: `${stagedDirectory}/${file}`,
+          mode: "0640",
+          owner: "root:redis",
+          content,
+        },
         { parent: this, dependsOn: claim },
       );
     this.staged = [

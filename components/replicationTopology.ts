@@ -35,7 +35,9 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     );
 
     const preparations = nodes.map((node) => node.preparation);
-    const proofs = nodes.map((node, index) => node.prove(preparations, sentinels[index]?.staged ?? []));
+    const proofs = nodes.map((node, index) =>
+      node.prove(preparations, sentinels[index]?.staged ?? []),
+    );
     const nodesUp = nodes.map((node) => node.start(proofs));
     const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 
@@ -53,7 +55,11 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       {
         masterName: config.masterName,
         quorum: config.quorum,
-        nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address, port: config.nodePort })),
+        nodes: config.hosts.map(({ name: host, address }) => ({
+          name: host,
+          address,
+          port: config.nodePort,
+        })),
         sentinels: config.hosts
           .filter(({ sentinel }) => sentinel !== undefined)
           .map(({ name: host, address }) => ({ name: host, address, port: config.sentinelPort })),

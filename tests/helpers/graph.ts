@@ -1,0 +1,82 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource as the program registered it. */
+export interface Registered {
+  name: string;
+  type: string;
+  parent: string;
+  dependsOn: string[];
+  inputs: Record<string, unknown>;
+  secretInputs: string[];
+}
+
+interface RegisterRequest {
+  getName(): string;
+  getType(): string;
+  getParent(): string;
+  getDependenciesList(): string[];
+  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
+}
+
+interface Monitor {
+  registerResource(request: RegisterRequest, callback: unknown): unknown;
+}
+
+const nameOf = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
+
+/** Every resource that `program` registers under Pulumi's mocks, by its name. */
+export async function registeredBy(program: () => void): Promise<Map<string, Registered>> {
+  const seen = new Map<string, Registered>();
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ name, inputs }) => ({
+        id: `${name}-id`,
+        state: { ...(inputs as object), stdout: `ran ${name}` },
+      }),
+      call: ({ token }) => {
+        throw new Error(`unexpected call of ${token}`);
+      },
+    },
+    "redis-cluster",
+    "dev",
+  );
+  // The mocks show neither parent nor dependsOn, the request does.
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    const raw = request.getObject()?.toJavaScript() ?? {};
+    const unwrapped = Object.entries(raw).map(([key, value]) => {
+      const secret = pulumi.runtime.isRpcSecret(value);
+      return {
+        key,
+        secret,
+        value: secret ? (pulumi.runtime.unwrapRpcSecret(value) as unknown) : value,
+      };
+    });
+    seen.set(request.getName(), {
+      name: request.getName(),
+      type: request.getType(),
+      parent: nameOf(request.getParent()),
+      dependsOn: request.getDependenciesList().map(nameOf),
+      inputs: Object.fromEntries(unwrapped.map(({ key, value }) => [key, value])),
+      secretInputs: unwrapped.filter(({ secret }) => secret).map(({ key }) => key),
+    });
+    return register(request, callback);
+  };
+  program();
+  await pulumi.runtime.disconnect();
+  return seen;
+}
+
+/** Whether `first` is done before `then` begins. */
+export function precedes(graph: Map<string, Registered>, first: string, then: string): boolean {
+  const visited = new Set<string>();
+  const waiting = [...(graph.get(then)?.dependsOn ?? [])];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (name === first) return true;
+    if (visited.has(name)) continue;
+    visited.add(name);
+    waiting.push(...(graph.get(name)?.dependsOn ?? []));
+  }
+  return false;
+}

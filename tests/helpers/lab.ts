@@ -1,0 +1,178 @@
+import { automation } from "@pulumi/pulumi";
+import { execFileSync, spawnSync } from "child_process";
+import { readFileSync } from "fs";
+import Redis from "ioredis";
+import { join } from "path";
+
+/**
+ * The lab that the integration tests run on. They run inside its network: tests/run starts them with
+ * `lab exec`, so that ioredis and the engine reach the hosts as an operator's machine would.
+ */
+export const top = join(__dirname, "..", "..");
+export const hosts = ["app-1", "app-2", "console"] as const;
+export type Host = (typeof hosts)[number];
+
+export const masterName = "redis-dev-cluster";
+export const nodePort = 6389;
+export const sentinelPort = 26389;
+
+/** Runs lab/lab; returns what it printed. Throws with its words when it fails. */
+export function lab(...args: string[]): string {
+  return run("lab/lab", args);
+}
+
+function run(program: string, args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(join(top, program), args, {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr || stdout}`);
+  return stdout;
+}
+
+/** A shell command on a host, as root; returns what it printed. Throws when it fails. */
+export function on(host: string, command: string): string {
+  return lab("ssh", host, `sudo -n bash -c '${command.replaceAll("'", `'\\''`)}'`).trim();
+}
+
+/** The private address of each host, as the lab gave them. */
+export function address(host: string): string {
+  const lines = readFileSync(
+    join(top, "build", "lab", process.env.LAB_NAME ?? "dev", "hosts"),
+    "utf8",
+  ).split("\n");
+  const line = lines.find((each) => each.startsWith(`${host} `));
+  if (!line) throw new Error(`the lab has no host ${host}`);
+  return line.split(" ")[1];
+}
+
+/** A committed stack with this lab's hosts, in a project directory of its own, through the real engine. */
+export interface Stack {
+  directory: string;
+  stack: automation.Stack;
+  passwords: Record<"application" | "replication" | "sentinel" | "operator", string>;
+  sshPrivateKey: string;
+}
+
+/** Opens the project directory, making it where there is none; state and settings stay between calls. */
+export async function openStack(name = "dev"): Promise<Stack> {
+  const directory = execFileSync(join(top, "lab", "stack"), [name], { encoding: "utf8" }).trim();
+  const stack = await automation.LocalWorkspace.selectStack(
+    { stackName: name, workDir: directory },
+    { envVars: { PULUMI_CONFIG_PASSPHRASE_FILE: join(directory, "passphrase") } },
+  );
+  const config = await stack.getAllConfig();
+  const value = (key: string) => config[`redis-cluster:${key}`].value;
+  return {
+    directory,
+    stack,
+    passwords: {
+      application: value("applicationPassword"),
+      replication: value("replicationPassword"),
+      sentinel: value("sentinelPassword"),
+      operator: value("operatorPassword"),
+    },
+    sshPrivateKey: value("sshPrivateKey"),
+  };
+}
+
+/** How many resources an up or preview touched, by what was done; `same` and reads left out. */
+export function changes(summary: Record<string, number | undefined> | undefined): object {
+  return Object.fromEntries(
+    Object.entries(summary ?? {}).filter(([operation, count]) => operation !== "same" && count),
+  );
+}
+
+export type Asked = { host: string; daemon: "node" | "sentinel"; username?: string };
+
+/** One command to a daemon, over a connection of its own. */
+export async function ask(
+  { passwords }: Stack,
+  { host, daemon, username = "operator" }: Asked,
+  command: string,
+  ...args: string[]
+): Promise<unknown> {
+  const redis = new Redis({
+    host: address(host),
+    port: daemon === "node" ? nodePort : sentinelPort,
+    username,
+    password: passwords[username as keyof Stack["passwords"]],
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2000,
+    commandTimeout: 5000,
+  });
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return await redis.call(command, ...args);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** A section of INFO as a map. */
+export async function info(
+  stack: Stack,
+  asked: Asked,
+  section: string,
+): Promise<Record<string, string>> {
+  const text = (await ask(stack, asked, "INFO", section)) as string;
+  const lines = text.split("\r\n").filter((line) => line.includes(":"));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
+  );
+}
+
+/** The member that all sentinels name; undefined while they do not agree. */
+export async function namedMaster(stack: Stack): Promise<string | undefined> {
+  const names = await Promise.all(
+    hosts.map(async (host) => {
+      const [named] = (await ask(
+        stack,
+        { host, daemon: "sentinel" },
+        "SENTINEL",
+        "GET-MASTER-ADDR-BY-NAME",
+        masterName,
+      ).catch(() => [""])) as string[];
+      return hosts.find((each) => address(each) === named);
+    }),
+  );
+  return names.every((name) => name === names[0]) ? names[0] : undefined;
+}
+
+/** What must not change when nothing is owed: process and run ids of every daemon on every host. */
+export async function identities(stack: Stack): Promise<Record<string, string>> {
+  const all = await Promise.all(
+    hosts.flatMap((host) =>
+      (["node", "sentinel"] as const).map(async (daemon) => {
+        const server = await info(stack, { host, daemon }, "server");
+        return [`${host} ${daemon}`, `${server.process_id} ${server.run_id}`];
+      }),
+    ),
+  );
+  return Object.fromEntries(all) as Record<string, string>;
+}
+
+/** Looks again until it holds, for at most `seconds`; throws with `what` otherwise. */
+export async function eventually(
+  what: string,
+  seconds: number,
+  holds: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await holds().catch(() => false))) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Until the host program's own gate finds nothing wrong with the group. */
+export async function untilWhole(seconds = 60): Promise<void> {
+  await eventually("the group is whole", seconds, () => {
+    on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
+    return Promise.resolve(true);
+  });
+}

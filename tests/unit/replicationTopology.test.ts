@@ -1,0 +1,180 @@
+import * as pulumi from "@pulumi/pulumi";
+import { utils } from "ssh2";
+import { parseConfig, TopologyConfig } from "../../components/config";
+import { ReplicationTopology } from "../../components/replicationTopology";
+import { precedes, Registered, registeredBy } from "../helpers/graph";
+
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEmM0tRb6wUuYd9cl3dnLrv8H9vFwzB1gwI0r5Hjqzi3";
+const secrets = {
+  sshPrivateKey: utils.generateKeyPairSync("ed25519").private,
+  applicationPassword: "a".repeat(32),
+  replicationPassword: "r".repeat(32),
+  sentinelPassword: "s".repeat(32),
+  operatorPassword: "o".repeat(32),
+};
+
+const three = {
+  console: { address: "10.77.0.11", hostKey },
+  "app-1": { address: "10.77.0.12", hostKey },
+  "app-2": { address: "10.77.0.13", hostKey },
+};
+
+function graphOf(hosts: object): Promise<Map<string, Registered>> {
+  return registeredBy(() => {
+    const raw = {
+      hosts: JSON.stringify(hosts),
+      bootstrapMaster: "console",
+      ssh: JSON.stringify({ user: "deploy" }),
+      ...secrets,
+    };
+    const { config, problems } = parseConfig("dev", raw, () => true);
+    if (!config) throw new Error(JSON.stringify(problems));
+    const outputs = Object.entries(config.secrets).map(([key, value]) => [
+      key,
+      pulumi.secret(value),
+    ]);
+    new ReplicationTopology("redis", {
+      config: { ...config, secrets: Object.fromEntries(outputs) as TopologyConfig["secrets"] },
+    });
+  });
+}
+
+describe("three hosts", () => {
+  const hosts = ["app-1", "app-2", "console"];
+  let graph: Map<string, Registered>;
+  const before = (first: string, then: string) => {
+    expect(graph.has(first)).toBe(true);
+    expect(graph.has(then)).toBe(true);
+    return precedes(graph, first, then);
+  };
+
+  beforeAll(async () => {
+    graph = await graphOf(three);
+  });
+
+  it("has a node and a sentinel component per host below one topology", () => {
+    expect(graph.get("redis")?.type).toBe("redis-cluster:index:ReplicationTopology");
+    for (const host of hosts) {
+      expect(graph.get(`${host}-node`)).toMatchObject({
+        type: "redis-cluster:index:RedisNode",
+        parent: "redis",
+      });
+      expect(graph.get(`${host}-sentinel`)).toMatchObject({
+        type: "redis-cluster:index:RedisSentinel",
+        parent: "redis",
+      });
+    }
+  });
+
+  it.each(hosts)("stops the sentinel of %s first and starts it last", (host) => {
+    expect(before(`${host}-sentinel-stop`, `${host}-node-roll`)).toBe(true);
+    expect(before(`${host}-node-roll`, `${host}-sentinel-roll`)).toBe(true);
+  });
+
+  it("finishes with one host before the next, the bootstrap master last", () => {
+    expect(before("app-1-sentinel-roll", "app-2-sentinel-stop")).toBe(true);
+    expect(before("app-2-sentinel-roll", "console-sentinel-stop")).toBe(true);
+    for (const host of hosts) {
+      expect(before("console-sentinel-roll", `${host}-node-roll-master`)).toBe(true);
+    }
+    expect(before("app-1-node-roll-master", "app-2-node-roll-master")).toBe(true);
+    expect(before("app-2-node-roll-master", "console-node-roll-master")).toBe(true);
+  });
+
+  it("proves every host before any node starts, and starts all nodes before any sentinel", () => {
+    for (const one of hosts) {
+      for (const other of hosts) {
+        expect(before(`${one}-node-prove`, `${other}-node-start`)).toBe(true);
+        expect(before(`${one}-node-start`, `${other}-sentinel-start`)).toBe(true);
+        expect(before(`${one}-sentinel-start`, `${other}-sentinel-stop`)).toBe(true);
+      }
+    }
+  });
+
+  it("starts nothing on a host before all of its files are staged", () => {
+    const files = [
+      "node-redis.conf",
+      "node-members",
+      "node-redis-cluster.service",
+      "node-users.acl",
+    ];
+    files.push("node-secrets", "sentinel-sentinel.conf", "sentinel-redis-sentinel.service");
+    files.push("sentinel-sentinel-users.acl");
+    for (const host of hosts) {
+      for (const file of files) {
+        expect(before(`${host}-${file}`, `${host}-node-start`)).toBe(true);
+      }
+    }
+  });
+
+  it("prepares and stages all hosts at the same time", () => {
+    expect(before("app-1-node-install", "app-2-node-install")).toBe(false);
+    expect(before("app-1-node-redis.conf", "app-2-node-redis.conf")).toBe(false);
+    expect(before("app-1-node-start", "app-2-node-start")).toBe(false);
+  });
+
+  it("takes every sentinel away before any node: their claims are made after all nodes'", () => {
+    for (const one of hosts) {
+      for (const other of hosts) {
+        expect(before(`${one}-node-claim`, `${other}-sentinel-claim`)).toBe(true);
+      }
+    }
+  });
+
+  it("checks the quorum at the very end", () => {
+    const others = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+    for (const { name } of others) expect(before(name, "sentinel-quorum")).toBe(true);
+  });
+
+  it("lets a delete act on claims alone, and replaces nothing on a trigger", () => {
+    const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+    const withDelete = commands.filter(({ inputs }) => "delete" in inputs).map(({ name }) => name);
+    expect(withDelete.sort()).toEqual(
+      hosts.flatMap((host) => [`${host}-node-claim`, `${host}-sentinel-claim`]).sort(),
+    );
+    expect(commands.filter(({ inputs }) => "triggers" in inputs)).toEqual([]);
+  });
+
+  it("runs a step again when the step before it ran", () => {
+    const stdin = (name: string) => graph.get(name)?.inputs.stdin;
+    expect(stdin("app-1-node-roll")).toContain("# after ran app-1-sentinel-stop");
+    expect(stdin("app-1-sentinel-roll")).toContain("# after ran app-1-node-roll");
+    expect(stdin("app-2-sentinel-stop")).toContain("# after ran app-1-sentinel-roll");
+    expect(graph.get("sentinel-quorum")?.inputs.rollout).toContain("ran console-node-roll-master");
+  });
+
+  it("keeps what is secret secret, and the rest readable", () => {
+    const secretOf = (name: string) => graph.get(name)?.secretInputs ?? [];
+    for (const host of hosts) {
+      for (const file of ["node-users.acl", "node-secrets", "sentinel-sentinel-users.acl"]) {
+        expect(secretOf(`${host}-${file}`)).toContain("stdin");
+      }
+      for (const file of ["node-redis.conf", "node-members", "sentinel-sentinel.conf"]) {
+        expect(secretOf(`${host}-${file}`)).not.toContain("stdin");
+      }
+    }
+    const plain = [...graph.values()].map(({ inputs, secretInputs }) =>
+      JSON.stringify(Object.entries(inputs).filter(([key]) => !secretInputs.includes(key))),
+    );
+    for (const secret of Object.values(secrets)) expect(plain.join()).not.toContain(secret);
+  });
+
+  it("bounds every command and never logs what it prints", () => {
+    const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+    for (const { inputs } of commands) {
+      expect(inputs.create).toMatch(/^sudo -n timeout -k \d+ \d+ /);
+      expect(inputs.logging).toBe("none");
+    }
+  });
+});
+
+it("leaves a host without a sentinel to its node", async () => {
+  const graph = await graphOf({
+    ...three,
+    "app-3": { address: "10.77.0.14", hostKey, sentinel: false },
+  });
+  expect(graph.has("app-3-sentinel")).toBe(false);
+  expect(graph.has("app-3-sentinel-stop")).toBe(false);
+  expect(precedes(graph, "app-2-sentinel-roll", "app-3-node-roll")).toBe(true);
+  expect(precedes(graph, "app-3-node-roll", "console-sentinel-stop")).toBe(true);
+});
