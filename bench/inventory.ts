@@ -17,19 +17,23 @@ function main(): void {
   const { config, problems } = parseConfig("dev", raw, () => true);
   if (!config) throw new Error(report("dev", problems));
 
-  const hosts = config.hosts.map(({ name, address, redis, sentinel }) => [
-    name,
-    {
-      ansible_host: address,
-      node_settings: redis,
-      sentinel_settings: sentinel && sentinelLines(sentinel, config.masterName),
-    },
-  ]);
-  const sentinels = config.hosts.filter(({ sentinel }) => sentinel).map(({ name }) => [name, {}]);
+  const hosts = Object.fromEntries(
+    config.hosts.map(({ name, address, redis, sentinel }) => [
+      name,
+      {
+        ansible_host: address,
+        node_settings: redis,
+        sentinel_settings: sentinel && sentinelLines(sentinel, config.masterName),
+      },
+    ]),
+  );
+  const sentinels = Object.fromEntries(
+    config.hosts.filter(({ sentinel }) => sentinel).map(({ name }) => [name, {}]),
+  );
   console.log(
     JSON.stringify({
       redis: {
-        hosts: Object.fromEntries(hosts),
+        hosts,
         vars: {
           ansible_user: config.ssh.user,
           master_name: config.masterName,
@@ -43,7 +47,7 @@ function main(): void {
           operator_password: config.secrets.operatorPassword,
         },
       },
-      sentinels: { hosts: Object.fromEntries(sentinels) },
+      sentinels: { hosts: sentinels },
     }),
   );
 }
