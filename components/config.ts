@@ -201,6 +201,15 @@ function inOrder(hosts: HostConfig[], bootstrapMaster: string): HostConfig[] {
   return [...hosts].sort((a, b) => last(a) - last(b) || compare(a.name, b.name));
 }
 
+/** Why SSH cannot use this as a private key; undefined when it can. */
+function unusableKey(text: string): string | undefined {
+  const key = utils.parseKey(text);
+  if (key instanceof Error) {
+    return key.message;
+  }
+  return key.isPrivateKey() && text.startsWith("-----BEGIN ") ? undefined : "not a private key";
+}
+
 type Fields = Record<string, unknown>;
 
 const isMap = (value: unknown): value is Fields =>
@@ -386,7 +395,8 @@ class Checker {
         this.problem(key, show(text), "a member: a bastion never is one (see ssh.bastion)");
       }
     }
-    const redis = this.effective("node", address, fields.redis, `${key}.redis`, groupWide);
+    const sentinel = fields.sentinel === true ? {} : (fields.sentinel ?? {});
+    const redis = this.effective("node", address, fields.redis ?? {}, `${key}.redis`, groupWide);
     if (redis.appendonly === "no" && redis.save === '""') {
       this.problem(
         `${key}.redis.save`,
@@ -400,14 +410,8 @@ class Checker {
       sshHost,
       hostKey: this.hostKey(fields.hostKey, `${key}.hostKey`, sshHost || name),
       redis,
-      ...(fields.sentinel !== false && {
-        sentinel: this.effective(
-          "sentinel",
-          address,
-          fields.sentinel,
-          `${key}.sentinel`,
-          groupWide,
-        ),
+      ...(sentinel !== false && {
+        sentinel: this.effective("sentinel", address, sentinel, `${key}.sentinel`, groupWide),
       }),
     };
   }
@@ -419,7 +423,7 @@ class Checker {
     key: string,
     groupWide: Record<Daemon, Settings>,
   ): Settings {
-    const own = overrides === undefined ? {} : this.settings(daemon, overrides, key);
+    const own = this.settings(daemon, overrides, key);
     const settings = effectiveSettings(daemon, address, { ...groupWide[daemon], ...own });
     const listens = settings.bind.split(" ");
     if (
@@ -455,12 +459,12 @@ class Checker {
       } else if (!isSecret(key)) {
         this.problem(key, "is in plain text", `a secret; make a new one and set it: ${set}`);
       } else if (key === "sshPrivateKey") {
-        const parsed = utils.parseKey(value);
-        if (parsed instanceof Error) {
+        const reason = unusableKey(value);
+        if (reason) {
           this.problem(
             key,
-            `is no usable key (${parsed.message})`,
-            `a private key without a passphrase; set it: ${set}`,
+            `is no usable key (${reason})`,
+            `a private key in OpenSSH's format, without a passphrase; set it: ${set}`,
           );
         }
       } else if (key === "applicationPassword") {

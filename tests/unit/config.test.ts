@@ -1,0 +1,564 @@
+import * as pulumi from "@pulumi/pulumi";
+import { utils } from "ssh2";
+import { loadConfig, parseConfig, report } from "../../components/config";
+import { host, keyPair, problemsOf, rawConfig, secrets } from "../helpers/config";
+
+const parse = (more = {}) => {
+  const { config, problems } = parseConfig("dev", rawConfig(more), () => true);
+  if (!config) {
+    throw new Error(report("dev", problems));
+  }
+  return config;
+};
+
+const hosts = (more: Record<string, unknown>) => ({
+  console: host("10.77.0.11"),
+  "app-1": host("10.77.0.12"),
+  "app-2": host("10.77.0.13"),
+  ...more,
+});
+
+/** The problems as `KEY SEEN; expected EXPECTED`. */
+const said = (more: Record<string, unknown>): string[] =>
+  problemsOf(more).map(({ key, seen, expected }) => `${key} ${seen}; expected ${expected}`);
+
+test("the smallest configuration is filled in", () => {
+  const config = parse();
+  expect(config).toMatchObject({
+    stack: "dev",
+    masterName: "redis-dev-cluster",
+    bootstrapMaster: "console",
+    quorum: 2,
+    nodePort: 6389,
+    sentinelPort: 26389,
+    ssh: { user: "deploy", port: 22 },
+    deleteData: false,
+    secrets,
+  });
+  expect(config.hosts[0]).toMatchObject({
+    name: "app-1",
+    address: "10.77.0.12",
+    sshHost: "10.77.0.12",
+    hostKey: keyPair.public,
+  });
+  expect(config.hosts[0].redis.bind).toBe("10.77.0.12 127.0.0.1");
+  expect(config.hosts[0].sentinel?.bind).toBe("10.77.0.12 127.0.0.1");
+});
+
+test("an empty default of the schema is as no value", () => {
+  const bare = { quorum: "0", masterName: "", redis: {}, sentinel: {}, deleteData: "false" };
+  expect(parse(bare)).toEqual(parse());
+});
+
+test("everything that can be given is taken", () => {
+  const config = parse({
+    hosts: hosts({
+      "app-2": host("10.77.0.13", {
+        sshHost: "app2.example.com",
+        redis: { hz: 20 },
+        sentinel: { "down-after-milliseconds": 7000 },
+      }),
+      "app-3": host("10.77.0.14", { sentinel: false }),
+      "app-4": host("10.77.0.15", { sentinel: true }),
+      "app-5": host("10.77.0.16", { sentinel: {} }),
+    }),
+    bootstrapMaster: "app-2",
+    quorum: "4",
+    masterName: "the-dev-group",
+    nodePort: "7000",
+    sentinelPort: "7001",
+    redis: { hz: 10, maxmemory: "1gb" },
+    sentinel: { "failover-timeout": 30000 },
+    ssh: {
+      user: "ops",
+      port: 2222,
+      bastion: { host: "backend-bastion.example.com", hostKey: keyPair.public },
+    },
+    deleteData: "true",
+  });
+  expect(config).toMatchObject({
+    quorum: 4,
+    masterName: "the-dev-group",
+    nodePort: 7000,
+    sentinelPort: 7001,
+    ssh: { bastion: { host: "backend-bastion.example.com", port: 22, user: "ops" } },
+    deleteData: true,
+  });
+  const byName = Object.fromEntries(config.hosts.map((one) => [one.name, one]));
+  expect(byName["app-2"].sshHost).toBe("app2.example.com");
+  expect(byName["app-2"].redis).toMatchObject({ hz: "20", maxmemory: "1gb" });
+  expect(byName["app-1"].redis).toMatchObject({ hz: "10", maxmemory: "1gb" });
+  expect(byName["app-2"].sentinel).toMatchObject({
+    "down-after-milliseconds": "7000",
+    "failover-timeout": "30000",
+  });
+  expect(byName["app-3"].sentinel).toBeUndefined();
+  expect(byName["app-4"].sentinel).toEqual({
+    ...byName["app-1"].sentinel,
+    bind: "10.77.0.15 127.0.0.1",
+  });
+});
+
+test("hosts are in natural order, the bootstrap master last", () => {
+  const config = parse({
+    hosts: {
+      "app-10": host("10.0.0.10"),
+      "app-2": host("10.0.0.2"),
+      "app-1": host("10.0.0.1"),
+      console: host("10.0.0.3"),
+      web: host("10.0.0.4"),
+    },
+    bootstrapMaster: "app-1",
+  });
+  expect(config.hosts.map(({ name }) => name)).toEqual([
+    "app-2",
+    "app-10",
+    "console",
+    "web",
+    "app-1",
+  ]);
+});
+
+test.each<[string, Record<string, unknown>, RegExp]>([
+  // Hosts
+  ["no hosts", { hosts: undefined }, /^hosts is nothing; expected a map of at least three hosts/],
+  ["hosts as a list", { hosts: ["console"] }, /^hosts is \["console"\]; expected a map/],
+  ["hosts as text", { hosts: "{console" }, /^hosts is "{console"; expected a map/],
+  [
+    "a host that is no map",
+    { hosts: hosts({ "app-2": "10.77.0.13" }) },
+    /^hosts.app-2 is "10.77.0.13"; expected a map with address/,
+  ],
+  [
+    "an unknown field of a host",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { adress: 1 }) }) },
+    /^hosts.app-2.adress is unknown; expected one of address, sshHost/,
+  ],
+  [
+    "an illegal name",
+    { hosts: hosts({ App_3: host("10.77.0.14", { sentinel: false }) }) },
+    /^hosts.App_3 is "App_3"; expected a name of lower-case/,
+  ],
+  [
+    "a name that ends in a dash",
+    { hosts: hosts({ "app-": host("10.77.0.14", { sentinel: false }) }) },
+    /^hosts.app- is "app-"; expected a name/,
+  ],
+  [
+    "a bastion by name",
+    { hosts: hosts({ "dev.backend-bastion": host("10.77.0.14", { sentinel: false }) }) },
+    /^hosts.dev.backend-bastion is "dev.backend-bastion"; expected a member: a bastion never is one/,
+  ],
+  [
+    "a bastion by SSH host",
+    {
+      hosts: hosts({
+        "app-3": host("10.77.0.14", {
+          sentinel: false,
+          sshHost: "dev.backend-bastion.example.com",
+        }),
+      }),
+    },
+    /^hosts.app-3 is "dev.backend-bastion.example.com"; expected a member/,
+  ],
+  [
+    "no address",
+    { hosts: hosts({ "app-2": { hostKey: keyPair.public } }) },
+    /^hosts.app-2.address is nothing; expected the host's own IPv4 address/,
+  ],
+  ...[
+    "app2.example.com",
+    "127.0.0.1",
+    "127.1.2.3",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "10.77.0",
+    "10.77.0.256",
+    "::1",
+    "10.77.0.13 ",
+  ].map((address): [string, Record<string, unknown>, RegExp] => [
+    `${address} as an address`,
+    { hosts: hosts({ "app-2": host(address) }) },
+    /^hosts.app-2.address is ".*"; expected the host's own IPv4 address/,
+  ]),
+  [
+    "one address twice",
+    { hosts: hosts({ "app-2": host("10.77.0.12") }) },
+    /^hosts.app-2 is at 10.77.0.12, as app-1; expected a host of its own/,
+  ],
+  [
+    "one SSH host twice",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sshHost: "10.77.0.12" }) }) },
+    /^hosts.app-2 is at 10.77.0.12, as app-1/,
+  ],
+  [
+    "an SSH host with a user in it",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sshHost: "deploy@app2" }) }) },
+    /^hosts.app-2.sshHost is "deploy@app2"; expected a host name/,
+  ],
+  [
+    "an SSH host that is an option",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sshHost: "-oProxyCommand=x" }) }) },
+    /^hosts.app-2.sshHost is/,
+  ],
+  [
+    "no host key",
+    { hosts: hosts({ "app-2": { address: "10.77.0.13" } }) },
+    /^hosts.app-2.hostKey is nothing; expected "ssh-ed25519 AAAA...", as "ssh-keyscan -t ed25519 10.77.0.13 /,
+  ],
+  [
+    "an rsa host key",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { hostKey: "ssh-rsa AAAAB3NzaC1yc2E" }) }) },
+    /^hosts.app-2.hostKey is "ssh-rsa/,
+  ],
+  [
+    "a line of ssh-keyscan",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { hostKey: `10.77.0.13 ${keyPair.public}` }) }) },
+    /^hosts.app-2.hostKey is "10.77.0.13 ssh-ed25519/,
+  ],
+  [
+    "two host keys",
+    {
+      hosts: hosts({
+        "app-2": host("10.77.0.13", { hostKey: `${keyPair.public}\n${keyPair.public}` }),
+      }),
+    },
+    /^hosts.app-2.hostKey is/,
+  ],
+
+  // The group
+  [
+    "no bootstrap master",
+    { bootstrapMaster: undefined },
+    /^bootstrapMaster is nothing; expected the host that starts as master, one of console, app-1, app-2$/,
+  ],
+  [
+    "a bootstrap master elsewhere",
+    { bootstrapMaster: "app-9" },
+    /^bootstrapMaster is "app-9"; expected .* one of console, app-1, app-2$/,
+  ],
+  [
+    "two sentinels",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sentinel: false }) }) },
+    /^hosts have 2 sentinels; expected an odd number of sentinels, at least 3$/,
+  ],
+  [
+    "four sentinels",
+    { hosts: hosts({ "app-3": host("10.77.0.14") }) },
+    /^hosts have 4 sentinels; expected an odd number/,
+  ],
+  [
+    "one sentinel",
+    { hosts: { console: host("10.77.0.11") }, redis: { "min-replicas-to-write": 0 } },
+    /^hosts have 1 sentinels/,
+  ],
+  ["a quorum below the majority", { quorum: "1" }, /^quorum is 1; expected from 2 to 3/],
+  ["a quorum above the number of sentinels", { quorum: "4" }, /^quorum is 4; expected from 2 to 3/],
+  ["a quorum in words", { quorum: "two" }, /^quorum is "two"; expected an integer$/],
+  ["a negative quorum", { quorum: "-2" }, /^quorum is "-2"; expected an integer$/],
+  [
+    "a master name without the stack's",
+    { masterName: "redis-stage-cluster" },
+    /^masterName is "redis-stage-cluster"; expected .* with the stack's name dev in it$/,
+  ],
+  [
+    "a master name with a space",
+    { masterName: "redis dev" },
+    /^masterName is "redis dev"; expected letters/,
+  ],
+  [
+    "the distribution's port",
+    { nodePort: "6379" },
+    /^nodePort is 6379; expected a port from 1024 to 65535, and not 6379/,
+  ],
+  [
+    "the distribution's port for sentinels",
+    { sentinelPort: "6379" },
+    /^sentinelPort is 6379; expected/,
+  ],
+  ["a privileged port", { nodePort: "1023" }, /^nodePort is 1023; expected a port/],
+  ["a port too high", { sentinelPort: "65536" }, /^sentinelPort is 65536; expected a port/],
+  ["a port in words", { nodePort: "redis" }, /^nodePort is "redis"; expected an integer$/],
+  [
+    "one port for both",
+    { nodePort: "7000", sentinelPort: "7000" },
+    /^sentinelPort is 7000, as nodePort; expected a port of its own$/,
+  ],
+  ["deleteData in words", { deleteData: "sure" }, /^deleteData is "sure"; expected true or false$/],
+  [
+    "an unknown key",
+    { qourum: "2" },
+    /^qourum is unknown; expected one of hosts, bootstrapMaster, quorum/,
+  ],
+
+  // SSH
+  ["no ssh", { ssh: undefined }, /^ssh is nothing; expected a map with user, port, bastion$/],
+  ["no SSH user", { ssh: {} }, /^ssh.user is nothing; expected the name of a user$/],
+  ["an SSH user with a host", { ssh: { user: "deploy@host" } }, /^ssh.user is "deploy@host"/],
+  [
+    "an unknown field of ssh",
+    { ssh: { user: "deploy", key: "x" } },
+    /^ssh.key is unknown; expected one of user, port, bastion$/,
+  ],
+  [
+    "an SSH port of 0",
+    { ssh: { user: "deploy", port: 0 } },
+    /^ssh.port is 0; expected a port from 1 to 65535$/,
+  ],
+  [
+    "an SSH port as text",
+    { ssh: { user: "deploy", port: "22" } },
+    /^ssh.port is "22"; expected a port/,
+  ],
+  [
+    "a bastion that is no map",
+    { ssh: { user: "deploy", bastion: "10.77.0.5" } },
+    /^ssh.bastion is "10.77.0.5"; expected a map with host, port, user, hostKey$/,
+  ],
+  [
+    "a bastion without a host key",
+    { ssh: { user: "deploy", bastion: { host: "10.77.0.5" } } },
+    /^ssh.bastion.hostKey is nothing; expected "ssh-ed25519/,
+  ],
+  [
+    "a bastion without a host",
+    { ssh: { user: "deploy", bastion: { hostKey: keyPair.public } } },
+    /^ssh.bastion.host is nothing; expected a host name/,
+  ],
+  [
+    "an unknown field of the bastion",
+    { ssh: { user: "deploy", bastion: { host: "10.77.0.5", hostKey: keyPair.public, proxy: 1 } } },
+    /^ssh.bastion.proxy is unknown/,
+  ],
+
+  // Directives
+  [
+    "an unknown directive",
+    { redis: { maxmemroy: "2gb" } },
+    /^redis.maxmemroy is unknown; .* did you mean maxmemory\?$/,
+  ],
+  [
+    "an unknown directive of a host",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { redis: { hz: 5000 } }) }) },
+    /^hosts.app-2.redis.hz is 5000; expected an integer from 1 to 500$/,
+  ],
+  [
+    "an owned directive of a sentinel",
+    { sentinel: { quorum: 3 } },
+    /^sentinel.quorum is set by this program; expected no override \(set redis-cluster:quorum\)$/,
+  ],
+  [
+    "an owned directive of one sentinel",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sentinel: { port: 1 } }) }) },
+    /^hosts.app-2.sentinel.port is set by this program/,
+  ],
+  [
+    "directives as a list",
+    { redis: ["hz 10"] },
+    /^redis is \["hz 10"\]; expected a map of directives$/,
+  ],
+  ["directives as text", { redis: "hz 10" }, /^redis is "hz 10"; expected a map of directives$/],
+  [
+    "no persistence",
+    { redis: { appendonly: "no", save: "" } },
+    /^hosts.console.redis.save is "" while appendonly is no; expected one of the two/,
+  ],
+  [
+    "no persistence on one host",
+    {
+      redis: { appendonly: "no" },
+      hosts: hosts({ "app-2": host("10.77.0.13", { redis: { save: "" } }) }),
+    },
+    /^hosts.app-2.redis.save is "" while appendonly is no/,
+  ],
+  [
+    "more replicas to write than there are",
+    { redis: { "min-replicas-to-write": 3 } },
+    /^hosts.console.redis.min-replicas-to-write is 3; expected at most 2/,
+  ],
+  [
+    "one host alone that may become master",
+    {
+      redis: { "replica-priority": 0 },
+      hosts: hosts({ console: host("10.77.0.11", { redis: { "replica-priority": 100 } }) }),
+    },
+    /^redis.replica-priority is 0; expected at least two hosts that may become master$/,
+  ],
+  [
+    "a bind without the host's address",
+    { redis: { bind: "127.0.0.1" } },
+    /^hosts.console.redis.bind is "127.0.0.1"; expected 0.0.0.0, or both 10.77.0.11 and 127.0.0.1$/,
+  ],
+  [
+    "a bind without loopback",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { sentinel: { bind: "10.77.0.13" } }) }) },
+    /^hosts.app-2.sentinel.bind is "10.77.0.13"; expected 0.0.0.0, or both 10.77.0.13 and/,
+  ],
+
+  // Secrets
+  [
+    "a short operator password",
+    { operatorPassword: "x".repeat(31) },
+    /^operatorPassword is unfit; expected 32 to 512 of A-Z a-z 0-9 _ -; set it: openssl rand -hex 32 \| pulumi config set --stack dev --secret operatorPassword$/,
+  ],
+  [
+    "a quote in the sentinels' password",
+    { sentinelPassword: `${"x".repeat(40)}"` },
+    /^sentinelPassword is unfit/,
+  ],
+  [
+    "a space in the replication password",
+    { replicationPassword: `${"x".repeat(40)} x` },
+    /^replicationPassword is unfit/,
+  ],
+  [
+    "a line break in a password",
+    { replicationPassword: `${"x".repeat(40)}\n` },
+    /^replicationPassword is unfit/,
+  ],
+  [
+    "a line break in the application's password",
+    { applicationPassword: "a\nb" },
+    /^applicationPassword is unfit; expected 1 to 512 characters/,
+  ],
+  [
+    "a NUL in the application's password",
+    { applicationPassword: "a\0b" },
+    /^applicationPassword is unfit/,
+  ],
+  [
+    "an application password too long",
+    { applicationPassword: "x".repeat(513) },
+    /^applicationPassword is unfit/,
+  ],
+  [
+    "a public key as the private",
+    { sshPrivateKey: keyPair.public },
+    /^sshPrivateKey is no usable key \(not a private key\); expected a private key in OpenSSH.s format, without a passphrase; set it: pulumi config set --stack dev --secret sshPrivateKey < /,
+  ],
+  [
+    "text as the private key",
+    { sshPrivateKey: "secret text" },
+    /^sshPrivateKey is no usable key \(Unsupported key format\)/,
+  ],
+])("%s is refused, by name", (_, more, expected) => {
+  expect(said(more)).toContainEqual(expect.stringMatching(expected));
+});
+
+test("a key with a passphrase is refused", () => {
+  const locked = utils.generateKeyPairSync("ed25519", {
+    passphrase: "x",
+    cipher: "aes256-cbc",
+    rounds: 1,
+  });
+  expect(said({ sshPrivateKey: locked.private })).toEqual([
+    expect.stringMatching(/^sshPrivateKey is no usable key \(Encrypted/),
+  ]);
+});
+
+test.each(["ü€ \" ' #\\ $x", "x", "x".repeat(512), "日".repeat(512)])(
+  "the application's password may be %j",
+  (applicationPassword) => {
+    expect(parse({ applicationPassword }).secrets.applicationPassword).toBe(applicationPassword);
+  },
+);
+
+test("a private key without its last line break is taken", () => {
+  expect(said({ sshPrivateKey: keyPair.private.trim() })).toEqual([]);
+});
+
+test("without secrets each is named with the command that sets it", () => {
+  const none = Object.fromEntries(Object.keys(secrets).map((key) => [key, undefined]));
+  const command = "pulumi config set --stack dev --secret";
+  expect(said(none)).toEqual([
+    `sshPrivateKey is missing; expected a secret; set it: ${command} sshPrivateKey < ~/.ssh/id_ed25519`,
+    ...["application", "replication", "sentinel", "operator"].map(
+      (name) =>
+        `${name}Password is missing; expected a secret; set it: openssl rand -hex 32 | ${command} ${name}Password`,
+    ),
+  ]);
+});
+
+test("a secret in plain text is refused and not repeated", () => {
+  const { problems } = parseConfig("dev", rawConfig(), (key) => key !== "operatorPassword");
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatchObject({ key: "operatorPassword", seen: "is in plain text" });
+  expect(JSON.stringify(problems)).not.toMatch(secrets.operatorPassword);
+});
+
+test("no secret is repeated in what is said of it", () => {
+  const unfit = Object.fromEntries(Object.keys(secrets).map((key) => [key, "hunter2\n"]));
+  expect(said(unfit)).toHaveLength(5);
+  expect(said(unfit).join()).not.toMatch("hunter2");
+});
+
+test("all errors come in one report", () => {
+  const problems = problemsOf({
+    quorum: "1",
+    nodePort: "6379",
+    redis: { hz: 0, port: 1 },
+    ssh: {},
+  });
+  expect(problems).toHaveLength(5);
+  expect(report("dev", problems)).toBe(
+    [
+      "The configuration of stack dev has 5 errors; no host was touched.",
+      "  redis-cluster:ssh.user is nothing; expected the name of a user",
+      "  redis-cluster:redis.hz is 0; expected an integer from 1 to 500",
+      "  redis-cluster:redis.port is set by this program; expected no override (set redis-cluster:nodePort)",
+      "  redis-cluster:nodePort is 6379; expected a port from 1024 to 65535, and not 6379: that is the distribution's own Redis",
+      "  redis-cluster:quorum is 1; expected from 2 to 3: at least a majority of the sentinels, at most all",
+    ].join("\n"),
+  );
+});
+
+describe("loadConfig", () => {
+  const set = (more = {}, secretKeys: string[] = Object.keys(secrets)): void => {
+    const prefix = (key: string) => `redis-cluster:${key}`;
+    pulumi.runtime.setAllConfig(
+      Object.fromEntries(
+        Object.entries(rawConfig(more)).map(([key, value]) => [prefix(key), value]),
+      ),
+      secretKeys.map(prefix),
+    );
+  };
+
+  beforeAll(() =>
+    pulumi.runtime.setMocks(
+      { newResource: () => ({ id: "", state: {} }), call: () => ({}) },
+      "redis-cluster",
+      "dev",
+    ),
+  );
+
+  test("gives the secrets as secret outputs", async () => {
+    set();
+    const config = loadConfig();
+    expect(config.masterName).toBe("redis-dev-cluster");
+    for (const [key, value] of Object.entries(secrets)) {
+      const output = config.secrets[key as keyof typeof secrets];
+      expect(await pulumi.isSecret(output)).toBe(true);
+      expect(await new Promise((resolve) => output.apply(resolve))).toBe(value);
+    }
+  });
+
+  test("leaves the settings of other namespaces alone", () => {
+    set({ quorum: "2" });
+    const all = { ...pulumi.runtime.allConfig(), "pulumi:quorum": "1" };
+    pulumi.runtime.setAllConfig(all, Object.keys(all));
+    expect(loadConfig().stack).toBe("dev");
+  });
+
+  test("throws the report without a stack trace", () => {
+    set({ quorum: "1" }, ["sshPrivateKey"]);
+    let thrown: unknown;
+    try {
+      loadConfig();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(pulumi.RunError.isInstance(thrown)).toBe(true);
+    expect((thrown as Error).message).toMatch(/^The configuration of stack dev has 5 errors/);
+  });
+});
