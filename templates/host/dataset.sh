@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# Would Redis, started with this configuration, load any data?
+
+# setting FILE NAME DEFAULT: the value Redis takes for a directive; the last line of it wins.
+setting() {
+  local value
+  value=$(sed -nE "s/^[[:space:]]*$2[[:space:]]+//Ip" "$1" | tail -n 1)
+  value=${value%"${value##*[![:space:]]}"}
+  value=${value#[\"\']}
+  printf '%s' "${value:-$3}" | sed -E "s/[\"']\$//"
+}
+
+# has_keys RDB: whether the file holds a key. Every start with AOF leaves a base file, also an empty one.
+# An empty file has about 90 bytes, so a big one need not be read.
+has_keys() {
+  [[ -s $1 ]] || return 1
+  (($(stat -c %s "$1") < 4096)) || return 0
+  ! redis-check-rdb "$1" 2>/dev/null | grep -q ' 0 keys read'
+}
+
+# loads_data CONF: whether Redis would load at least one key or write from the files that CONF names.
+# What counts is what would be loaded, not what lies there: `appendonly yes` over an RDB starts empty.
+loads_data() {
+  local dir manifest name type
+  dir=$(setting "$1" dir "$data")
+  if [[ $(setting "$1" appendonly no) != yes ]]; then
+    has_keys "$dir/$(setting "$1" dbfilename dump.rdb)"
+    return
+  fi
+  name=$(setting "$1" appendfilename appendonly.aof)
+  manifest=$dir/$(setting "$1" appenddirname appendonlydir)/$name.manifest
+  if [[ ! -e $manifest ]]; then
+    # Redis takes over the single AOF file of its versions before 7.
+    [[ -s $dir/$name ]]
+    return
+  fi
+  while read -r _ name _ _ _ type; do
+    name=${manifest%/*}/$name
+    case $type:$name in
+      b:*.rdb) if has_keys "$name"; then return 0; fi ;;
+      b:* | i:*) if [[ -s $name ]]; then return 0; fi ;;
+    esac
+  done <"$manifest"
+  return 1
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# A release: a directory of what Pulumi staged, validated and named by its hash.
+
+# usable_release DIR: whether a daemon can be composed from it.
+usable_release() {
+  local file
+  for file in redis.conf sentinel.conf members users.acl sentinel-users.acl secrets; do
+    [[ -r $1/$file && -s $1/$file ]] || return 1
+  done
+  (load_members "$1/members" && secret "$1/secrets" replication && secret "$1/secrets" sentinel &&
+    secret "$1/secrets" operator) >/dev/null 2>&1
+}
+
+# load_release: sets `release` to the directory of the current release and reads its members and the
+# operator's password. A current release that cannot be used costs no start while the one before it can.
+load_release() {
+  if usable_release "$current"; then
+    release=$(readlink -f "$current")
+  elif usable_release "$etc/previous"; then
+    release=$(readlink -f "$etc/previous")
+    say "$current is missing or incomplete; going on with the last good release ${release##*/}; run pulumi up"
+  else
+    die "neither $current nor $etc/previous is a complete release; run pulumi up"
+  fi
+  load_members "$release/members"
+  operator_password=$(secret "$release/secrets" operator)
+}
+
+# put FILE: stdin becomes FILE, whole or not at all, readable by its owner only.
+put() {
+  local part=$1.part
+  rm -f "$part"
+  cat >"$part"
+  chmod 0600 "$part"
+  sync "$part"
+  mv -f "$part" "$1" || die "cannot replace $1; expected it to be owned by $(id -un): chown $(id -un) $1"
+  sync "${1%/*}"
+}

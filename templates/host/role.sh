@@ -1,0 +1,338 @@
+# shellcheck shell=bash
+# Which role a node starts with. Sentinel owns the roles: this finds out what it decided, by the six
+# rules of docs/architecture.md, and where it cannot, it does not guess.
+
+# A forced failover takes Sentinel one to two seconds; this many are waited for one.
+failover_wait=10
+
+# --- asking -----------------------------------------------------------------------------------
+
+# ask_sentinel NAME: one line
+#   names ADDRESS PORT EPOCH   the member that it takes for the master
+#   names-nobody               it knows no master of this name, or one that is no member
+#   refused TEXT               it is there, but what it knows cannot be read
+#   silent                     unreachable
+ask_sentinel() {
+  local reply epoch status=0 lines
+  # The first already tells the promoted replica while a failover is still going on; the second has the epoch.
+  reply=$(printf 'SENTINEL %s %s\n' GET-MASTER-ADDR-BY-NAME "$master_name" MASTER "$master_name" |
+    ask "${sentinel_address[$1]}" "${sentinel_port[$1]}") || status=$?
+  if ((status == 1)); then
+    printf 'silent\n'
+    return
+  fi
+  mapfile -t lines <<<"$reply"
+  epoch=$(sed -n '/^config-epoch$/{n;p;q}' <<<"$reply")
+  if [[ $epoch =~ ^[0-9]{1,18}$ && ${lines[1]:-} =~ ^[0-9]+$ ]]; then
+    if is_node "${lines[0]} ${lines[1]}"; then
+      printf 'names %s %s %s\n' "${lines[0]}" "${lines[1]}" "$epoch"
+    else
+      printf 'names-nobody of this group: %.64s\n' "${lines[0]} ${lines[1]}"
+    fi
+  elif [[ $reply == *'No such master with that name'* ]]; then
+    printf 'names-nobody\n'
+  else
+    refusal "$reply"
+  fi
+}
+
+# ask_node NAME: one line
+#   master DATA REPLICAS            DATA: `data` when it holds keys or is loading, else `empty`
+#   replica ADDRESS PORT DATA
+#   refused TEXT
+#   silent
+ask_node() {
+  local reply status=0 holds=empty
+  reply=$(ask "${node_address[$1]}" "${node_port[$1]}" INFO replication persistence keyspace) || status=$?
+  if ((status == 1)); then
+    printf 'silent\n'
+    return
+  fi
+  if [[ $reply =~ (^|$'\n')db[0-9]+:keys= || $(field "$reply" loading) != 0 ]]; then holds=data; fi
+  case $status:$(field "$reply" role):$reply in
+    *:'AUTH failed'*) refusal "$reply" ;;
+    0:master:*) printf 'master %s %s\n' "$holds" "$(field "$reply" connected_slaves)" ;;
+    0:slave:*)
+      printf 'replica %s %s %s\n' "$(field "$reply" master_host)" "$(field "$reply" master_port)" "$holds"
+      ;;
+    *) refusal "$reply" ;;
+  esac
+}
+
+refusal() {
+  printf 'refused %.120s\n' "$(tr '\n' ' ' <<<"$1")"
+}
+
+is_node() {
+  local name
+  for name in "${node_names[@]}"; do
+    [[ "${node_address[$name]} ${node_port[$name]}" != "$1" ]] || return 0
+  done
+  return 1
+}
+
+# ask_everybody OWN: asks all sentinels and nodes at the same time, but not the one that is about to start here
+# (OWN: node or sentinel). hear_* take the answers in as they come, so that hosts that are down cost one
+# ask_timeout in all, and nothing where the others are enough.
+ask_everybody() {
+  local name asked_nodes=()
+  declare -gA heard=()
+  asked_sentinels=()
+  for name in "${sentinel_names[@]}"; do
+    [[ $1:$name == "sentinel:$self" ]] || asked_sentinels+=("$name")
+  done
+  for name in "${node_names[@]}"; do
+    [[ $1:$name == "node:$self" ]] || asked_nodes+=("$name")
+  done
+  exec {answers}< <(
+    for name in "${asked_sentinels[@]}"; do
+      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" &
+    done
+    for name in "${asked_nodes[@]}"; do
+      printf 'node %s %s\n' "$name" "$(ask_node "$name")" &
+    done
+    wait
+  )
+}
+
+# hear_sentinels ME: until all have answered, or a majority of the asked names one member other than ME. Sets
+# `named` to the "ADDRESS PORT" named by a majority, else with the highest epoch, else to ''; `named_epoch`,
+# `named_by_majority`, and `sentinels_disagree` when it takes time or an operator to tell who is right.
+hear_sentinels() {
+  local kind name answer address epoch count=0 best_epoch=-1 best=()
+  local -A votes=() epochs=()
+  named='' named_epoch=0 named_by_majority=0 sentinels_disagree=0
+  while ((count < ${#asked_sentinels[@]})) && read -r kind name answer <&"$answers"; do
+    heard["$kind $name"]=$answer
+    [[ $kind == sentinel ]] || continue
+    count=$((count + 1))
+    [[ $answer == 'names '* ]] || continue
+    answer=${answer#names }
+    address=${answer% *} epoch=${answer##* }
+    votes[$address]=$((${votes[$address]:-0} + 1))
+    if ((epoch > ${epochs[$address]:--1})); then epochs[$address]=$epoch; fi
+    if ((votes[$address] * 2 > ${#asked_sentinels[@]})); then
+      named=$address named_epoch=${epochs[$address]} named_by_majority=1
+      # Before this node is master on a majority's word, a failover that not all know of yet has to show.
+      if [[ $named != "$1" ]]; then return; fi
+    fi
+  done
+  for address in "${!epochs[@]}"; do
+    epoch=${epochs[$address]}
+    if ((epoch > best_epoch)); then
+      best_epoch=$epoch best=("$address")
+    elif ((epoch == best_epoch)); then
+      best+=("$address")
+    fi
+  done
+  if ((named_by_majority)); then
+    if ((best_epoch > named_epoch)); then named='' sentinels_disagree=1; fi
+  elif ((${#best[@]} == 1)); then
+    named=${best[0]} named_epoch=$best_epoch
+  elif ((${#best[@]} > 1)); then
+    sentinels_disagree=1
+  fi
+}
+
+# hear_nodes: until all nodes have answered or their time is over.
+hear_nodes() {
+  local kind name answer
+  while read -r kind name answer <&"$answers"; do
+    heard["$kind $name"]=$answer
+  done
+}
+
+everything_heard() {
+  local who text=''
+  while read -r who; do
+    text+="${text:+; }$who: ${heard[$who]}"
+  done < <(printf '%s\n' "${!heard[@]}" | sort)
+  printf '%s' "$text"
+}
+
+# --- deciding ---------------------------------------------------------------------------------
+
+# decide_role CONF: how the node that starts with the settings of CONF joins the group. Sets `role` to
+# `master` or to the "ADDRESS PORT" to replicate, and `why`; returns 1, with `why`, when it is undecided.
+decide_role() {
+  local me="${node_address[$self]} ${node_port[$self]}" last master
+  role='' why='' has_data=0
+  if loads_data "$1"; then has_data=1; fi
+  ask_everybody node
+  hear_sentinels "$me"
+  if [[ -n $named && $named != "$me" ]]; then
+    role=$named
+    why='the sentinels name it'
+    return
+  fi
+  hear_nodes
+  if [[ -n $named ]]; then
+    decide_named
+    return
+  fi
+  if ((sentinels_disagree)); then
+    undecided 'the sentinels disagree'
+    return
+  fi
+  if any_heard 'sentinel ' 'refused'; then
+    undecided 'a sentinel is there but refuses to tell the master'
+    return
+  fi
+  last=$(last_role)
+  if [[ -n $last && $last != master ]]; then
+    role=$last
+    why='no sentinel answers; my last file says so'
+  elif [[ $last == master ]]; then
+    lead_unless_contradicted 'no sentinel answers; my last file says so, and no member contradicts'
+  elif is_bootstrap_master && may_lead; then
+    role=master
+    why='marked as the bootstrap master, and no member contradicts'
+  elif master=$(bootstrap_master_named); then
+    role=$master
+    why='marked as the bootstrap master'
+  elif ((!has_data)) && [[ ! -e $etc/initialised ]] && master=$(only_master 0); then
+    role=$master
+    why='the group was never whole, and it is the one master'
+  else
+    undecided 'no sentinel names a master and there is no last file'
+  fi
+}
+
+# The sentinels name this node.
+decide_named() {
+  if ((has_data && named_by_majority)); then
+    role=master
+    why='a majority of the sentinels names it'
+  elif ((has_data)); then
+    # One sentinel alone may have slept through a failover, but then the new master says so.
+    if any_heard 'node ' 'master'; then
+      undecided 'less than a majority of the sentinels names me, and another node is master'
+      return
+    fi
+    role=master
+    why='the sentinel with the highest epoch names it'
+  elif may_lead; then
+    role=master
+    why='the sentinels name it, and nobody else has data'
+  elif fail_over_first; then
+    why='my data are gone; the sentinels have failed over to it'
+  else
+    undecided "the sentinels name me but I have no data, and $objection"
+  fi
+}
+
+lead_unless_contradicted() {
+  if may_lead; then
+    role=master
+    why=$1
+  else
+    undecided "as master I would contradict a member: $objection"
+  fi
+}
+
+undecided() {
+  why="undecided: $1. Asked: $(everything_heard). Here: data $( ((has_data)) && echo yes || echo no), last file $(last_role | grep . || echo none)"
+  return 1
+}
+
+# any_heard KIND PREFIX: whether an answer of this kind of daemon begins so.
+any_heard() {
+  local who
+  for who in "${!heard[@]}"; do
+    [[ $who != "$1"* || ${heard[$who]} != "$2"* ]] || return 0
+  done
+  return 1
+}
+
+# may_lead: whether nothing speaks against this node's being master; else says what in `objection`.
+# A node that follows this one cannot be ahead of it; only an empty node has to fear what a follower holds.
+may_lead() {
+  local name answer me="${node_address[$self]} ${node_port[$self]}"
+  objection=''
+  for name in "${node_names[@]}"; do
+    [[ $name != "$self" ]] || continue
+    answer=${heard["node $name"]:-silent}
+    case $answer in
+      silent) is_bootstrap_master || objection="$name is unreachable" ;;
+      "replica $me empty") ;;
+      "replica $me data") ((has_data)) || objection="$name holds data" ;;
+      'replica '*) objection="$name follows another master" ;;
+      'master '*) objection="$name is master" ;;
+      *) objection="$name answers: $answer" ;;
+    esac
+    [[ -z $objection ]] || return 1
+  done
+}
+
+# last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing
+# when there is none of ours or it follows no member of the group.
+last_role() {
+  local file=$etc/redis-cluster.conf line
+  grep -q '^# composed from release ' "$file" 2>/dev/null || return 0
+  line=$(grep -E '^replicaof[[:space:]]' "$file" | tail -n 1) || true
+  if [[ -z $line ]]; then
+    echo master
+  elif [[ $line =~ ^replicaof[[:space:]]+([0-9.]+)[[:space:]]+([0-9]+)[[:space:]]*$ ]] &&
+    is_node "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" &&
+    [[ "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" != "${node_address[$self]} ${node_port[$self]}" ]]; then
+    echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+  fi
+}
+
+# bootstrap_mark: the name of the bootstrap master of a first deployment that is going on. It says nothing
+# any more once the group has been whole.
+bootstrap_mark() {
+  [[ ! -e $etc/initialised && -e $etc/bootstrap ]] || return 0
+  local name
+  read -r name <"$etc/bootstrap" || true
+  printf '%s' "${name:-}"
+}
+
+is_bootstrap_master() {
+  [[ $(bootstrap_mark) == "$self" ]]
+}
+
+# bootstrap_master_named: the address of the node that the mark names, when it is another one.
+bootstrap_master_named() {
+  local name
+  name=$(bootstrap_mark)
+  [[ -n $name && $name != "$self" && -n ${node_address[$name]:-} ]] || return 1
+  printf '%s %s' "${node_address[$name]}" "${node_port[$name]}"
+}
+
+# only_master REPLICAS: the address of the one node that says it is master, with at least so many replicas.
+only_master() {
+  local name answer found=()
+  for name in "${node_names[@]}"; do
+    answer=${heard["node $name"]:-}
+    if [[ $answer == 'master '* ]] && ((${answer##* } >= $1)); then
+      found+=("${node_address[$name]} ${node_port[$name]}")
+    fi
+  done
+  ((${#found[@]} == 1)) || return 1
+  printf '%s' "${found[0]}"
+}
+
+# fail_over_first: makes the sentinels give the mastership to a node that has the data; sets `role` to it.
+# One sentinel leads: two of them at once would only outbid each other's epochs.
+fail_over_first() {
+  local name reply answer deadline
+  for name in "${sentinel_names[@]}"; do
+    [[ ${heard["sentinel $name"]:-} == 'names '* ]] || continue
+    reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FAILOVER "$master_name") || true
+    heard["sentinel $name"]="failover: $reply"
+    [[ $reply == OK* || $reply == *INPROG* ]] || continue
+    deadline=$((SECONDS + failover_wait))
+    while ((SECONDS < deadline)); do
+      answer=$(ask_sentinel "$name")
+      answer=${answer#names }
+      if is_node "${answer% *}" && [[ ${answer% *} != "${node_address[$self]} ${node_port[$self]}" ]]; then
+        role=${answer% *}
+        return 0
+      fi
+      sleep 0.1
+    done
+    return 1
+  done
+  return 1
+}

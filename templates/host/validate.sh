@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# Has the very binaries that will read a release read it, away from the live data, ports and members.
+
+# A configuration is read in a few hundredths of a second; more than this many seconds is a refusal.
+validate_limit=10
+
+# validate_release DIR: 0 if Redis and Sentinel accept DIR's files; else 1, with their own words on stderr.
+# Wants the members loaded.
+validate_release() {
+  local scratch accepted=1
+  scratch=$(mktemp -d)
+  node_text "$1" >"$scratch/node.conf"
+  # Port 1 of this host: a master that nobody answers for, so that nothing is announced to anyone.
+  sentinel_text "$1" 127.0.0.1 1 >"$scratch/sentinel.conf"
+  if ((EUID == 0)); then chown -R redis:redis "$scratch"; fi
+  {
+    dry_run redis.conf "$scratch" 'eady to accept connections' "$scratch/node.conf" --appendonly no --save '' --replicaof no one &&
+      dry_run sentinel.conf "$scratch" '+monitor master' "$scratch/sentinel.conf" --sentinel
+  } || accepted=0
+  rm -rf "$scratch"
+  ((accepted))
+}
+
+# dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says
+# READY; else reports what it said about the file called NAME in the release.
+dry_run() {
+  local name=$1 scratch=$2 ready=$3 output='' line pid log as_redis=() accepted=1
+  shift 3
+  if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
+  exec {log}< <(
+    exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --unixsocket "$scratch/socket" \
+      --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1
+  )
+  pid=$!
+  while read -r -t "$validate_limit" line <&"$log"; do
+    output+=$line$'\n'
+    if [[ $line == *"$ready"* ]]; then
+      accepted=0
+      break
+    fi
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  exec {log}<&-
+  if ((accepted)); then say "$name was refused: $(complaint <<<"$output")"; fi
+  return "$accepted"
+}
+
+# complaint: of what a daemon said before it gave up (stdin), the reason: an error in the file comes as plain
+# lines, any other error as the last lines of the log.
+complaint() {
+  local log_line='^[0-9]+:[A-Z] [0-9]{2} [A-Z][a-z]{2} [0-9:. ]+ [#*.-] ' output
+  output=$(grep .)
+  grep -vE "$log_line" <<<"$output" ||
+    grep -vE "$log_line(WARNING|oO0|Redis version|Configuration loaded|monotonic|Running mode|Server init)" <<<"$output" |
+    sed -E "s/$log_line//"
+}

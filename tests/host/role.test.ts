@@ -1,0 +1,369 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { eventually, Host, Hosts, masterName } from "./support/hosts";
+
+jest.setTimeout(60000);
+
+let hosts: Hosts;
+let console_: Host, app1: Host, app2: Host;
+
+beforeEach(() => {
+  hosts = new Hosts();
+  [console_, app1, app2] = hosts.all;
+});
+
+afterEach(() => hosts.destroy());
+
+/** A running sentinel that names the host, and hears of no other because no node carries its greetings. */
+async function sentinelNaming(on: Host, watched: Host | string, epoch = 0): Promise<void> {
+  on.lastSentinelFile(watched, epoch);
+  await on.start("sentinel");
+}
+
+/** A running node, with data or without. */
+async function node(on: Host, follows?: Host, keys = 0): Promise<void> {
+  on.write("redis-cluster.conf", `${on.read("current/redis.conf")}
+aclfile ${on.path("current/users.acl")}
+masteruser replication
+masterauth replication-of-the-test-hosts-0123456789
+${follows ? `replicaof ${follows.address} 6389` : ""}
+`);
+  if (keys > 0) on.fill(keys);
+  await on.start("node");
+}
+
+describe("rule 1: a majority of the configured sentinels names the master", () => {
+  test("another node: this one follows it, whatever its last file says", async () => {
+    app1.fill();
+    app1.lastNodeFile();
+    await sentinelNaming(console_, app2);
+    await sentinelNaming(app2, app2);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${app2.address} 6389`);
+  });
+
+  test("this node, with data: master, even though nobody else answers", async () => {
+    app1.fill();
+    app1.lastNodeFile(console_);
+    await sentinelNaming(app1, app1);
+    await sentinelNaming(app2, app1);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe("master");
+  });
+
+  test("this node, but one sentinel already knows of a later failover: undecided", async () => {
+    app1.fill();
+    app1.lastNodeFile();
+    await sentinelNaming(app1, app1, 4);
+    await sentinelNaming(app2, app1, 4);
+    await sentinelNaming(console_, console_, 5);
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("the sentinels disagree");
+  });
+
+  test("one host that hangs costs nothing where the others are a majority", async () => {
+    await sentinelNaming(app2, app2);
+    await sentinelNaming(app1, app2);
+    await sentinelNaming(console_, app2);
+    console_.signal("sentinel", "SIGSTOP");
+    const outcome = await app1.compose("node");
+    console_.signal("sentinel", "SIGCONT");
+    expect(outcome.status).toBe(0);
+    expect(outcome.seconds).toBeLessThan(1.5);
+  });
+});
+
+describe("rule 2: no majority", () => {
+  test("the reachable sentinel with the highest config-epoch counts", async () => {
+    app1.fill();
+    app1.lastNodeFile(console_);
+    await sentinelNaming(console_, console_, 3);
+    await sentinelNaming(app2, app2, 7);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${app2.address} 6389`);
+  });
+
+  test("a lone sentinel names this node but another one is master: undecided", async () => {
+    app1.fill();
+    app1.lastNodeFile();
+    await sentinelNaming(app1, app1, 3);
+    await node(app2);
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("node app-2: master");
+  });
+
+  test("two masters with the same epoch: undecided", async () => {
+    await sentinelNaming(console_, console_, 3);
+    await sentinelNaming(app2, app2, 3);
+    expect((await app1.compose("node")).stderr).toContain("the sentinels disagree");
+  });
+});
+
+describe("rule 3: no sentinel at all", () => {
+  test("a replica by its last file follows the same master again", async () => {
+    app1.fill();
+    app1.lastNodeFile(app2);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${app2.address} 6389`);
+  });
+
+  test("a master by its last file stays it when all members follow it", async () => {
+    console_.fill();
+    console_.lastNodeFile();
+    await node(app1, console_, 2);
+    await node(app2, console_);
+    expect(await console_.compose("node")).toMatchObject({ status: 0 });
+    expect(console_.role()).toBe("master");
+  });
+
+  test.each([
+    ["a member is unreachable", async () => node(app1, console_), "app-2 is unreachable"],
+    ["a member is master", async () => Promise.all([node(app1, console_), node(app2)]), "app-2 is master"],
+    [
+      "a member follows another",
+      async () => Promise.all([node(app1, app2), node(app2, console_)]),
+      "app-1 follows another master",
+    ],
+  ])("a master by its last file does not come up as one when %s", async (_, others, objection) => {
+    console_.fill();
+    console_.lastNodeFile();
+    await others();
+    const outcome = await console_.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain(objection);
+    expect(console_.read("redis-cluster.conf")).toContain("# composed from release old");
+  });
+
+  test("a sentinel of the old role that names 127.0.0.1 is no answer", async () => {
+    app1.fill();
+    app1.lastNodeFile(console_);
+    await sentinelNaming(console_, "127.0.0.1");
+    await sentinelNaming(app2, "127.0.0.1");
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${console_.address} 6389`);
+  });
+
+  test("a last file that follows 127.0.0.1 is no answer", async () => {
+    app1.fill();
+    app1.write("redis-cluster.conf", "# composed from release old\nreplicaof 127.0.0.1 6389\n");
+    expect((await app1.compose("node")).stderr).toContain("last file none");
+  });
+
+  test("a sentinel that refuses the password is an answer, not unreachable: undecided", async () => {
+    app1.fill();
+    app1.lastNodeFile(console_);
+    console_.write("releases/one/sentinel-users.acl", "user default off\nuser operator on >other ~* &* +@all\n");
+    console_.lastSentinelFile(console_);
+    await console_.start("sentinel").catch(() => null);
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(/sentinel console: refused .*WRONGPASS/);
+  });
+
+  test("a node that refuses the password is no proof that it is not master", async () => {
+    console_.fill();
+    console_.lastNodeFile();
+    await node(app2, console_);
+    app1.write("releases/one/users.acl", "user default off\nuser operator on >other ~* &* +@all\n");
+    await node(app1, console_).catch(() => null);
+    const outcome = await console_.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(/app-1 answers: refused .*WRONGPASS/);
+  });
+});
+
+describe("rule 4: a node with data follows only what sentinels or its last file name", () => {
+  test("a member that says master is not enough", async () => {
+    app1.fill();
+    await node(console_);
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("no sentinel names a master and there is no last file");
+  });
+
+  test("an empty file where the last file should be makes no master", async () => {
+    app1.fill();
+    app1.write("redis-cluster.conf", "");
+    await Promise.all([node(console_, app1), node(app2, app1)]);
+    expect((await app1.compose("node")).status).toBe(1);
+  });
+});
+
+describe("rule 5: a node without data", () => {
+  test("follows whom the sentinels name", async () => {
+    await sentinelNaming(app2, app2);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${app2.address} 6389`);
+  });
+
+  test("follows the one master of a group that was never whole", async () => {
+    await node(console_);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${console_.address} 6389`);
+  });
+
+  test("but not in a group that was whole once", async () => {
+    app1.write("initialised", "");
+    await node(console_);
+    expect((await app1.compose("node")).status).toBe(1);
+  });
+
+  test("is not master without the mark, even if the members are silent", async () => {
+    expect((await console_.compose("node")).status).toBe(1);
+  });
+
+  test("is not master by its last file while a member has data or is unreachable", async () => {
+    console_.write("initialised", "");
+    console_.lastNodeFile();
+    await node(app1, console_, 2);
+    expect((await console_.compose("node")).status).toBe(1);
+    await node(app2, console_);
+    expect((await console_.compose("node")).stderr).toContain("app-1 holds data");
+    await app1.stop("node");
+    rmSync(app1.path("/var/lib/redis-cluster"), { recursive: true });
+    app1.write("/var/lib/redis-cluster/.keep", "");
+    await app1.start("node");
+    expect(await console_.compose("node")).toMatchObject({ status: 0 });
+    expect(console_.role()).toBe("master");
+  });
+
+  test("is the master when the bootstrap marked it, and goes on after an interruption", async () => {
+    console_.write("bootstrap", "console\n");
+    expect(await console_.compose("node")).toMatchObject({ status: 0 });
+    expect(console_.role()).toBe("master");
+    await console_.start("node");
+    await app1.composeAndStart("node");
+    await eventually(10, () => app1.ask("node", "info", "replication").includes("master_link_status:up"));
+    await console_.stop("node");
+    expect(await console_.compose("node")).toMatchObject({ status: 0 });
+    expect(console_.role()).toBe("master");
+  });
+
+  test.each([
+    ["a member holds data", 2, "app-1"],
+    ["a member is master", 0, "app-1"],
+  ])("is not master in spite of the mark when %s", async (_, keys) => {
+    console_.write("bootstrap", "console\n");
+    await node(app1, keys > 0 ? app2 : undefined, keys);
+    const outcome = await console_.compose("node");
+    if (keys > 0) {
+      expect(outcome.status).toBe(1);
+    } else {
+      expect(console_.role()).toBe(`${app1.address} 6389`);
+    }
+  });
+
+  test("the mark means nothing in a group that was whole once", async () => {
+    console_.write("bootstrap", "console\n");
+    console_.write("initialised", "");
+    expect((await console_.compose("node")).status).toBe(1);
+  });
+
+  test("a mark that names another node makes one with kept data follow that", async () => {
+    app1.fill();
+    app1.write("bootstrap", "console\n");
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${console_.address} 6389`);
+  });
+});
+
+describe("rule 6: undecided", () => {
+  test("ends with what was asked and answered, within the time of one silent host", async () => {
+    await node(app2, console_);
+    app2.signal("node", "SIGSTOP");
+    const outcome = await app1.compose("node");
+    app2.signal("node", "SIGCONT");
+    expect(outcome.status).toBe(1);
+    for (const who of ["console", "app-1", "app-2"]) {
+      expect(outcome.stderr).toContain(`sentinel ${who}: silent`);
+    }
+    expect(outcome.stderr).toContain("node app-2: silent");
+    expect(outcome.seconds).toBeLessThan(3.5);
+  });
+});
+
+describe("a master whose data are gone (the sentinels still name it)", () => {
+  /** A whole group with three keys; console is its master. */
+  async function wholeGroup(): Promise<void> {
+    console_.write("bootstrap", "console\n");
+    for (const host of hosts.all) await host.composeAndStart("node");
+    for (const host of hosts.all) await host.composeAndStart("sentinel");
+    for (const host of hosts.all) host.write("initialised", "");
+    rmSync(console_.path("bootstrap"));
+    console_.ask("node", "mset", "a", "1", "b", "2", "c", "3", "d", "4");
+    await eventually(20, () =>
+      hosts.all.every(
+        (host) =>
+          host.ask("node", "dbsize").trim() === "4" &&
+          host.ask("sentinel", "sentinel", "ckquorum", masterName).startsWith("OK 3"),
+      ),
+    );
+  }
+
+  test("joins as a replica of the node that the sentinels fail over to; no key is lost", async () => {
+    await wholeGroup();
+    await console_.stop("node");
+    rmSync(console_.path("/var/lib/redis-cluster"), { recursive: true });
+    console_.write("/var/lib/redis-cluster/.keep", "");
+    const outcome = await console_.composeAndStart("node", 15);
+    expect(outcome.stderr).toContain("failed over");
+    expect([`${app1.address} 6389`, `${app2.address} 6389`]).toContain(console_.role());
+    await eventually(15, () => hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"));
+  });
+
+  test("a cold start of all hosts: the node with the data is master again", async () => {
+    await wholeGroup();
+    for (const host of hosts.all) {
+      await host.stop("sentinel");
+      await host.stop("node");
+    }
+    await Promise.all(hosts.all.map((host) => host.composeAndStart("sentinel", 5)));
+    await Promise.all(hosts.all.map((host) => host.composeAndStart("node", 5)));
+    expect(hosts.all.map((host) => host.role())).toEqual(["master", `${console_.address} 6389`, `${console_.address} 6389`]);
+    await eventually(15, () => hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"));
+  });
+});
+
+describe("what counts as data is what the configuration would load", () => {
+  const conf = (more: string) => `dir ${app1.path("/var/lib/redis-cluster")}\n${more}`;
+  const loads = async (more: string) => {
+    writeFileSync(join_(app1, "conf"), conf(more));
+    return (await app1.shell(`loads_data ${join_(app1, "conf")}`)).status === 0;
+  };
+  const join_ = (host: Host, file: string) => host.path(`/${file}`);
+
+  test.each([
+    ["the AOF", "appendonly yes", true],
+    ["the AOF with quotes, in capitals, last line wins", 'appendonly no\nAppendOnly "yes"', true],
+    ["not an AOF that is switched off", "appendonly no", false],
+    ["not an AOF of another name", "appendonly yes\nappendfilename other.aof", false],
+    ["not an AOF of another directory", "appendonly yes\nappenddirname other", false],
+  ])("%s", async (_, more, expected) => {
+    app1.fill();
+    expect(await loads(more)).toBe(expected);
+  });
+
+  test("not the empty files of a first start", async () => {
+    app1.fill(0);
+    expect(await loads("appendonly yes")).toBe(false);
+  });
+
+  test("an RDB, but not with the AOF on", async () => {
+    await node(app1, undefined);
+    app1.ask("node", "set", "k", "v");
+    app1.ask("node", "save");
+    expect(await loads("appendonly no")).toBe(true);
+    expect(await loads("appendonly no\ndbfilename other.rdb")).toBe(false);
+    await app1.stop("node");
+    rmSync(app1.path("/var/lib/redis-cluster/appendonlydir"), { recursive: true });
+    expect(await loads("appendonly yes")).toBe(false);
+  });
+
+  test("writes after the last rewrite", async () => {
+    await node(app1);
+    app1.ask("node", "set", "k", "v");
+    await app1.stop("node", "SIGTERM");
+    expect(await loads("appendonly yes")).toBe(true);
+  });
+});

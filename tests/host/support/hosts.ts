@@ -1,0 +1,306 @@
+import { ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { hostProgram } from "../../../components/hostProgram";
+
+export const masterName = "redis-test-cluster";
+export const passwords = {
+  replication: "replication-of-the-test-hosts-0123456789",
+  sentinel: "sentinel-of-the-test-hosts-0123456789",
+  operator: "operator-of-the-test-hosts-0123456789",
+};
+const nodePort = 6389;
+const sentinelPort = 26389;
+
+export interface Outcome {
+  status: number;
+  stderr: string;
+  seconds: number;
+}
+
+/** One host of a group: a directory that stands for its root and an address of its own. */
+export class Host {
+  readonly root: string;
+  private readonly processes = new Map<"node" | "sentinel", ChildProcess>();
+
+  constructor(
+    private readonly group: Hosts,
+    readonly name: string,
+    readonly address: string,
+  ) {
+    this.root = join(group.directory, name);
+    for (const directory of ["var/lib/redis-cluster", "run/redis-cluster/node", "run/redis-cluster/sentinel"]) {
+      mkdirSync(join(this.root, directory), { recursive: true });
+    }
+  }
+
+  path(file: string): string {
+    return join(this.root, file.startsWith("/") ? file : join("etc/redis-cluster", file));
+  }
+
+  read(file: string): string {
+    return readFileSync(this.path(file), "utf8");
+  }
+
+  write(file: string, text: string): void {
+    mkdirSync(dirname(this.path(file)), { recursive: true });
+    writeFileSync(this.path(file), text);
+  }
+
+  /** Makes a release and points the link at it; `files` replace or add to what a release holds. */
+  release(hash: string, link = "current", files: Record<string, string> = {}): void {
+    for (const [file, text] of Object.entries({ ...this.releaseFiles(), ...files })) {
+      this.write(`releases/${hash}/${file}`, text);
+    }
+    rmSync(this.path(link), { force: true });
+    symlinkSync(`releases/${hash}`, this.path(link));
+  }
+
+  releaseFiles(): Record<string, string> {
+    const user = (name: keyof typeof passwords) => `user ${name} on >${passwords[name]} ~* &* +@all\n`;
+    return {
+      "redis.conf": [
+        `bind ${this.address}`,
+        `port ${nodePort}`,
+        `dir ${this.path("/var/lib/redis-cluster")}`,
+        `replica-announce-ip ${this.address}`,
+        "appendonly yes",
+        "repl-diskless-sync-delay 0",
+        "# live: Redis takes these at run time",
+        "maxmemory-policy noeviction\n",
+      ].join("\n"),
+      "sentinel.conf": [
+        `bind ${this.address}`,
+        `port ${sentinelPort}`,
+        `dir ${this.root}`,
+        `sentinel announce-ip ${this.address}`,
+        "# live: Redis takes these at run time",
+        `sentinel down-after-milliseconds ${masterName} 1000`,
+        `sentinel failover-timeout ${masterName} 10000\n`,
+      ].join("\n"),
+      members: this.group.members(this.name),
+      "users.acl": `user default off\n${user("operator")}${user("replication")}${user("sentinel")}`,
+      "sentinel-users.acl": `user default off\n${user("operator")}${user("sentinel")}`,
+      secrets: Object.entries(passwords)
+        .map(([name, password]) => `${name} ${password}\n`)
+        .join(""),
+    };
+  }
+
+  /** Runs the host program, or with `after` a line of shell in its place of the verb. */
+  run(...args: string[]): Promise<Outcome> {
+    return this.execute([this.group.program, ...args]);
+  }
+
+  /** Runs a line of shell with the host program's functions. */
+  shell(line: string): Promise<Outcome> {
+    return this.execute(["-c", `source ${this.group.functions}; ${line}`]);
+  }
+
+  private execute(args: string[]): Promise<Outcome> {
+    const start = performance.now();
+    const child = spawn("/bin/bash", args, {
+      env: { REDIS_CLUSTER_ROOT: this.root },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    return new Promise((resolve) =>
+      child.once("exit", (status) =>
+        // What is still being asked holds the pipe open; the last words are in it by then.
+        setImmediate(() =>
+          resolve({ status: status ?? -1, stderr, seconds: (performance.now() - start) / 1000 }),
+        ),
+      ),
+    );
+  }
+
+  compose(daemon: "node" | "sentinel"): Promise<Outcome> {
+    return this.run(`compose-${daemon}`);
+  }
+
+  /** What the composed file says about the role: `master` or the followed "ADDRESS PORT". */
+  role(): string {
+    return /^replicaof (.*)$/m.exec(this.read("redis-cluster.conf"))?.[1] ?? "master";
+  }
+
+  /** Writes the file of an earlier run of the node. */
+  lastNodeFile(follows?: Host): void {
+    const role = follows ? `replicaof ${follows.address} ${nodePort}\n` : "";
+    this.write("redis-cluster.conf", `# composed from release old\nport ${nodePort}\n${role}`);
+  }
+
+  /** Writes the file of an earlier run of the sentinel. */
+  lastSentinelFile(watched: Host | string, epoch = 0, more: string[] = []): void {
+    const address = typeof watched === "string" ? watched : watched.address;
+    const text = [
+      `bind ${this.address}`,
+      `port ${sentinelPort}`,
+      `dir ${this.root}`,
+      `aclfile ${this.path("releases/one/sentinel-users.acl")}`,
+      `sentinel monitor ${masterName} ${address} ${nodePort} 2`,
+      `sentinel down-after-milliseconds ${masterName} 600000`,
+      `sentinel auth-user ${masterName} sentinel`,
+      `sentinel auth-pass ${masterName} ${passwords.sentinel}`,
+      `sentinel config-epoch ${masterName} ${epoch}`,
+      `sentinel current-epoch ${epoch}`,
+      ...more,
+    ];
+    this.write("redis-sentinel.conf", text.join("\n") + "\n");
+  }
+
+  /** Puts data where the node would load them: written by a redis-server of its own. */
+  fill(keys = 3): void {
+    const directory = this.path("/var/lib/redis-cluster");
+    const socket = join(directory, "socket");
+    const server = spawn(
+      "redis-server",
+      ["--port", "0", "--unixsocket", socket, "--dir", directory, "--appendonly", "yes", "--save", ""],
+      { stdio: "ignore" },
+    );
+    const client = (...args: string[]) =>
+      execFileSync("redis-cli", ["-s", socket, ...args], { stdio: ["ignore", "pipe", "ignore"] });
+    for (let tries = 0; ; tries++) {
+      try {
+        client("ping");
+        break;
+      } catch (error) {
+        if (tries === 100) throw error;
+        execFileSync("sleep", ["0.05"]);
+      }
+    }
+    client("eval", `for i = 1, ${keys} do redis.call("set", "key" .. i, "value") end`, "0");
+    client("bgrewriteaof");
+    while (!/aof_rewrite_in_progress:0/.test(client("info", "persistence").toString())) {
+      execFileSync("sleep", ["0.05"]);
+    }
+    server.kill("SIGKILL");
+    rmSync(socket, { force: true });
+  }
+
+  /** Starts the daemon on the file that is there, and waits until it answers. */
+  async start(daemon: "node" | "sentinel"): Promise<void> {
+    const file = this.path(daemon === "node" ? "redis-cluster.conf" : "redis-sentinel.conf");
+    const log: string[] = [];
+    const child = spawn("redis-server", [file, ...(daemon === "sentinel" ? ["--sentinel"] : [])], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.on("data", (chunk: Buffer) => log.push(chunk.toString()));
+    this.processes.set(daemon, child);
+    await eventually(10, () => {
+      if (child.exitCode !== null) throw new Error(`${this.name} ${daemon}: ${log.join("")}`);
+      return this.ask(daemon, "ping").includes("PONG");
+    });
+  }
+
+  /** Composes and starts, as the unit does; a refusal is retried for `seconds`. */
+  async composeAndStart(daemon: "node" | "sentinel", seconds = 0): Promise<Outcome> {
+    const deadline = performance.now() + seconds * 1000;
+    let outcome = await this.compose(daemon);
+    while (outcome.status !== 0 && performance.now() < deadline) {
+      await pause(200);
+      outcome = await this.compose(daemon);
+    }
+    if (outcome.status !== 0) throw new Error(outcome.stderr);
+    await this.start(daemon);
+    return outcome;
+  }
+
+  pid(daemon: "node" | "sentinel"): number | undefined {
+    return this.processes.get(daemon)?.pid;
+  }
+
+  signal(daemon: "node" | "sentinel", signal: NodeJS.Signals): void {
+    this.processes.get(daemon)?.kill(signal);
+  }
+
+  async stop(daemon: "node" | "sentinel", signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.processes.get(daemon);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  /** A command's reply as redis-cli prints it, as the user operator. */
+  ask(daemon: "node" | "sentinel", ...command: string[]): string {
+    const port = daemon === "node" ? nodePort : sentinelPort;
+    try {
+      return execFileSync(
+        "redis-cli",
+        ["--user", "operator", "--no-auth-warning", "-h", this.address, "-p", String(port), ...command],
+        { env: { ...process.env, REDISCLI_AUTH: passwords.operator }, stdio: ["ignore", "pipe", "ignore"] },
+      ).toString();
+    } catch {
+      return "";
+    }
+  }
+}
+
+// Two runs of the tests at the same time, or two files of one run, must not meet.
+const network = `127.${1 + ((process.pid >> 8) & 127)}.${process.pid & 255}`;
+
+/** A group of hosts, each with a loopback address of its own. */
+export class Hosts {
+  readonly directory = mkdtempSync(join(tmpdir(), "redis-cluster-hosts-"));
+  readonly program = join(this.directory, "redis-cluster");
+  readonly functions = join(this.directory, "functions");
+  readonly all: Host[];
+
+  constructor(
+    names = ["console", "app-1", "app-2"],
+    private readonly sentinels = names,
+  ) {
+    // The user redis, as whom a dry run reads a release, has to get at it.
+    chmodSync(this.directory, 0o755);
+    writeFileSync(this.program, hostProgram());
+    writeFileSync(this.functions, hostProgram().replace(/^main "\$@"$/m, ""));
+    this.all = names.map((name, index) => new Host(this, name, `${network}.${index + 1}`));
+    for (const host of this.all) host.release("one");
+  }
+
+  members(self: string): string {
+    const lines = (kind: string, names: string[], port: number) =>
+      (this.all ?? [])
+        .filter((host) => names.includes(host.name))
+        .map((host) => `${kind} ${host.name} ${host.address} ${port}`);
+    const names = this.all.map((host) => host.name);
+    return [
+      `master-name ${masterName}`,
+      "quorum 2",
+      `self ${self}`,
+      "bootstrap-master console",
+      ...lines("node", names, nodePort),
+      ...lines("sentinel", this.sentinels, sentinelPort),
+      "",
+    ].join("\n");
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(this.all.flatMap((host) => [host.stop("sentinel"), host.stop("node")]));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Waits until what comes back is true, else throws after so many seconds. */
+export async function eventually(seconds: number, what: () => boolean): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!what()) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what.toString()}`);
+    await pause(50);
+  }
+}
+
