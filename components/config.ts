@@ -159,7 +159,8 @@ export function parseConfig(
   if (hosts.length > 0 && (sentinels < 3 || sentinels % 2 === 0)) {
     check.problem("hosts", `have ${sentinels} sentinels`, "an odd number of sentinels, at least 3");
   }
-  const quorum = check.integer("quorum", 0) || majority;
+  const asked = check.integer("quorum", 0) ?? 0;
+  const quorum = asked === 0 ? majority : asked;
   if (hosts.length > 0 && (quorum < majority || quorum > sentinels)) {
     check.problem(
       "quorum",

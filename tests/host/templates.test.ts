@@ -1,0 +1,326 @@
+import { ChildProcess, spawn } from "child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "fs";
+import Redis from "ioredis";
+import { tmpdir } from "os";
+import { join } from "path";
+import {
+  renderNodeAcl,
+  renderRedisConf,
+  renderSentinelAcl,
+  renderSentinelConf,
+} from "../../components/render";
+import { directives, parseSettings, Settings } from "../../components/settings";
+import { host, topologyConfig } from "../helpers/config";
+
+/** What the templates render, read by the real redis-server (on PATH). */
+
+const address = "127.0.5.1";
+const [nodePort, sentinelPort] = [6389, 26389];
+const passwords = {
+  application: 'application "1" ü',
+  replication: "replication",
+  sentinel: "sentinel",
+  operator: "operator",
+};
+
+// Members announce no loopback address, so the rendered one is exchanged for the test's.
+function rendered(more: Record<string, unknown> = {}): { node: string; sentinel: string } {
+  const config = topologyConfig({
+    hosts: {
+      console: host("10.77.0.11"),
+      "app-1": host("10.77.0.12"),
+      "app-2": host("10.77.0.13"),
+    },
+    ...more,
+  });
+  const bootstrap = config.hosts[2];
+  return {
+    node: renderRedisConf(config, bootstrap).replaceAll(bootstrap.address, address),
+    sentinel: renderSentinelConf(config, bootstrap).replaceAll(bootstrap.address, address),
+  };
+}
+
+let directory: string;
+let running: ChildProcess | undefined;
+let output: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "templates-"));
+  output = "";
+});
+
+afterEach(async () => {
+  if (running?.exitCode === null) {
+    const ended = new Promise((resolve) => running?.once("exit", resolve));
+    running.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(directory, { recursive: true });
+});
+
+/** Starts the daemon on a file as a host composes it, in a directory of the test's own. */
+async function start(daemon: "node" | "sentinel", text: string): Promise<void> {
+  const acl = daemon === "node" ? renderNodeAcl(passwords) : renderSentinelAcl(passwords);
+  writeFileSync(join(directory, "acl"), acl);
+  const file = join(directory, "conf");
+  writeFileSync(
+    file,
+    [
+      ...(daemon === "sentinel"
+        ? [`sentinel monitor redis-dev-cluster ${address} ${nodePort} 2`]
+        : []),
+      text
+        .replace(/^dir .*$/m, `dir ${directory}`)
+        .replace(/^logfile .*$/m, 'logfile ""')
+        .replace(/^supervised .*$/m, "supervised no"),
+      `aclfile ${join(directory, "acl")}`,
+    ].join("\n"),
+  );
+  running = spawn("redis-server", [file, ...(daemon === "sentinel" ? ["--sentinel"] : [])]);
+  const process = running;
+  await new Promise<void>((resolve, reject) => {
+    const ready = daemon === "node" ? "Ready to accept connections" : "+monitor master";
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      if (output.includes(ready)) {
+        resolve();
+      }
+    };
+    process.stdout?.on("data", read);
+    process.stderr?.on("data", read);
+    process.once("error", reject);
+    process.once("exit", () => reject(new Error(`redis-server ended: ${output}`)));
+  });
+}
+
+/** Runs commands as a user; an error reply is given as its text. */
+async function as<T>(
+  user: keyof typeof passwords,
+  port: number,
+  work: (call: (...command: string[]) => Promise<unknown>) => Promise<T>,
+): Promise<T> {
+  const redis = new Redis({
+    host: address,
+    port,
+    username: user,
+    password: passwords[user],
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    protocol: 2,
+  });
+  redis.on("error", () => null);
+  try {
+    return await work((name, ...args) =>
+      redis.call(name, ...args).catch((error: unknown) => (error as Error).message),
+    );
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** The value of a directive as redis.conf writes it, without its quotes. */
+const bare = (value: string): string => value.replace(/^"(.*)"$/, "$1");
+
+const offered = directives("node").filter(({ type }) => type);
+
+// A value other than the default for directives of each type.
+const others: Settings = parseSettings(
+  "node",
+  {
+    save: ["60 1", "30 2"],
+    "client-output-buffer-limit": "replica 1gb 256mb 60",
+    maxmemory: "64mb",
+    "maxmemory-policy": "allkeys-lru",
+    "maxmemory-clients": "5%",
+    "notify-keyspace-events": "KEg$lshzxetdmnA",
+    "shutdown-on-sigint": "save force",
+    "proc-title-template": "{title} {port}",
+    "oom-score-adj-values": "0 100 200",
+    "latency-tracking-info-percentiles": ["50", "99.99"],
+    "repl-diskless-sync": true,
+    "list-max-listpack-size": -5,
+    "hash-max-listpack-value": "1kb",
+    "ignore-warnings": "ARM64-COW-BUG",
+    "slowlog-log-slower-than": -1,
+    "acl-pubsub-default": "allchannels",
+    "repl-backlog-ttl": 7200,
+    "bind-source-addr": "127.0.0.1",
+    bgsave_cpulist: "0",
+    databases: 4,
+    dbfilename: "data.rdb",
+    appendfilename: "log.aof",
+    appenddirname: "aof",
+    "enable-debug-command": "local",
+    "io-threads": 2,
+    unixsocketperm: "770",
+    "syslog-facility": "local7",
+  },
+  "redis",
+).settings;
+
+describe("a node", () => {
+  test("starts on the defaults, and has them", async () => {
+    await start("node", rendered().node);
+    expect(output).not.toMatch(/fatal|error|\?\?\?/i);
+    await as("operator", nodePort, async (call) => {
+      for (const { name } of offered) {
+        expect([name, await call("config", "get", name)]).toEqual([
+          name,
+          [name, expect.any(String)],
+        ]);
+      }
+      expect(await call("config", "get", "appendonly")).toEqual(["appendonly", "yes"]);
+      expect(await call("config", "get", "save")).toEqual(["save", "3600 1 300 100 60 10000"]);
+      expect(await call("config", "get", "client-output-buffer-limit")).toEqual([
+        "client-output-buffer-limit",
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+      ]);
+      expect(await call("config", "get", "min-replicas-to-write")).toEqual([
+        "min-replicas-to-write",
+        "1",
+      ]);
+    });
+  });
+
+  test("starts on other values of each type", async () => {
+    expect(Object.keys(others)).toHaveLength(27);
+    await start("node", rendered({ redis: others }).node);
+    await as("operator", nodePort, async (call) => {
+      expect(await call("config", "get", "databases")).toEqual(["databases", "4"]);
+      expect(await call("config", "get", "save")).toEqual(["save", "60 1 30 2"]);
+      expect(await call("config", "get", "proc-title-template")).toEqual([
+        "proc-title-template",
+        "{title} {port}",
+      ]);
+    });
+  });
+
+  test("takes the live directives at run time, and no other", async () => {
+    await start("node", rendered().node);
+    const values: Settings = Object.fromEntries(
+      rendered()
+        .node.split("\n")
+        .map((line) => /^([a-z][\w-]*) (.*)$/.exec(line))
+        .flatMap((match) => (match ? [[match[1], match[2]]] : [])),
+    );
+    await as("operator", nodePort, async (call) => {
+      for (const directive of offered) {
+        const reply = await call("config", "set", directive.name, bare(values[directive.name]));
+        // Redis takes appendonly; it is fixed for the data's sake.
+        const live = directive.class === "live" || directive.name === "appendonly";
+        expect([directive.name, reply]).toEqual([
+          directive.name,
+          live ? "OK" : expect.stringMatching(/can't set (immutable|protected) config/),
+        ]);
+      }
+      for (const [name, value] of Object.entries(others)) {
+        if (offered.find((one) => one.name === name)?.class === "live") {
+          expect([name, await call("config", "set", name, bare(value))]).toEqual([name, "OK"]);
+        }
+      }
+    });
+  });
+
+  test("has no directive that the table does not know", async () => {
+    await start("node", rendered().node);
+    await as("operator", nodePort, async (call) => {
+      const reply = (await call("config", "get", "*")) as string[];
+      const names = reply.filter((_, index) => index % 2 === 0);
+      const current = names.filter((name) => !/slave|ziplist|^lua-time-limit$/.test(name));
+      const known = directives("node").map(({ name }) => name);
+      expect(current.filter((name) => !known.includes(name))).toEqual([]);
+    });
+  });
+
+  test("lets nobody in without a password, and applications do what they need", async () => {
+    await start("node", rendered({ redis: { "min-replicas-to-write": 0 } }).node);
+    await as("application", nodePort, async (call) => {
+      expect(await call("set", "key", "1")).toBe("OK");
+      expect(await call("eval", "return redis.call('incr', KEYS[1])", "1", "key")).toBe(2);
+      expect(await call("publish", "channel", "text")).toBe(0);
+      expect(await call("wait", "0", "1")).toBe(0);
+      expect(await call("info", "server")).toMatch("redis_version");
+      for (const [name, ...args] of [
+        ["keys", "*"],
+        ["flushall"],
+        ["config", "get", "*"],
+        ["acl", "list"],
+        ["shutdown"],
+        ["replicaof", "no", "one"],
+        ["client", "kill", "type", "normal"],
+        ["monitor"],
+      ]) {
+        expect([name, await call(name, ...args)]).toEqual([name, expect.stringMatching(/^NOPERM/)]);
+      }
+    });
+    const stranger = new Redis({
+      host: address,
+      port: nodePort,
+      enableReadyCheck: false,
+      retryStrategy: () => null,
+      protocol: 2,
+    });
+    await expect(stranger.ping()).rejects.toThrow("NOAUTH");
+    stranger.disconnect();
+  });
+});
+
+describe("a sentinel", () => {
+  test("starts on the defaults", async () => {
+    await start("sentinel", rendered().sentinel);
+    expect(output).not.toMatch(/fatal|error/i);
+    await as("application", sentinelPort, async (call) => {
+      const name = "redis-dev-cluster";
+      expect(await call("sentinel", "get-master-addr-by-name", name)).toEqual([
+        address,
+        String(nodePort),
+      ]);
+      expect(await call("psubscribe", "*")).toBe(1);
+    });
+    await as("application", sentinelPort, async (call) => {
+      const name = "redis-dev-cluster";
+      const master = (await call("sentinel", "master", name)) as string[];
+      const value = (field: string): string => master[master.indexOf(field) + 1];
+      expect(value("down-after-milliseconds")).toBe("6001");
+      expect(value("failover-timeout")).toBe("60000");
+      expect(value("parallel-syncs")).toBe("1");
+      for (const args of [
+        ["failover", name],
+        ["set", name, "quorum", "1"],
+        ["remove", name],
+        ["reset", "*"],
+      ]) {
+        expect([args, await call("sentinel", ...args)]).toEqual([
+          args,
+          expect.stringMatching(/^NOPERM/),
+        ]);
+      }
+    });
+  });
+
+  test("starts on other values, and takes the live directives at run time", async () => {
+    const sentinel = {
+      "down-after-milliseconds": 2000,
+      "failover-timeout": 10000,
+      "parallel-syncs": 2,
+      "master-reboot-down-after-period": 1000,
+      "deny-scripts-reconfig": false,
+      "notification-script": "/bin/true",
+      loglevel: "debug",
+      maxclients: 1000,
+      "protected-mode": true,
+      "client-output-buffer-limit": "pubsub 1mb 1mb 10",
+    };
+    await start("sentinel", rendered({ sentinel }).sentinel);
+    const live = directives("sentinel").filter((one) => one.class === "live");
+    expect(live).toHaveLength(4);
+    await as("operator", sentinelPort, async (call) => {
+      for (const { name } of live) {
+        expect([name, await call("sentinel", "set", "redis-dev-cluster", name, "7000")]).toEqual([
+          name,
+          "OK",
+        ]);
+      }
+    });
+  });
+});
