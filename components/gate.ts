@@ -133,6 +133,7 @@ export function judge(answers: Answers, quorum: number): Problem[] {
       continue;
     }
     expect(!said.loading, "is loading its data");
+    if (master === undefined) continue;
     if (node === masterNode) {
       expect(said.role === "master", `says it is a replica, but the sentinels name it as master`);
       if (said.role !== "master") continue;

@@ -30,7 +30,7 @@ export function startRedisGroup(names: string[]): RedisGroup {
   const directory = mkdtempSync(join(tmpdir(), "redis-group-"));
   const addresses = new Map(names.map((name, index) => [name, `127.0.2.${index + 1}`]));
   const processes = new Map<string, ChildProcess>();
-  const address = (name: string) => addresses.get(name) as string;
+  const address = (name: string) => addresses.get(name) ?? "";
   const path = (daemon: string, name: string, suffix = "") =>
     join(directory, `${daemon}-${name}${suffix}`);
 
@@ -108,7 +108,7 @@ export function startRedisGroup(names: string[]): RedisGroup {
     },
     stop: async (daemon, name, signal = "SIGTERM") => {
       const process = processes.get(`${daemon}-${name}`);
-      if (!process || process.exitCode !== null || process.signalCode !== null) return;
+      if (process?.exitCode !== null || process.signalCode !== null) return;
       const ended = new Promise((resolve) => process.once("exit", resolve));
       process.kill(signal);
       await ended;

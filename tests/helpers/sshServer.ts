@@ -43,7 +43,8 @@ export async function startSshServer(
         attempt.username === "deploy" &&
         attempt.key.data.equals(authorized.getPublicSSH()) &&
         (!attempt.signature ||
-          authorized.verify(attempt.blob as Buffer, attempt.signature, attempt.hashAlgo) === true);
+          (attempt.blob !== undefined &&
+            authorized.verify(attempt.blob, attempt.signature, attempt.hashAlgo) === true));
       if (right) attempt.accept();
       else attempt.reject(["publickey"]);
     });
