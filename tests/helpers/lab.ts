@@ -104,10 +104,14 @@ export async function ask(
     connectTimeout: 2000,
     commandTimeout: 5000,
   });
-  redis.on("error", () => undefined);
+  // A refused login only shows here; the command itself fails with "Connection is closed".
+  let refusal: Error | undefined;
+  redis.on("error", (error: Error) => (refusal = error));
   try {
     await redis.connect();
     return await redis.call(command, ...args);
+  } catch (error) {
+    throw refusal ?? error;
   } finally {
     redis.disconnect();
   }

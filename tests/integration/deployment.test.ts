@@ -1,0 +1,245 @@
+import { execFileSync } from "child_process";
+import { readdirSync, readFileSync } from "fs";
+import { join } from "path";
+import {
+  address,
+  ask,
+  changes,
+  eventually,
+  hosts,
+  identities,
+  info,
+  lab,
+  masterName,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  top,
+  untilWhole,
+} from "../helpers/lab";
+
+// A first deployment of the committed dev stack, and what must not happen afterwards. The cases build on
+// each other, as an operator's days do.
+
+let dev: Stack;
+let legacy: string;
+
+const legacyIdentity = () =>
+  on("console", "systemctl show -p MainPID --value redis-server; redis-cli -p 6379 DBSIZE");
+const replicas = (master: string) => hosts.filter((host) => host !== master);
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  legacy = legacyIdentity();
+});
+
+async function unchanged(what: () => Promise<unknown>): Promise<void> {
+  const before = await identities(dev);
+  const master = await namedMaster(dev);
+  await what();
+  expect(await identities(dev)).toEqual(before);
+  expect(await namedMaster(dev)).toBe(master);
+  expect(await ask(dev, { host: master as string, daemon: "node" }, "GET", "kept")).toBe("value");
+}
+
+it("brings the group up", async () => {
+  const { summary, stdout } = await dev.stack.up();
+  expect(summary.result).toBe("succeeded");
+  expect(await namedMaster(dev)).toBe("console");
+  for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim()]) {
+    expect(stdout).not.toContain(secret);
+  }
+});
+
+it("enables both units, composed files readable by redis alone, directories as documented", () => {
+  for (const host of hosts) {
+    expect(on(host, "systemctl is-enabled redis-cluster redis-sentinel")).toBe("enabled\nenabled");
+    expect(on(host, "systemctl is-active redis-cluster redis-sentinel")).toBe("active\nactive");
+    expect(
+      on(
+        host,
+        "cd /etc/redis-cluster && stat -c '%n %U:%G %a' . redis-cluster.conf redis-sentinel.conf staged staged/secrets",
+      ).split("\n"),
+    ).toEqual([
+      ". root:redis 1770",
+      "redis-cluster.conf redis:redis 600",
+      "redis-sentinel.conf redis:redis 600",
+      "staged root:redis 750",
+      "staged/secrets root:redis 640",
+    ]);
+    expect(on(host, "ls /var/log/redis-cluster /run/redis-cluster").split("\n")).toEqual(
+      expect.arrayContaining(["redis-cluster.log", "redis-sentinel.log", "node", "sentinel"]),
+    );
+  }
+});
+
+it("replicates: what is written on the master is read on both replicas", async () => {
+  const master = { host: "console", daemon: "node", username: "application" } as const;
+  await ask(dev, master, "SET", "kept", "value");
+  expect(await ask(dev, master, "WAIT", "2", "2000")).toBe(2);
+  for (const host of replicas("console")) {
+    expect(await ask(dev, { ...master, host }, "GET", "kept")).toBe("value");
+    expect(await info(dev, { host, daemon: "node" }, "replication")).toMatchObject({
+      role: "slave",
+      master_host: address("console"),
+      master_link_status: "up",
+    });
+  }
+});
+
+it("has three sentinels that see two replicas and each other", async () => {
+  for (const host of hosts) {
+    const { master0 } = await info(dev, { host, daemon: "sentinel" }, "sentinel");
+    expect(master0).toBe(
+      `name=${masterName},status=ok,address=${address("console")}:6389,slaves=2,sentinels=3`,
+    );
+  }
+});
+
+it("lets nobody in without a password, and each user only where it belongs", async () => {
+  const nobody = { ...dev, passwords: { ...dev.passwords, default: "" } } as Stack;
+  for (const daemon of ["node", "sentinel"] as const) {
+    const asked = { host: "app-1", daemon };
+    await expect(ask(nobody, { ...asked, username: "default" }, "PING")).rejects.toThrow(
+      /WRONGPASS|NOAUTH/,
+    );
+    await expect(ask(dev, { ...asked, username: "application" }, "ACL", "LIST")).rejects.toThrow(
+      "NOPERM",
+    );
+    await expect(ask(dev, { ...asked, username: "sentinel" }, "ACL", "LIST")).rejects.toThrow(
+      "NOPERM",
+    );
+  }
+  await expect(
+    ask(dev, { host: "console", daemon: "node", username: "replication" }, "GET", "kept"),
+  ).rejects.toThrow("NOPERM");
+});
+
+it("announces private addresses only", async () => {
+  for (const host of hosts) {
+    const others = (await ask(
+      dev,
+      { host, daemon: "sentinel" },
+      "SENTINEL",
+      "SENTINELS",
+      masterName,
+    )) as string[][];
+    const known = others.map((fields) => fields[fields.indexOf("ip") + 1]);
+    expect(known.sort()).toEqual(replicas(host).map(address).sort());
+  }
+});
+
+it("keeps secrets out of the plain state, the previews and the processes' arguments", async () => {
+  const { stdout } = await dev.stack.preview({ diff: true });
+  const stateDirectory = join(top, "build", "state", ".pulumi");
+  const files = readdirSync(stateDirectory, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /stacks.*\.json/.test(file),
+  );
+  expect(files.length).toBeGreaterThan(0);
+  const written = [
+    stdout,
+    ...files.map((file) => readFileSync(join(stateDirectory, file), "utf8")),
+  ];
+  for (const host of hosts) {
+    written.push(on(host, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; journalctl --no-pager -q"));
+  }
+  for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim().split("\n")[2]]) {
+    expect(written.some((text) => text.includes(secret))).toBe(false);
+  }
+});
+
+it("leaves the distribution's own Redis as it was, and off where there was none", () => {
+  expect(legacyIdentity()).toBe(legacy);
+  expect(on("console", "systemctl is-enabled redis-server")).toBe("enabled");
+  for (const host of ["app-1", "app-2"]) {
+    expect(on(host, "systemctl is-active redis-server || true")).toBe("inactive");
+    expect(on(host, "ss -Hltn 'sport = :6379'")).toBe("");
+  }
+});
+
+it("changes and restarts nothing the second time", async () => {
+  await unchanged(async () => {
+    const { summary } = await dev.stack.up();
+    expect(changes(summary.resourceChanges)).toEqual({});
+  });
+});
+
+it("previews without a route to the hosts, each file's change as a readable diff", async () => {
+  await dev.stack.setConfig("redis-cluster:redis.maxmemory", { value: "64mb" }, true);
+  try {
+    const preview = execFileSync(
+      "unshare",
+      [
+        "--net",
+        "sh",
+        "-c",
+        "ip link set lo up && exec pulumi preview --diff --non-interactive --stack dev",
+      ],
+      {
+        cwd: dev.directory,
+        encoding: "utf8",
+        env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
+      },
+    );
+    expect(preview).toMatch(/- maxmemory 0\b/);
+    expect(preview).toMatch(/\+ maxmemory 64mb/);
+    expect(preview).toContain("app-1-node-redis.conf");
+  } finally {
+    await dev.stack.removeConfig("redis-cluster:redis.maxmemory", true);
+    await dev.stack.removeConfig("redis-cluster:redis");
+  }
+});
+
+it("fails over when the master stops, and takes the old master back as a replica", async () => {
+  on("console", "systemctl stop redis-cluster");
+  await eventually("a replica is promoted", 30, async () => {
+    const master = await namedMaster(dev);
+    return master !== undefined && master !== "console";
+  });
+  const master = (await namedMaster(dev)) as string;
+  await eventually("one replica follows", 20, async () => {
+    const { role, connected_slaves } = await info(
+      dev,
+      { host: master, daemon: "node" },
+      "replication",
+    );
+    return role === "master" && connected_slaves === "1";
+  });
+  await eventually("every sentinel has switched", 10, () => {
+    const logs = hosts.map((host) =>
+      on(host, "grep -c +switch-master /var/log/redis-cluster/redis-sentinel.log"),
+    );
+    return Promise.resolve(logs.every((count) => count === "1"));
+  });
+  const log = on("app-1", "cat /var/log/redis-cluster/redis-sentinel.log");
+  for (const event of ["+sdown master", "+switch-master"]) expect(log).toContain(event);
+  expect(
+    hosts
+      .map((host) => on(host, "grep -h +odown /var/log/redis-cluster/redis-sentinel.log || true"))
+      .join(),
+  ).toContain("#quorum 2/2");
+  on("console", "systemctl start redis-cluster");
+  await untilWhole();
+  expect(await info(dev, { host: "console", daemon: "node" }, "replication")).toMatchObject({
+    role: "slave",
+    master_link_status: "up",
+  });
+});
+
+it("shows no change for a failover and moves nothing back; a refresh brings in the new master", async () => {
+  const master = (await namedMaster(dev)) as string;
+  const { changeSummary } = await dev.stack.preview();
+  expect(changes(changeSummary)).toEqual({});
+  await unchanged(async () => {
+    const { summary } = await dev.stack.up();
+    expect(changes(summary.resourceChanges)).toEqual({});
+  });
+  await dev.stack.refresh();
+  await unchanged(async () => {
+    const { summary, outputs } = await dev.stack.up();
+    expect(changes(summary.resourceChanges)).toEqual({});
+    expect(outputs.currentMaster.value).toEqual({ name: master, address: address(master) });
+  });
+});
