@@ -1,14 +1,14 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { eventually, Host, Hosts, masterName } from "./support/hosts";
+import { rmSync } from "node:fs";
+import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
 
 jest.setTimeout(60000);
 
 let hosts: Hosts;
-let console_: Host, app1: Host, app2: Host;
+let consoleHost: Host, app1: Host, app2: Host;
 
 beforeEach(() => {
   hosts = new Hosts();
-  [console_, app1, app2] = hosts.all;
+  [consoleHost, app1, app2] = hosts.all;
 });
 
 afterEach(() => hosts.destroy());
@@ -20,13 +20,16 @@ async function sentinelNaming(on: Host, watched: Host | string, epoch = 0): Prom
 }
 
 /** A running node, with data or without. */
-async function node(on: Host, follows?: Host, keys = 0): Promise<void> {
-  on.write("redis-cluster.conf", `${on.read("current/redis.conf")}
-aclfile ${on.path("current/users.acl")}
-masteruser replication
-masterauth replication-of-the-test-hosts-0123456789
-${follows ? `replicaof ${follows.address} 6389` : ""}
-`);
+async function node(on: Host, follows?: Host, keys = 0, more: string[] = []): Promise<void> {
+  const lines = [
+    on.read("current/redis.conf"),
+    `aclfile ${on.path("current/users.acl")}`,
+    "masteruser replication",
+    `masterauth ${passwords.replication}`,
+    ...(follows ? [`replicaof ${follows.address} 6389`] : []),
+    ...more,
+  ];
+  on.write("redis-cluster.conf", lines.join("\n") + "\n");
   if (keys > 0) on.fill(keys);
   await on.start("node");
 }
@@ -35,7 +38,7 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
   test("another node: this one follows it, whatever its last file says", async () => {
     app1.fill();
     app1.lastNodeFile();
-    await sentinelNaming(console_, app2);
+    await sentinelNaming(consoleHost, app2);
     await sentinelNaming(app2, app2);
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
     expect(app1.role()).toBe(`${app2.address} 6389`);
@@ -43,7 +46,7 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
 
   test("this node, with data: master, even though nobody else answers", async () => {
     app1.fill();
-    app1.lastNodeFile(console_);
+    app1.lastNodeFile(consoleHost);
     await sentinelNaming(app1, app1);
     await sentinelNaming(app2, app1);
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
@@ -55,7 +58,7 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
     app1.lastNodeFile();
     await sentinelNaming(app1, app1, 4);
     await sentinelNaming(app2, app1, 4);
-    await sentinelNaming(console_, console_, 5);
+    await sentinelNaming(consoleHost, consoleHost, 5);
     const outcome = await app1.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain("the sentinels disagree");
@@ -64,10 +67,10 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
   test("one host that hangs costs nothing where the others are a majority", async () => {
     await sentinelNaming(app2, app2);
     await sentinelNaming(app1, app2);
-    await sentinelNaming(console_, app2);
-    console_.signal("sentinel", "SIGSTOP");
+    await sentinelNaming(consoleHost, app2);
+    consoleHost.signal("sentinel", "SIGSTOP");
     const outcome = await app1.compose("node");
-    console_.signal("sentinel", "SIGCONT");
+    consoleHost.signal("sentinel", "SIGCONT");
     expect(outcome.status).toBe(0);
     expect(outcome.seconds).toBeLessThan(1.5);
   });
@@ -76,8 +79,8 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
 describe("rule 2: no majority", () => {
   test("the reachable sentinel with the highest config-epoch counts", async () => {
     app1.fill();
-    app1.lastNodeFile(console_);
-    await sentinelNaming(console_, console_, 3);
+    app1.lastNodeFile(consoleHost);
+    await sentinelNaming(consoleHost, consoleHost, 3);
     await sentinelNaming(app2, app2, 7);
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
     expect(app1.role()).toBe(`${app2.address} 6389`);
@@ -94,7 +97,7 @@ describe("rule 2: no majority", () => {
   });
 
   test("two masters with the same epoch: undecided", async () => {
-    await sentinelNaming(console_, console_, 3);
+    await sentinelNaming(consoleHost, consoleHost, 3);
     await sentinelNaming(app2, app2, 3);
     expect((await app1.compose("node")).stderr).toContain("the sentinels disagree");
   });
@@ -109,39 +112,43 @@ describe("rule 3: no sentinel at all", () => {
   });
 
   test("a master by its last file stays it when all members follow it", async () => {
-    console_.fill();
-    console_.lastNodeFile();
-    await node(app1, console_, 2);
-    await node(app2, console_);
-    expect(await console_.compose("node")).toMatchObject({ status: 0 });
-    expect(console_.role()).toBe("master");
+    consoleHost.fill();
+    consoleHost.lastNodeFile();
+    await node(app1, consoleHost, 2);
+    await node(app2, consoleHost);
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
   });
 
   test.each([
-    ["a member is unreachable", async () => node(app1, console_), "app-2 is unreachable"],
-    ["a member is master", async () => Promise.all([node(app1, console_), node(app2)]), "app-2 is master"],
+    ["a member is unreachable", async () => node(app1, consoleHost), "app-2 is unreachable"],
+    [
+      "a member is master",
+      async () => Promise.all([node(app1, consoleHost), node(app2)]),
+      "app-2 is master",
+    ],
     [
       "a member follows another",
-      async () => Promise.all([node(app1, app2), node(app2, console_)]),
+      async () => Promise.all([node(app1, app2), node(app2, consoleHost)]),
       "app-1 follows another master",
     ],
   ])("a master by its last file does not come up as one when %s", async (_, others, objection) => {
-    console_.fill();
-    console_.lastNodeFile();
+    consoleHost.fill();
+    consoleHost.lastNodeFile();
     await others();
-    const outcome = await console_.compose("node");
+    const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain(objection);
-    expect(console_.read("redis-cluster.conf")).toContain("# composed from release old");
+    expect(consoleHost.read("redis-cluster.conf")).toContain("# composed from release old");
   });
 
   test("a sentinel of the old role that names 127.0.0.1 is no answer", async () => {
     app1.fill();
-    app1.lastNodeFile(console_);
-    await sentinelNaming(console_, "127.0.0.1");
+    app1.lastNodeFile(consoleHost);
+    await sentinelNaming(consoleHost, "127.0.0.1");
     await sentinelNaming(app2, "127.0.0.1");
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
-    expect(app1.role()).toBe(`${console_.address} 6389`);
+    expect(app1.role()).toBe(`${consoleHost.address} 6389`);
   });
 
   test("a last file that follows 127.0.0.1 is no answer", async () => {
@@ -152,31 +159,60 @@ describe("rule 3: no sentinel at all", () => {
 
   test("a sentinel that refuses the password is an answer, not unreachable: undecided", async () => {
     app1.fill();
-    app1.lastNodeFile(console_);
-    console_.write("releases/one/sentinel-users.acl", "user default off\nuser operator on >other ~* &* +@all\n");
-    console_.lastSentinelFile(console_);
-    await console_.start("sentinel").catch(() => null);
+    app1.lastNodeFile(consoleHost);
+    consoleHost.write(
+      "releases/one/sentinel-users.acl",
+      "user default off\nuser operator on >other ~* &* +@all\n",
+    );
+    consoleHost.lastSentinelFile(consoleHost);
+    await consoleHost.start("sentinel");
     const outcome = await app1.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toMatch(/sentinel console: refused .*WRONGPASS/);
   });
 
   test("a node that refuses the password is no proof that it is not master", async () => {
-    console_.fill();
-    console_.lastNodeFile();
-    await node(app2, console_);
+    consoleHost.fill();
+    consoleHost.lastNodeFile();
+    await node(app2, consoleHost);
     app1.write("releases/one/users.acl", "user default off\nuser operator on >other ~* &* +@all\n");
-    await node(app1, console_).catch(() => null);
-    const outcome = await console_.compose("node");
+    await node(app1, consoleHost);
+    const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toMatch(/app-1 answers: refused .*WRONGPASS/);
+  });
+});
+
+/** A node that loads for half a minute, and answers meanwhile. */
+async function loadingNode(on: Host, follows: Host): Promise<void> {
+  await node(on, follows, 3000, [
+    "key-load-delay 10000",
+    "loading-process-events-interval-bytes 1024",
+  ]);
+  expect(on.ask("node", "ping")).toContain("LOADING");
+}
+
+describe("a node that is loading answers", () => {
+  test("it is a replica of this one: nothing against starting as master", async () => {
+    consoleHost.fill();
+    consoleHost.lastNodeFile();
+    await Promise.all([loadingNode(app1, consoleHost), node(app2, consoleHost)]);
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
+  });
+
+  test("it holds data, though it shows no key yet", async () => {
+    consoleHost.write("bootstrap", "console\n");
+    consoleHost.lastNodeFile();
+    await loadingNode(app1, consoleHost);
+    expect((await consoleHost.compose("node")).stderr).toContain("app-1 holds data");
   });
 });
 
 describe("rule 4: a node with data follows only what sentinels or its last file name", () => {
   test("a member that says master is not enough", async () => {
     app1.fill();
-    await node(console_);
+    await node(consoleHost);
     const outcome = await app1.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain("no sentinel names a master and there is no last file");
@@ -185,7 +221,7 @@ describe("rule 4: a node with data follows only what sentinels or its last file 
   test("an empty file where the last file should be makes no master", async () => {
     app1.fill();
     app1.write("redis-cluster.conf", "");
-    await Promise.all([node(console_, app1), node(app2, app1)]);
+    await Promise.all([node(consoleHost, app1), node(app2, app1)]);
     expect((await app1.compose("node")).status).toBe(1);
   });
 });
@@ -198,87 +234,95 @@ describe("rule 5: a node without data", () => {
   });
 
   test("follows the one master of a group that was never whole", async () => {
-    await node(console_);
+    await node(consoleHost);
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
-    expect(app1.role()).toBe(`${console_.address} 6389`);
+    expect(app1.role()).toBe(`${consoleHost.address} 6389`);
   });
 
   test("but not in a group that was whole once", async () => {
     app1.write("initialised", "");
-    await node(console_);
+    await node(consoleHost);
     expect((await app1.compose("node")).status).toBe(1);
   });
 
   test("is not master without the mark, even if the members are silent", async () => {
-    expect((await console_.compose("node")).status).toBe(1);
+    expect((await consoleHost.compose("node")).status).toBe(1);
   });
 
   test("is not master by its last file while a member has data or is unreachable", async () => {
-    console_.write("initialised", "");
-    console_.lastNodeFile();
-    await node(app1, console_, 2);
-    expect((await console_.compose("node")).status).toBe(1);
-    await node(app2, console_);
-    expect((await console_.compose("node")).stderr).toContain("app-1 holds data");
+    consoleHost.write("initialised", "");
+    consoleHost.lastNodeFile();
+    await node(app1, consoleHost, 2);
+    expect((await consoleHost.compose("node")).status).toBe(1);
+    await node(app2, consoleHost);
+    expect((await consoleHost.compose("node")).stderr).toContain("app-1 holds data");
     await app1.stop("node");
     rmSync(app1.path("/var/lib/redis-cluster"), { recursive: true });
     app1.write("/var/lib/redis-cluster/.keep", "");
     await app1.start("node");
-    expect(await console_.compose("node")).toMatchObject({ status: 0 });
-    expect(console_.role()).toBe("master");
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
   });
 
   test("is the master when the bootstrap marked it, and goes on after an interruption", async () => {
-    console_.write("bootstrap", "console\n");
-    expect(await console_.compose("node")).toMatchObject({ status: 0 });
-    expect(console_.role()).toBe("master");
-    await console_.start("node");
+    consoleHost.write("bootstrap", "console\n");
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
+    await consoleHost.start("node");
     await app1.composeAndStart("node");
-    await eventually(10, () => app1.ask("node", "info", "replication").includes("master_link_status:up"));
-    await console_.stop("node");
-    expect(await console_.compose("node")).toMatchObject({ status: 0 });
-    expect(console_.role()).toBe("master");
+    await eventually(10, () =>
+      app1.ask("node", "info", "replication").includes("master_link_status:up"),
+    );
+    await consoleHost.stop("node");
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
   });
 
-  test.each([
-    ["a member holds data", 2, "app-1"],
-    ["a member is master", 0, "app-1"],
-  ])("is not master in spite of the mark when %s", async (_, keys) => {
-    console_.write("bootstrap", "console\n");
-    await node(app1, keys > 0 ? app2 : undefined, keys);
-    const outcome = await console_.compose("node");
-    if (keys > 0) {
-      expect(outcome.status).toBe(1);
-    } else {
-      expect(console_.role()).toBe(`${app1.address} 6389`);
-    }
+  test("is not master in spite of the mark when a member holds data", async () => {
+    consoleHost.write("bootstrap", "console\n");
+    await node(app1, app2, 2);
+    expect((await consoleHost.compose("node")).status).toBe(1);
+  });
+
+  test("in spite of the mark follows a member that is master", async () => {
+    consoleHost.write("bootstrap", "console\n");
+    await node(app1);
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe(`${app1.address} 6389`);
   });
 
   test("the mark means nothing in a group that was whole once", async () => {
-    console_.write("bootstrap", "console\n");
-    console_.write("initialised", "");
-    expect((await console_.compose("node")).status).toBe(1);
+    consoleHost.write("bootstrap", "console\n");
+    consoleHost.write("initialised", "");
+    expect((await consoleHost.compose("node")).status).toBe(1);
   });
 
   test("a mark that names another node makes one with kept data follow that", async () => {
     app1.fill();
     app1.write("bootstrap", "console\n");
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
-    expect(app1.role()).toBe(`${console_.address} 6389`);
+    expect(app1.role()).toBe(`${consoleHost.address} 6389`);
   });
 });
 
 describe("rule 6: undecided", () => {
-  test("ends with what was asked and answered, within the time of one silent host", async () => {
-    await node(app2, console_);
-    app2.signal("node", "SIGSTOP");
+  test("ends with what was asked and answered; silent hosts cost the time of one", async () => {
+    await Promise.all([
+      node(consoleHost),
+      node(app2, consoleHost),
+      ...[consoleHost, app2].map((host) => sentinelNaming(host, app1)),
+    ]);
+    for (const host of [consoleHost, app2]) {
+      host.signal("node", "SIGSTOP");
+      host.signal("sentinel", "SIGSTOP");
+    }
     const outcome = await app1.compose("node");
-    app2.signal("node", "SIGCONT");
     expect(outcome.status).toBe(1);
     for (const who of ["console", "app-1", "app-2"]) {
       expect(outcome.stderr).toContain(`sentinel ${who}: silent`);
     }
-    expect(outcome.stderr).toContain("node app-2: silent");
+    expect(outcome.stderr).toContain("node app-2: silent; node console: silent");
+    expect(outcome.seconds).toBeGreaterThan(1.9);
     expect(outcome.seconds).toBeLessThan(3.5);
   });
 });
@@ -286,12 +330,12 @@ describe("rule 6: undecided", () => {
 describe("a master whose data are gone (the sentinels still name it)", () => {
   /** A whole group with three keys; console is its master. */
   async function wholeGroup(): Promise<void> {
-    console_.write("bootstrap", "console\n");
+    consoleHost.write("bootstrap", "console\n");
     for (const host of hosts.all) await host.composeAndStart("node");
     for (const host of hosts.all) await host.composeAndStart("sentinel");
     for (const host of hosts.all) host.write("initialised", "");
-    rmSync(console_.path("bootstrap"));
-    console_.ask("node", "mset", "a", "1", "b", "2", "c", "3", "d", "4");
+    rmSync(consoleHost.path("bootstrap"));
+    consoleHost.ask("node", "mset", "a", "1", "b", "2", "c", "3", "d", "4");
     await eventually(20, () =>
       hosts.all.every(
         (host) =>
@@ -303,13 +347,34 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
 
   test("joins as a replica of the node that the sentinels fail over to; no key is lost", async () => {
     await wholeGroup();
-    await console_.stop("node");
-    rmSync(console_.path("/var/lib/redis-cluster"), { recursive: true });
-    console_.write("/var/lib/redis-cluster/.keep", "");
-    const outcome = await console_.composeAndStart("node", 15);
+    await consoleHost.stop("node");
+    rmSync(consoleHost.path("/var/lib/redis-cluster"), { recursive: true });
+    consoleHost.write("/var/lib/redis-cluster/.keep", "");
+    const outcome = await consoleHost.composeAndStart("node", 15);
     expect(outcome.stderr).toContain("failed over");
-    expect([`${app1.address} 6389`, `${app2.address} 6389`]).toContain(console_.role());
-    await eventually(15, () => hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"));
+    expect([`${app1.address} 6389`, `${app2.address} 6389`]).toContain(consoleHost.role());
+    await eventually(15, () =>
+      hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"),
+    );
+  });
+
+  test("is undecided when they cannot fail over", async () => {
+    consoleHost.write("initialised", "");
+    await sentinelNaming(app1, consoleHost);
+    await node(app1, consoleHost, 2);
+    const outcome = await consoleHost.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(
+      /the sentinels name me but I have no data, and app-1 holds data.*NOGOODSLAVE/,
+    );
+  });
+
+  test("is master again where nobody has any", async () => {
+    consoleHost.write("initialised", "");
+    await sentinelNaming(app1, consoleHost);
+    await Promise.all([node(app1, consoleHost), node(app2, consoleHost)]);
+    expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
+    expect(consoleHost.role()).toBe("master");
   });
 
   test("a cold start of all hosts: the node with the data is master again", async () => {
@@ -320,18 +385,22 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
     }
     await Promise.all(hosts.all.map((host) => host.composeAndStart("sentinel", 5)));
     await Promise.all(hosts.all.map((host) => host.composeAndStart("node", 5)));
-    expect(hosts.all.map((host) => host.role())).toEqual(["master", `${console_.address} 6389`, `${console_.address} 6389`]);
-    await eventually(15, () => hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"));
+    expect(hosts.all.map((host) => host.role())).toEqual([
+      "master",
+      `${consoleHost.address} 6389`,
+      `${consoleHost.address} 6389`,
+    ]);
+    await eventually(15, () =>
+      hosts.all.every((host) => host.ask("node", "dbsize").trim() === "4"),
+    );
   });
 });
 
 describe("what counts as data is what the configuration would load", () => {
-  const conf = (more: string) => `dir ${app1.path("/var/lib/redis-cluster")}\n${more}`;
   const loads = async (more: string) => {
-    writeFileSync(join_(app1, "conf"), conf(more));
-    return (await app1.shell(`loads_data ${join_(app1, "conf")}`)).status === 0;
+    app1.write("/conf", `dir ${app1.path("/var/lib/redis-cluster")}\n${more}`);
+    return (await app1.shell(`loads_data ${app1.path("/conf")}`)).status === 0;
   };
-  const join_ = (host: Host, file: string) => host.path(`/${file}`);
 
   test.each([
     ["the AOF", "appendonly yes", true],

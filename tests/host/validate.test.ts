@@ -16,7 +16,9 @@ afterEach(() => hosts.destroy());
 
 const validate = (files: Record<string, string> = {}) => {
   host.release("new", "staged", files);
-  return host.shell(`load_members ${host.path("staged/members")}; validate_release ${host.path("staged")}`);
+  return host.shell(
+    `load_members ${host.path("staged/members")}; validate_release ${host.path("staged")}`,
+  );
 };
 
 test("accepts a release, quickly, and leaves nothing behind", async () => {
@@ -35,7 +37,11 @@ test("beside the running daemons on the same data, ports and log", async () => {
   const log = host.path("/log");
   const before = readdirSync(host.path("/var/lib/redis-cluster"), { recursive: true });
   const { "redis.conf": conf } = host.releaseFiles();
-  expect(await validate({ "redis.conf": `${conf}logfile ${log}\npidfile ${host.path("/pid")}\nunixsocket ${host.path("/s")}\nsupervised systemd\ndaemonize yes\n` })).toMatchObject({
+  expect(
+    await validate({
+      "redis.conf": `${conf}logfile ${log}\npidfile ${host.path("/pid")}\nunixsocket ${host.path("/s")}\nsupervised systemd\ndaemonize yes\n`,
+    }),
+  ).toMatchObject({
     status: 0,
   });
   expect(readdirSync(host.root).filter((file) => ["log", "pid", "s"].includes(file))).toEqual([]);
@@ -45,11 +51,26 @@ test("beside the running daemons on the same data, ports and log", async () => {
 });
 
 test.each([
-  ["an unknown directive", "redis.conf", "maxmemroy 1gb\n", /redis.conf was refused: (.|\n)*maxmemroy/],
+  [
+    "an unknown directive",
+    "redis.conf",
+    "maxmemroy 1gb\n",
+    /redis.conf was refused: (.|\n)*maxmemroy/,
+  ],
   ["a bad value", "redis.conf", "maxmemory-policy everything\n", /argument\(s\) must be one of/],
   ["an ACL rule", "users.acl", "user application on +@nothing\n", /users.acl(.|\n)*@nothing/],
-  ["a sentinel directive", "sentinel.conf", `sentinel down-aftr ${masterName} 1\n`, /sentinel.conf was refused: (.|\n)*down-aftr/],
-  ["a sentinel's ACL rule", "sentinel-users.acl", "user application on +@nothing\n", /sentinel-users.acl(.|\n)*@nothing/],
+  [
+    "a sentinel directive",
+    "sentinel.conf",
+    `sentinel down-aftr ${masterName} 1\n`,
+    /sentinel.conf was refused: (.|\n)*down-aftr/,
+  ],
+  [
+    "a sentinel's ACL rule",
+    "sentinel-users.acl",
+    "user application on +@nothing\n",
+    /sentinel-users.acl(.|\n)*@nothing/,
+  ],
 ])("refuses %s in Redis's own words, without a secret", async (_, file, line, words) => {
   const outcome = await validate({ [file]: host.releaseFiles()[file] + line });
   expect(outcome.status).not.toBe(0);

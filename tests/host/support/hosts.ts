@@ -38,7 +38,11 @@ export class Host {
     readonly address: string,
   ) {
     this.root = join(group.directory, name);
-    for (const directory of ["var/lib/redis-cluster", "run/redis-cluster/node", "run/redis-cluster/sentinel"]) {
+    for (const directory of [
+      "var/lib/redis-cluster",
+      "run/redis-cluster/node",
+      "run/redis-cluster/sentinel",
+    ]) {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
   }
@@ -66,7 +70,8 @@ export class Host {
   }
 
   releaseFiles(): Record<string, string> {
-    const user = (name: keyof typeof passwords) => `user ${name} on >${passwords[name]} ~* &* +@all\n`;
+    const user = (name: keyof typeof passwords) =>
+      `user ${name} on >${passwords[name]} ~* &* +@all\n`;
     return {
       "redis.conf": [
         `bind ${this.address}`,
@@ -84,7 +89,7 @@ export class Host {
         `dir ${this.root}`,
         `sentinel announce-ip ${this.address}`,
         "# live: Redis takes these at run time",
-        `sentinel down-after-milliseconds ${masterName} 1000`,
+        `sentinel down-after-milliseconds ${masterName} 30000`,
         `sentinel failover-timeout ${masterName} 10000\n`,
       ].join("\n"),
       members: this.group.members(this.name),
@@ -96,7 +101,7 @@ export class Host {
     };
   }
 
-  /** Runs the host program, or with `after` a line of shell in its place of the verb. */
+  /** Runs the host program. */
   run(...args: string[]): Promise<Outcome> {
     return this.execute([this.group.program, ...args]);
   }
@@ -164,7 +169,18 @@ export class Host {
     const socket = join(directory, "socket");
     const server = spawn(
       "redis-server",
-      ["--port", "0", "--unixsocket", socket, "--dir", directory, "--appendonly", "yes", "--save", ""],
+      [
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--dir",
+        directory,
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+      ],
       { stdio: "ignore" },
     );
     const client = (...args: string[]) =>
@@ -180,7 +196,7 @@ export class Host {
     }
     client("eval", `for i = 1, ${keys} do redis.call("set", "key" .. i, "value") end`, "0");
     client("bgrewriteaof");
-    while (!/aof_rewrite_in_progress:0/.test(client("info", "persistence").toString())) {
+    while (!client("info", "persistence").toString().includes('aof_rewrite_in_progress:0')) {
       execFileSync("sleep", ["0.05"]);
     }
     server.kill("SIGKILL");
@@ -198,7 +214,7 @@ export class Host {
     this.processes.set(daemon, child);
     await eventually(10, () => {
       if (child.exitCode !== null) throw new Error(`${this.name} ${daemon}: ${log.join("")}`);
-      return this.ask(daemon, "ping").includes("PONG");
+      return /PONG|NOAUTH|LOADING/.test(this.ask(daemon, "ping"));
     });
   }
 
@@ -215,17 +231,13 @@ export class Host {
     return outcome;
   }
 
-  pid(daemon: "node" | "sentinel"): number | undefined {
-    return this.processes.get(daemon)?.pid;
-  }
-
   signal(daemon: "node" | "sentinel", signal: NodeJS.Signals): void {
     this.processes.get(daemon)?.kill(signal);
   }
 
   async stop(daemon: "node" | "sentinel", signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.processes.get(daemon);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
@@ -237,8 +249,20 @@ export class Host {
     try {
       return execFileSync(
         "redis-cli",
-        ["--user", "operator", "--no-auth-warning", "-h", this.address, "-p", String(port), ...command],
-        { env: { ...process.env, REDISCLI_AUTH: passwords.operator }, stdio: ["ignore", "pipe", "ignore"] },
+        [
+          "--user",
+          "operator",
+          "--no-auth-warning",
+          "-h",
+          this.address,
+          "-p",
+          String(port),
+          ...command,
+        ],
+        {
+          env: { ...process.env, REDISCLI_AUTH: passwords.operator },
+          stdio: ["ignore", "pipe", "ignore"],
+        },
       ).toString();
     } catch {
       return "";
@@ -299,8 +323,8 @@ export function pause(milliseconds: number): Promise<void> {
 export async function eventually(seconds: number, what: () => boolean): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   while (!what()) {
-    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${seconds} s: ${what.toString()}`);
     await pause(50);
   }
 }
-
