@@ -1,5 +1,5 @@
 import { ChildProcess, spawn } from "child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "fs";
 import Redis from "ioredis";
 import { tmpdir } from "os";
 import { join } from "path";
@@ -11,11 +11,14 @@ import {
 } from "../../components/render";
 import { directives, parseSettings, Settings } from "../../components/settings";
 import { host, topologyConfig } from "../helpers/config";
+import { eventually } from "../helpers/redisGroup";
 
 /** What the templates render, read by the real redis-server (on PATH). */
 
-const address = "127.0.5.1";
+const addresses = ["127.0.5.1", "127.0.5.2", "127.0.5.3"];
+const [address] = addresses;
 const [nodePort, sentinelPort] = [6389, 26389];
+const masterName = "redis-dev-cluster";
 const passwords = {
   application: 'application "1" ü',
   replication: "replication",
@@ -23,8 +26,10 @@ const passwords = {
   operator: "operator",
 };
 
-// Members announce no loopback address, so the rendered one is exchanged for the test's.
-function rendered(more: Record<string, unknown> = {}): { node: string; sentinel: string } {
+type Daemon = "node" | "sentinel";
+
+/** The two files of the host that gets this address. */
+function rendered(more: Record<string, unknown> = {}, at = address): Record<Daemon, string> {
   const config = topologyConfig({
     hosts: {
       console: host("10.77.0.11"),
@@ -33,64 +38,82 @@ function rendered(more: Record<string, unknown> = {}): { node: string; sentinel:
     },
     ...more,
   });
-  const bootstrap = config.hosts[2];
+  const [first] = config.hosts;
+  // Members announce no loopback address, so the rendered one is exchanged for the test's; and all of
+  // this machine's hosts share 127.0.0.1.
+  const here = (text: string): string =>
+    text.replaceAll(first.address, at).replace(/^bind .*$/m, `bind ${at}`);
   return {
-    node: renderRedisConf(config, bootstrap).replaceAll(bootstrap.address, address),
-    sentinel: renderSentinelConf(config, bootstrap).replaceAll(bootstrap.address, address),
+    node: here(renderRedisConf(config, first)),
+    sentinel: here(renderSentinelConf(config, first)),
   };
 }
 
 let directory: string;
-let running: ChildProcess | undefined;
-let output: string;
+let running: ChildProcess[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "templates-"));
-  output = "";
+  running = [];
 });
 
 afterEach(async () => {
-  if (running?.exitCode === null) {
-    const ended = new Promise((resolve) => running?.once("exit", resolve));
-    running.kill("SIGKILL");
-    await ended;
-  }
+  await Promise.all(running.map(kill));
   rmSync(directory, { recursive: true });
 });
 
-/** Starts the daemon on a file as a host composes it, in a directory of the test's own. */
-async function start(daemon: "node" | "sentinel", text: string): Promise<void> {
+async function kill(daemon: ChildProcess): Promise<void> {
+  if (daemon.exitCode === null && daemon.signalCode === null) {
+    const ended = new Promise((resolve) => daemon.once("exit", resolve));
+    daemon.kill("SIGKILL");
+    await ended;
+  }
+}
+
+/**
+ * Starts a daemon on a file as a host composes it, in a directory of the test's own, and waits until
+ * it is up. `role` is what the host adds about the master. Returns the process and what it printed.
+ */
+async function start(
+  daemon: Daemon,
+  text: string,
+  role: string[] = [],
+  at = address,
+): Promise<{ daemon: ChildProcess; output: string }> {
+  const own = join(directory, `${daemon}-${at}`);
+  mkdirSync(own, { recursive: true });
   const acl = daemon === "node" ? renderNodeAcl(passwords) : renderSentinelAcl(passwords);
-  writeFileSync(join(directory, "acl"), acl);
-  const file = join(directory, "conf");
+  writeFileSync(join(own, "acl"), acl);
   writeFileSync(
-    file,
+    join(own, "conf"),
     [
-      ...(daemon === "sentinel"
-        ? [`sentinel monitor redis-dev-cluster ${address} ${nodePort} 2`]
-        : []),
+      ...(daemon === "sentinel" ? [`sentinel monitor ${masterName} ${address} ${nodePort} 2`] : []),
       text
-        .replace(/^dir .*$/m, `dir ${directory}`)
+        .replace(/^dir .*$/m, `dir ${own}`)
         .replace(/^logfile .*$/m, 'logfile ""')
         .replace(/^supervised .*$/m, "supervised no"),
-      `aclfile ${join(directory, "acl")}`,
+      `aclfile ${join(own, "acl")}`,
+      ...role,
     ].join("\n"),
   );
-  running = spawn("redis-server", [file, ...(daemon === "sentinel" ? ["--sentinel"] : [])]);
-  const process = running;
-  await new Promise<void>((resolve, reject) => {
-    const ready = daemon === "node" ? "Ready to accept connections" : "+monitor master";
-    const read = (chunk: Buffer): void => {
-      output += chunk.toString();
-      if (output.includes(ready)) {
-        resolve();
+  const child = spawn("redis-server", [
+    join(own, "conf"),
+    ...(daemon === "sentinel" ? ["--sentinel"] : []),
+  ]);
+  running.push(child);
+  const ready = daemon === "node" ? "Ready to accept connections" : "+monitor master";
+  const output = await new Promise<string>((resolve, reject) => {
+    let printed = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      printed += chunk.toString();
+      if (printed.includes(ready)) {
+        resolve(printed);
       }
-    };
-    process.stdout?.on("data", read);
-    process.stderr?.on("data", read);
-    process.once("error", reject);
-    process.once("exit", () => reject(new Error(`redis-server ended: ${output}`)));
+    });
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error(`redis-server ended: ${printed}`)));
   });
+  return { daemon: child, output };
 }
 
 /** Runs commands as a user; an error reply is given as its text. */
@@ -98,13 +121,14 @@ async function as<T>(
   user: keyof typeof passwords,
   port: number,
   work: (call: (...command: string[]) => Promise<unknown>) => Promise<T>,
+  at = address,
 ): Promise<T> {
   const redis = new Redis({
-    host: address,
+    host: at,
     port,
     username: user,
     password: passwords[user],
-    enableReadyCheck: false,
+    enableReadyCheck: user === "application" && port === nodePort,
     retryStrategy: () => null,
     protocol: 2,
   });
@@ -160,7 +184,7 @@ const others: Settings = parseSettings(
 
 describe("a node", () => {
   test("starts on the defaults, and has them", async () => {
-    await start("node", rendered().node);
+    const { output } = await start("node", rendered().node);
     expect(output).not.toMatch(/fatal|error|\?\?\?/i);
     await as("operator", nodePort, async (call) => {
       for (const { name } of offered) {
@@ -267,27 +291,25 @@ describe("a node", () => {
 
 describe("a sentinel", () => {
   test("starts on the defaults", async () => {
-    await start("sentinel", rendered().sentinel);
+    const { output } = await start("sentinel", rendered().sentinel);
     expect(output).not.toMatch(/fatal|error/i);
     await as("application", sentinelPort, async (call) => {
-      const name = "redis-dev-cluster";
-      expect(await call("sentinel", "get-master-addr-by-name", name)).toEqual([
+      expect(await call("sentinel", "get-master-addr-by-name", masterName)).toEqual([
         address,
         String(nodePort),
       ]);
       expect(await call("psubscribe", "*")).toBe(1);
     });
     await as("application", sentinelPort, async (call) => {
-      const name = "redis-dev-cluster";
-      const master = (await call("sentinel", "master", name)) as string[];
+      const master = (await call("sentinel", "master", masterName)) as string[];
       const value = (field: string): string => master[master.indexOf(field) + 1];
       expect(value("down-after-milliseconds")).toBe("6001");
       expect(value("failover-timeout")).toBe("60000");
       expect(value("parallel-syncs")).toBe("1");
       for (const args of [
-        ["failover", name],
-        ["set", name, "quorum", "1"],
-        ["remove", name],
+        ["failover", masterName],
+        ["set", masterName, "quorum", "1"],
+        ["remove", masterName],
         ["reset", "*"],
       ]) {
         expect([args, await call("sentinel", ...args)]).toEqual([
@@ -316,7 +338,7 @@ describe("a sentinel", () => {
     expect(live).toHaveLength(4);
     await as("operator", sentinelPort, async (call) => {
       for (const { name } of live) {
-        expect([name, await call("sentinel", "set", "redis-dev-cluster", name, "7000")]).toEqual([
+        expect([name, await call("sentinel", "set", masterName, name, "7000")]).toEqual([
           name,
           "OK",
         ]);
@@ -324,3 +346,52 @@ describe("a sentinel", () => {
     });
   });
 });
+
+test("the users have the rights that replication and a failover need, and a group uses no other", async () => {
+  const sentinel = { "down-after-milliseconds": 1000, "failover-timeout": 10000 };
+  const replicaOf = (master: string): string[] => [
+    "masteruser replication",
+    "masterauth replication",
+    ...(master === "" ? [] : [`replicaof ${master} ${nodePort}`]),
+  ];
+  const asking = [
+    `sentinel auth-user ${masterName} sentinel`,
+    `sentinel auth-pass ${masterName} sentinel`,
+    "sentinel sentinel-user sentinel",
+    "sentinel sentinel-pass sentinel",
+  ];
+  const nodes: ChildProcess[] = [];
+  for (const at of addresses) {
+    const files = rendered({ sentinel }, at);
+    const role = replicaOf(at === address ? "" : address);
+    nodes.push((await start("node", files.node, role, at)).daemon);
+    await start("sentinel", files.sentinel, asking, at);
+  }
+  const everyone = <T>(port: number, work: Parameters<typeof as<T>>[2]): Promise<T[]> =>
+    Promise.all(addresses.map((at) => as("operator", port, work, at)));
+  const masters = (): Promise<unknown[]> =>
+    everyone(sentinelPort, (call) => call("sentinel", "get-master-addr-by-name", masterName));
+  const summary = /name=redis-dev-cluster,status=ok,address=.*,slaves=2,sentinels=3/;
+  const whole = async (): Promise<boolean> =>
+    (await everyone(sentinelPort, (call) => call("info", "sentinel"))).every((text) =>
+      summary.test(text as string),
+    );
+  const linked = async (): Promise<number> =>
+    (await everyone(nodePort, (call) => call("info", "replication"))).filter((text) =>
+      (text as string).includes("master_link_status:up"),
+    ).length;
+
+  await eventually(15, async () => (await whole()) && (await linked()) === 2);
+  await kill(nodes[0]);
+  await eventually(15, async () =>
+    (await masters()).every((master) => (master as string[])[0] !== address),
+  );
+  // The old master comes back as the host composes it: as a replica.
+  const [[master]] = (await masters()) as [string[]];
+  await start("node", rendered({ sentinel }).node, replicaOf(master));
+  await eventually(15, async () => (await linked()) === 2 && (await whole()));
+
+  for (const port of [nodePort, sentinelPort]) {
+    expect(await everyone(port, (call) => call("acl", "log"))).toEqual([[], [], []]);
+  }
+}, 60_000);
