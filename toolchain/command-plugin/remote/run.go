@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	p "github.com/pulumi/pulumi-go-provider"
+	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -35,10 +36,6 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	if err := c.setEnvironment(ctx, session.Setenv); err != nil {
 		return err
 	}
-	if c.Stdin != nil && *c.Stdin != "" {
-		session.Stdin = strings.NewReader(*c.Stdin)
-	}
-
 	// The two streams are copied by a goroutine each, so what they share is locked.
 	var stdout, stderr, both bytes.Buffer
 	var mutex sync.Mutex
@@ -46,7 +43,10 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	session.Stdout = &lockedWriter{&mutex, c.writers(LogStdout, &stdout, &both, log)}
 	session.Stderr = &lockedWriter{&mutex, c.writers(LogStderr, &stderr, &both, log)}
 
-	err = session.Run(command)
+	err = start(session, command, c.Stdin)
+	if err == nil {
+		err = session.Wait()
+	}
 	log.flush()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -56,6 +56,26 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	}
 	c.Stdout = strings.TrimSuffix(stdout.String(), "\n")
 	c.Stderr = strings.TrimSuffix(stderr.String(), "\n")
+	return nil
+}
+
+// start starts the command. Its input is not the session's own to copy: that would call it an error when a command
+// ends without having read all of it.
+func start(session *ssh.Session, command string, stdin *string) error {
+	if stdin == nil || *stdin == "" {
+		return session.Start(command)
+	}
+	pipe, err := session.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := session.Start(command); err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.WriteString(pipe, *stdin)
+		_ = pipe.Close()
+	}()
 	return nil
 }
 
