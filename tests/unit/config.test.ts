@@ -1,4 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { readFileSync } from "fs";
+import { load } from "js-yaml";
+import { join } from "path";
 import { utils } from "ssh2";
 import { loadConfig, parseConfig, report } from "../../components/config";
 import { host, keyPair, problemsOf, rawConfig, secrets } from "../helpers/config";
@@ -21,6 +24,9 @@ const hosts = (more: Record<string, unknown>) => ({
 /** The problems as `KEY SEEN; expected EXPECTED`. */
 const said = (more: Record<string, unknown>): string[] =>
   problemsOf(more).map(({ key, seen, expected }) => `${key} ${seen}; expected ${expected}`);
+
+/** To take every secret away. */
+const none = Object.fromEntries(Object.keys(secrets).map((key) => [key, undefined]));
 
 test("the smallest configuration is filled in", () => {
   const config = parse();
@@ -48,6 +54,35 @@ test("the smallest configuration is filled in", () => {
 test("an empty default of the schema is as no value", () => {
   const bare = { quorum: "0", masterName: "", redis: {}, sentinel: {}, deleteData: "false" };
   expect(parse(bare)).toEqual(parse());
+});
+
+describe("the committed files", () => {
+  const file = (name: string): Record<string, Record<string, unknown>> =>
+    load(readFileSync(join(__dirname, "..", "..", name), "utf8")) as never;
+
+  test("the schema describes every key, with the program's own defaults", () => {
+    const schema = file("Pulumi.yaml").config as Record<string, { default?: unknown }>;
+    const [{ expected }] = problemsOf({ unknown: "1" });
+    expect(`one of ${Object.keys(schema).join(", ")}`).toBe(expected);
+    const defaults = Object.entries(schema)
+      .filter(([key]) => !(key in secrets))
+      .flatMap(([key, { default: value }]) => (value === undefined ? [] : [[key, value]]));
+    expect(parse(Object.fromEntries(defaults) as Record<string, unknown>)).toEqual(parse());
+  });
+
+  test.each(["dev", "stage"])("the stack %s lacks host keys and secrets only", (stack) => {
+    const values = Object.entries(file(`Pulumi.${stack}.yaml`).config).map(
+      ([key, value]): [string, unknown] => [key.replace(/^redis-cluster:/, ""), value],
+    );
+    const config = Object.fromEntries(values) as { hosts: Record<string, Record<string, unknown>> };
+    const { problems } = parseConfig(stack, rawConfig({ ...config, ...none }), () => true);
+    expect(problems.map(({ key }) => key).sort()).toEqual(
+      [
+        ...Object.keys(config.hosts).map((name) => `hosts.${name}.hostKey`),
+        ...Object.keys(secrets),
+      ].sort(),
+    );
+  });
 });
 
 test("everything that can be given is taken", () => {
@@ -469,7 +504,6 @@ test("a private key without its last line break is taken", () => {
 });
 
 test("without secrets each is named with the command that sets it", () => {
-  const none = Object.fromEntries(Object.keys(secrets).map((key) => [key, undefined]));
   const command = "pulumi config set --stack dev --secret";
   expect(said(none)).toEqual([
     `sshPrivateKey is missing; expected a secret; set it: ${command} sshPrivateKey < ~/.ssh/id_ed25519`,
