@@ -1,25 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import Redis from "ioredis";
 
-interface Group {
-  masterName: string;
-  sentinelEndpoints: { host: string; port: number }[];
-  credentials: { username: string; password: string };
+interface Endpoint {
+  host: string;
+  port: number;
 }
 
-const stack = new pulumi.StackReference(new pulumi.Config().require("group"));
-const group: pulumi.Output<Group> = pulumi.output({
-  masterName: stack.requireOutput("masterName"),
-  sentinelEndpoints: stack.requireOutput("sentinelEndpoints"),
-  credentials: stack.requireOutput("credentials"),
-});
+interface Credentials {
+  username: string;
+  password: string;
+}
+
+const group = new pulumi.StackReference(new pulumi.Config().require("group"));
+const outputs = ["masterName", "sentinelEndpoints", "credentials"];
 
 /** A client that asks the sentinels where the master is, now and after every failover. */
-function connect({ masterName, sentinelEndpoints, credentials }: Group): Redis {
+function connect(name: string, sentinels: Endpoint[], credentials: Credentials): Redis {
   const { username, password } = credentials;
-  return new Redis({
-    sentinels: sentinelEndpoints,
-    name: masterName,
+  const redis = new Redis({
+    sentinels,
+    name,
     sentinelUsername: username,
     sentinelPassword: password,
     username,
@@ -28,12 +28,12 @@ function connect({ masterName, sentinelEndpoints, credentials }: Group): Redis {
     sentinelRetryStrategy: (tries) => (tries < 5 ? 500 : null),
     maxRetriesPerRequest: 5,
   });
-}
-
-async function greet(group: Group): Promise<string | null> {
-  const redis = connect(group);
   // Commands reject with the last error; without a listener it would be printed as well.
   redis.on("error", () => undefined);
+  return redis;
+}
+
+async function greet(redis: Redis): Promise<string | null> {
   try {
     await redis.set("consumer:greeting", "hello from the consumer stack");
     return await redis.get("consumer:greeting");
@@ -44,5 +44,8 @@ async function greet(group: Group): Promise<string | null> {
 
 /** What was read back. Nothing is asked in a preview, which may run without a route to the group. */
 export const greeting = pulumi.unsecret(
-  group.apply((found) => (pulumi.runtime.isDryRun() ? "asked on up only" : greet(found))),
+  pulumi.all(outputs.map((output) => group.requireOutput(output))).apply((found) => {
+    if (pulumi.runtime.isDryRun()) return "asked on up only";
+    return greet(connect(...(found as [string, Endpoint[], Credentials])));
+  }),
 );

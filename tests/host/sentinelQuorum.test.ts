@@ -24,8 +24,10 @@ beforeAll(async () => {
   mkdirSync(join(repository, "build"), { recursive: true });
   directory = mkdtempSync(join(repository, "build", "quorum-test-"));
   mkdirSync(join(directory, "state"));
-  writeFileSync(join(directory, "Pulumi.yaml"), "name: quorum-test\nruntime: nodejs\n");
-  writeFileSync(join(directory, "package.json"), '{ "main": "index.ts" }\n');
+  writeFileSync(
+    join(directory, "Pulumi.yaml"),
+    "name: quorum-test\nruntime: nodejs\nmain: index.ts\n",
+  );
   writeFileSync(join(directory, "tsconfig.json"), '{ "extends": "../../tsconfig.json" }\n');
   writeFileSync(
     join(directory, "index.ts"),
