@@ -10,6 +10,7 @@ least_free=16
 
 # verb install NODE_PORT SENTINEL_PORT
 verb_install() {
+  cat >/dev/null
   refuse_other_systems
   refuse_foreign_units
   refuse_taken_port "$1" redis-cluster.service nodePort

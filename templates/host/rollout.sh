@@ -13,7 +13,9 @@ take_lock() {
   flock -w 120 9 || die "another run has held $root/run/lock/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
 }
 
+# Reads all of stdin: a provider that still has something to send takes an early end for a failure.
 begin_step() {
+  step_input=$(cat)
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
@@ -27,7 +29,7 @@ begin_step() {
 verb_node_start() {
   local chosen
   begin_step
-  chosen=$(choose_bootstrap "$(cat)")
+  chosen=$(choose_bootstrap "$step_input")
   if [[ -n $chosen ]]; then install -m 0644 <(printf '%s\n' "$chosen") "$etc/bootstrap"; fi
   rm -f "$data/retired-master"
   if ! running redis-cluster.service; then

@@ -1,6 +1,9 @@
+import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
-import { readdirSync, readFileSync } from "fs";
+import { cpSync, readdirSync, readFileSync, rmSync } from "fs";
 import { join } from "path";
+import { fileURLToPath } from "url";
+import { utils } from "ssh2";
 import {
   address,
   ask,
@@ -133,7 +136,7 @@ it("announces private addresses only", async () => {
 
 it("keeps secrets out of the plain state, the previews and the processes' arguments", async () => {
   const { stdout } = await dev.stack.preview({ diff: true });
-  const stateDirectory = join(top, "build", "state", ".pulumi");
+  const stateDirectory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL as string), ".pulumi");
   const files = readdirSync(stateDirectory, { recursive: true, encoding: "utf8" }).filter((file) =>
     /stacks.*\.json/.test(file),
   );
@@ -241,5 +244,111 @@ it("shows no change for a failover and moves nothing back; a refresh brings in t
     const { summary, outputs } = await dev.stack.up();
     expect(changes(summary.resourceChanges)).toEqual({});
     expect(outputs.currentMaster.value).toEqual({ name: master, address: address(master) });
+  });
+});
+
+describe("an operator's accidents change nothing that runs", () => {
+  it("a rotated SSH key", async () => {
+    const rotated = utils.generateKeyPairSync("ed25519", { comment: "rotated" });
+    for (const host of hosts) {
+      on(host, `echo '${rotated.public}' > ~deploy/.ssh/authorized_keys2`);
+    }
+    await unchanged(async () => {
+      await dev.stack.setConfig("redis-cluster:sshPrivateKey", {
+        value: rotated.private,
+        secret: true,
+      });
+      const { summary } = await dev.stack.up();
+      expect(summary.resourceChanges?.update).toBeGreaterThan(60);
+    });
+  });
+
+  it("--replace of each resource of a host and of the check in turn, then of all at once", async () => {
+    const { deployment } = await dev.stack.exportStack();
+    const urns = (deployment as { resources: { urn: string; custom: boolean }[] }).resources
+      .filter(({ custom, urn }) => custom && !urn.includes("pulumi:providers"))
+      .map(({ urn }) => urn);
+    const ofOneHost = urns.filter((urn) => /::app-1-|::sentinel-quorum$/.test(urn));
+    expect(ofOneHost.length).toBeGreaterThan(20);
+    await unchanged(async () => {
+      for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {
+        const { summary } = await dev.stack.up({ replace });
+        expect(summary.resourceChanges?.replace).toBe(replace.length);
+      }
+    });
+  });
+
+  it("a lost state file", async () => {
+    await unchanged(async () => {
+      await dev.stack.workspace.removeStack("dev", { force: true, preserveConfig: true });
+      await dev.stack.workspace.createStack("dev");
+      const { summary } = await dev.stack.up();
+      expect(summary.resourceChanges?.create).toBeGreaterThan(60);
+    });
+  });
+});
+
+it("hands applications what they need: the example finds the master through the sentinels", async () => {
+  const directory = copyOfExample();
+  const envVars = { PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") };
+  const consumer = await automation.LocalWorkspace.createStack(
+    { stackName: "dev", workDir: directory },
+    { envVars },
+  );
+  await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
+  const { outputs } = await consumer.up();
+  expect(outputs.greeting.value).toBe("hello from the consumer stack");
+  const master = { host: (await namedMaster(dev)) as string, daemon: "node" } as const;
+  expect(await ask(dev, master, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
+});
+
+/** The example in a directory below build/, so that its stack file leaves the tree as it is. */
+function copyOfExample(): string {
+  const directory = join(top, "build", "stack", "consumer");
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(join(top, "examples", "consumer"), directory, { recursive: true });
+  return directory;
+}
+
+describe("destroy", () => {
+  let lastMaster: string;
+  const ours =
+    "ls -d /etc/systemd/system/redis-* /etc/redis-cluster /usr/local/lib/redis-cluster 2>/dev/null || true";
+
+  it("stops sentinels, then nodes, and keeps the data", async () => {
+    lastMaster = (await namedMaster(dev)) as string;
+    await dev.stack.destroy();
+    for (const host of hosts) {
+      expect(on(host, ours)).toBe(
+        host === "console" ? "" : "/etc/systemd/system/redis-server.service",
+      );
+      expect(on(host, "ss -Hltn 'sport = :6389 or sport = :26389'")).toBe("");
+      expect(on(host, "ls /var/lib/redis-cluster/appendonlydir")).toContain("manifest");
+      const stopped = on(
+        host,
+        "journalctl -q -o short-unix --no-pager -u redis-cluster -u redis-sentinel | grep Stopped | tail -n 2",
+      );
+      expect(stopped).toMatch(/Stopped redis-sentinel[^]*\n.*Stopped redis-cluster/);
+    }
+    expect(legacyIdentity()).toBe(legacy);
+  });
+
+  it("starts nothing of ours after a reboot; the legacy Redis comes back with its data", () => {
+    lab("reboot", "console");
+    expect(on("console", "ss -Hltn 'sport = :6389 or sport = :26389'")).toBe("");
+    expect(on("console", "redis-cli -p 6379 DBSIZE")).toBe(legacy.split("\n")[1]);
+  });
+
+  it("lets a new deployment begin with the data of the last master", async () => {
+    await dev.stack.up();
+    expect(await namedMaster(dev)).toBe(lastMaster);
+    expect(await ask(dev, { host: lastMaster, daemon: "node" }, "GET", "kept")).toBe("value");
+  });
+
+  it("takes the data too when asked to", async () => {
+    await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
+    await dev.stack.up();
+    await dev.stack.destroy();
+    for (const host of hosts) expect(on(host, "ls -d /var/lib/redis-cluster || true")).toBe("");
   });
 });
