@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
 
 jest.setTimeout(60000);
@@ -201,7 +201,7 @@ describe("a node that is loading answers", () => {
     expect(consoleHost.role()).toBe("master");
   });
 
-  test("it holds data, though it shows no key yet", async () => {
+  test("it holds data", async () => {
     consoleHost.write("bootstrap", "console\n");
     consoleHost.lastNodeFile();
     await loadingNode(app1, consoleHost);
@@ -289,6 +289,15 @@ describe("rule 5: a node without data", () => {
     await node(app1);
     expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
     expect(consoleHost.role()).toBe(`${app1.address} 6389`);
+  });
+
+  test.each([
+    ["an empty file", ""],
+    ["what cannot be read", undefined],
+  ])("%s is no mark", async (_, mark) => {
+    if (mark === undefined) mkdirSync(consoleHost.path("bootstrap"));
+    else consoleHost.write("bootstrap", mark);
+    expect((await consoleHost.compose("node")).status).toBe(1);
   });
 
   test("the mark means nothing in a group that was whole once", async () => {

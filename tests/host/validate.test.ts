@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Host, Hosts, masterName, passwords } from "./support/hosts";
 
@@ -22,6 +22,9 @@ const validate = (files: Record<string, string> = {}) => {
 };
 
 test("accepts a release, quickly, and leaves nothing behind", async () => {
+  // What the user redis could write or load by mistake.
+  chmodSync(host.root, 0o777);
+  host.write("/var/lib/redis-cluster/dump.rdb", "not to be loaded");
   const before = readdirSync(tmpdir()).length;
   const outcome = await validate();
   expect(outcome).toMatchObject({ status: 0, stderr: "" });
@@ -35,6 +38,9 @@ test("beside the running daemons on the same data, ports and log", async () => {
   await host.composeAndStart("node");
   await host.composeAndStart("sentinel");
   const log = host.path("/log");
+  // What the user redis could write or load by mistake.
+  chmodSync(host.root, 0o777);
+  host.write("/var/lib/redis-cluster/dump.rdb", "not to be loaded");
   const before = readdirSync(host.path("/var/lib/redis-cluster"), { recursive: true });
   const { "redis.conf": conf } = host.releaseFiles();
   expect(

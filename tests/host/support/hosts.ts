@@ -196,7 +196,7 @@ export class Host {
     }
     client("eval", `for i = 1, ${keys} do redis.call("set", "key" .. i, "value") end`, "0");
     client("bgrewriteaof");
-    while (!client("info", "persistence").toString().includes('aof_rewrite_in_progress:0')) {
+    while (!client("info", "persistence").toString().includes("aof_rewrite_in_progress:0")) {
       execFileSync("sleep", ["0.05"]);
     }
     server.kill("SIGKILL");
