@@ -208,7 +208,7 @@ function unusableKey(text: string): string | undefined {
   if (key instanceof Error) {
     return key.message;
   }
-  return key.isPrivateKey() && text.startsWith("-----BEGIN ") ? undefined : "not a private key";
+  return key.isPrivateKey() ? undefined : "not a private key";
 }
 
 type Fields = Record<string, unknown>;

@@ -134,6 +134,11 @@ test("everything that can be given is taken", () => {
   });
 });
 
+test("a node may do without snapshots as long as it has its log, and the other way round", () => {
+  expect(said({ redis: { save: "" } })).toEqual([]);
+  expect(said({ redis: { appendonly: false } })).toEqual([]);
+});
+
 test("hosts are in natural order, the bootstrap master last", () => {
   const config = parse({
     hosts: {
@@ -221,6 +226,11 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     "one address twice",
     { hosts: hosts({ "app-2": host("10.77.0.12") }) },
     /^hosts.app-2 is at 10.77.0.12, as app-1; expected a host of its own/,
+  ],
+  [
+    "one address behind two SSH hosts",
+    { hosts: hosts({ "app-2": host("10.77.0.12", { sshHost: "app2.example.com" }) }) },
+    /^hosts.app-2 is at 10.77.0.12, as app-1/,
   ],
   [
     "one SSH host twice",
