@@ -39,6 +39,7 @@ export class Host {
   ) {
     this.root = join(group.directory, name);
     for (const directory of [
+      "tmp",
       "var/lib/redis-cluster",
       "run/redis-cluster/node",
       "run/redis-cluster/sentinel",
@@ -114,7 +115,7 @@ export class Host {
   private execute(args: string[]): Promise<Outcome> {
     const start = performance.now();
     const child = spawn("/bin/bash", args, {
-      env: { REDIS_CLUSTER_ROOT: this.root },
+      env: { REDIS_CLUSTER_ROOT: this.root, TMPDIR: this.path("/tmp") },
       stdio: ["ignore", "ignore", "pipe"],
     });
     let stderr = "";
@@ -290,6 +291,14 @@ export class Hosts {
     writeFileSync(this.functions, hostProgram().replace(/^main "\$@"$/m, ""));
     this.all = names.map((name, index) => new Host(this, name, `${network}.${index + 1}`));
     for (const host of this.all) host.release("one");
+  }
+
+  /** Makes an unreachable daemon cost more than what a busy machine costs. */
+  setAskTimeout(seconds: number): void {
+    writeFileSync(
+      this.program,
+      hostProgram().replace(/^ask_timeout=.*$/m, `ask_timeout=${seconds}`),
+    );
   }
 
   members(self: string): string {
