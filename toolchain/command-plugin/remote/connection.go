@@ -129,7 +129,7 @@ func (l *login) dialOnce(
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	sshConn, channels, requests, err := ssh.NewClientConn(conn, address, config)
-	if !stop() && err != nil {
+	if !stop() {
 		err = fmt.Errorf("ssh handshake with %s: %w", address, context.Cause(ctx))
 	}
 	if err != nil {
