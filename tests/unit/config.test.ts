@@ -134,6 +134,10 @@ test("everything that can be given is taken", () => {
   });
 });
 
+test("a daemon may listen everywhere", () => {
+  expect(said({ redis: { bind: "0.0.0.0" }, sentinel: { bind: ["0.0.0.0"] } })).toEqual([]);
+});
+
 test("a node may do without snapshots as long as it has its log, and the other way round", () => {
   expect(said({ redis: { save: "" } })).toEqual([]);
   expect(said({ redis: { appendonly: false } })).toEqual([]);
