@@ -24,7 +24,7 @@ validate_release() {
 # dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says
 # READY; else reports what it said about the file called NAME in the release.
 dry_run() {
-  local name=$1 scratch=$2 ready=$3 output='' line pid log as_redis=() accepted=1
+  local name=$1 scratch=$2 ready=$3 output='' line pid log as_redis=() status=1
   shift 3
   if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
   exec {log}< <(
@@ -35,22 +35,22 @@ dry_run() {
   while read -r -t "$validate_limit" line <&"$log"; do
     output+=$line$'\n'
     if [[ $line == *"$ready"* ]]; then
-      accepted=0
+      status=0
       break
     fi
   done
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   exec {log}<&-
-  if ((accepted)); then say "$name was refused: $(complaint <<<"$output")"; fi
-  return "$accepted"
+  if ((status)); then say "$name was refused: $(complaint <<<"$output")"; fi
+  return "$status"
 }
 
 # complaint: of what a daemon said before it gave up (stdin), the reason: an error in the file comes as plain
 # lines, any other error as the last lines of the log.
 complaint() {
   local log_line='^[0-9]+:[A-Z] [0-9]{2} [A-Z][a-z]{2} [0-9:. ]+ [#*.-] ' output
-  output=$(grep .)
+  output=$(grep . || echo "not a word within $validate_limit seconds")
   grep -vE "$log_line" <<<"$output" ||
     grep -vE "$log_line(WARNING|oO0|Redis version|Configuration loaded|monotonic|Running mode|Server init)" <<<"$output" |
     sed -E "s/$log_line//"
