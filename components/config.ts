@@ -44,6 +44,8 @@ interface Topology<Secret> {
   hosts: HostConfig[];
   ssh: { user: string; port: number; bastion?: Bastion };
   deleteData: boolean;
+  /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
+  override?: string;
   secrets: Record<SecretKey, Secret>;
 }
 
@@ -61,6 +63,7 @@ const otherKeys = [
   "sentinel",
   "ssh",
   "deleteData",
+  "override",
 ];
 
 /**
@@ -174,6 +177,11 @@ export function parseConfig(
     check.problem("deleteData", show(deleteData), "true or false");
   }
 
+  const override = raw.override === "" ? undefined : raw.override;
+  if (override !== undefined && !/^[0-9a-f]{16}$/.test(override)) {
+    check.problem("override", show(override), "the 16 hex digits that the refused run printed");
+  }
+
   const secrets = check.secrets(stack, isSecret);
 
   if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
@@ -191,6 +199,7 @@ export function parseConfig(
       hosts: inOrder(hosts, bootstrapMaster),
       ssh,
       deleteData: deleteData === "true",
+      override,
       secrets,
     },
   };

@@ -29,6 +29,7 @@ export class RedisNode extends pulumi.ComponentResource {
   /** Takes the node away; a sentinel's claim depends on all of these, so that sentinels go first. */
   readonly claim: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
+  private readonly override?: string;
   private readonly staged: remote.Command[];
 
   constructor(
@@ -40,6 +41,7 @@ export class RedisNode extends pulumi.ComponentResource {
     const { config, host } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.override = config.override;
 
     const writer = remoteFileWriter(
       `${prefix}-write-file`,
@@ -130,7 +132,7 @@ export class RedisNode extends pulumi.ComponentResource {
   ): remote.Command {
     return remoteStep(
       `${this.prefix}-${verb}`,
-      { connection: this.connection, verb: [`node-${verb}`], ...args },
+      { connection: this.connection, override: this.override, verb: [`node-${verb}`], ...args },
       { parent: this, dependsOn },
     );
   }

@@ -25,6 +25,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
   /** The staged files of the sentinel. */
   readonly staged: remote.Command[];
   private readonly connection: pulumi.Input<Connection>;
+  private readonly override?: string;
 
   constructor(
     private readonly prefix: string,
@@ -35,6 +36,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     const { config, host, node, nodes } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.override = config.override;
 
     const claim = remoteClaim(
       `${prefix}-claim`,
@@ -81,6 +83,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
       `${this.prefix}-${verb}`,
       {
         connection: this.connection,
+        override: this.override,
         verb: [`sentinel-${verb}`],
         after: [...this.staged, ...after].map((command) => command.stdout),
       },

@@ -12,6 +12,8 @@ export interface RemoteStepArgs {
   after: pulumi.Input<string>[];
   /** What the verb reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
+  /** The hash of the plan that may be carried out in spite of a red gate. */
+  override?: string;
 }
 
 export interface RemoteClaimArgs {
@@ -43,13 +45,21 @@ export function remoteStep(
   args: RemoteStepArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const ran = pulumi.all(args.after).apply((ids) => ids.map((id) => `# after ${id}`).join("\n"));
+  const stdin = pulumi
+    .all([args.stdin ?? "", ...args.after])
+    .apply(([input, ...ids]) =>
+      [
+        ...(input === "" ? [] : [input]),
+        ...ids.map((id) => `# after ${id}`),
+        ...(args.override === undefined ? [] : [`# override ${args.override}`]),
+      ].join("\n"),
+    );
   return new remote.Command(
     name,
     {
       connection: args.connection,
       create: hostCommand(args.verb),
-      stdin: args.stdin === undefined ? ran : pulumi.interpolate`${args.stdin}\n${ran}`,
+      stdin,
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,
     },

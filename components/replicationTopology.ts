@@ -48,7 +48,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       const rolled = [node.roll(stopped)];
       last = sentinel ? [sentinel.roll(rolled)] : rolled;
     });
-    for (const node of nodes) last = [node.rollMaster(last)];
+    // Only one of them can be the master that was left; for the others nothing is owed any more.
+    const finished = nodes.map((node) => node.rollMaster(last));
 
     const check = new SentinelQuorum(
       "sentinel-quorum",
@@ -73,9 +74,9 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         bastion: config.ssh.bastion,
         privateKey: config.secrets.sshPrivateKey,
         operatorPassword: config.secrets.operatorPassword,
-        rollout: last[0].stdout,
+        rollout: pulumi.all(finished.map(({ stdout }) => stdout)).apply((ids) => ids.join("")),
       },
-      { parent, dependsOn: last },
+      { parent, dependsOn: finished },
     );
     this.currentMaster = pulumi
       .all([check.currentMaster, check.currentMasterAddress])

@@ -54,6 +54,11 @@ load_members() {
     die "$1: incomplete; run pulumi up again"
 }
 
+# has_sentinel: whether this host runs a sentinel. Wants the members loaded.
+has_sentinel() {
+  [[ -n ${sentinel_address[$self]:-} ]]
+}
+
 # secret FILE NAME: one password of a secrets file (lines "NAME PASSWORD").
 secret() {
   local name value

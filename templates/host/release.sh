@@ -2,14 +2,16 @@
 # A release: a directory of what Pulumi staged, validated and named by its hash.
 
 # usable_release DIR: whether a daemon can be composed from it.
-usable_release() {
-  local file
-  for file in redis.conf sentinel.conf members users.acl sentinel-users.acl secrets; do
-    [[ -r $1/$file && -s $1/$file ]] || return 1
+usable_release() (
+  exec >/dev/null 2>&1
+  load_members "$1/members"
+  files=(redis.conf users.acl secrets)
+  if has_sentinel; then files+=(sentinel.conf sentinel-users.acl); fi
+  for file in "${files[@]}"; do
+    [[ -r $1/$file && -s $1/$file ]] || exit 1
   done
-  (load_members "$1/members" && secret "$1/secrets" replication && secret "$1/secrets" sentinel &&
-    secret "$1/secrets" operator) >/dev/null 2>&1
-}
+  secret "$1/secrets" replication && secret "$1/secrets" sentinel && secret "$1/secrets" operator
+)
 
 # load_release: sets `release` to the directory of the current release and reads its members and the
 # operator's password. A current release that cannot be used costs no start while the one before it can.

@@ -21,8 +21,6 @@ begin_step() {
   operator_password=$(secret "$staged/secrets" operator)
   node_port_here=${node_port[$self]}
   node_address_here=${node_address[$self]}
-  sentinel_here=0
-  [[ -z ${sentinel_address[$self]:-} ]] || sentinel_here=1
 }
 
 # verb node-start (proofs on stdin): brings up the node if it is down.
@@ -78,7 +76,7 @@ verb_node_roll() {
       fi
       ;;
   esac
-  if ((!sentinel_here)); then end_turn; fi
+  if ! has_sentinel && turn_not_over "$node_owed"; then end_turn; fi
   fresh_id
 }
 
@@ -94,7 +92,7 @@ verb_sentinel_roll() {
     adopt_release sentinel
   fi
   disarm_return
-  end_turn
+  if turn_not_over "$sentinel_owed"; then end_turn; fi
   fresh_id
 }
 
@@ -107,7 +105,7 @@ verb_node_roll_master() {
     if is_master; then handover; fi
     stop_sentinel
     restart_node
-    if ((sentinel_here)); then start_unit redis-sentinel.service; fi
+    if has_sentinel; then start_unit redis-sentinel.service; fi
     disarm_return
     end_turn
   fi
@@ -183,7 +181,7 @@ disarm_return() {
 }
 
 stop_sentinel() {
-  ((sentinel_here)) || return 0
+  has_sentinel || return 0
   disarm_return
   systemd-run --quiet --on-active="$sentinel_return" --unit=redis-sentinel-return \
     --timer-property=AccuracySec=1s systemctl start redis-sentinel.service
@@ -195,11 +193,9 @@ stop_sentinel() {
 # Sets node_owed and sentinel_owed to none, live or restart.
 find_owed() {
   refuse_changed_secrets
-  node_owed=$(owed node redis-cluster.service redis.conf "$node_address_here" "$node_port_here")
+  node_owed=$(owed node redis-cluster.service redis.conf)
   sentinel_owed=none
-  if ((sentinel_here)); then
-    sentinel_owed=$(owed sentinel redis-sentinel.service sentinel.conf "${sentinel_address[$self]}" "${sentinel_port[$self]}")
-  fi
+  if has_sentinel; then sentinel_owed=$(owed sentinel redis-sentinel.service sentinel.conf); fi
 }
 
 restart_owed() {
@@ -215,14 +211,14 @@ running_release() {
 }
 
 owed() {
-  local daemon=$1 unit=$2 conf=$3 address=$4 port=$5 hash
+  local daemon=$1 unit=$2 conf=$3 hash
   hash=$(running_release "$daemon")
   if ! running "$unit" || [[ -z $hash ]]; then
     printf restart
-  elif [[ $(release_hash "$staged") == "$hash" ]] && cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$address" "$port"; then
+  elif [[ $(release_hash "$staged") == "$hash" ]] && cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$unit"; then
     printf none
   elif cmp -s <(restart_part "$staged/$conf") <(restart_part "$releases/$hash/$conf") &&
-    cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$address" "$port" &&
+    cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$unit" &&
     [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]]; then
     printf live
   else
@@ -230,10 +226,9 @@ owed() {
   fi
 }
 
+# A package upgrade replaces the file that the running daemon was started from.
 same_binary() {
-  local build
-  build=$(redis-server --version | sed -n 's/.*build=//p')
-  [[ $(field "$(ask "$1" "$2" INFO server)" redis_build_id) == "$build" ]]
+  [[ $(readlink "/proc/$(systemctl show -p MainPID --value "$1")/exe") != *' (deleted)' ]]
 }
 
 restart_part() {
@@ -250,10 +245,11 @@ live_names() {
 
 # Two passwords at a time are needed to change one without an outage; this program does not do that yet.
 refuse_changed_secrets() {
-  local hash file
+  local hash file files=(secrets users.acl)
+  if has_sentinel; then files+=(sentinel-users.acl); fi
   hash=$(running_release node)
   [[ -n $hash ]] || return 0
-  for file in secrets users.acl sentinel-users.acl; do
+  for file in "${files[@]}"; do
     cmp -s "$staged/$file" "$releases/$hash/$file" ||
       die "a password or an ACL rule ($file) differs from the one that the running daemons use; changing it on a running group is not offered yet. Set the old value again with pulumi config set --secret, then run pulumi up again. Nothing was restarted"
   done
@@ -391,6 +387,11 @@ wait_whole() {
     ((SECONDS < deadline)) || die "the group is not whole after $whole_limit s:"$'\n'"$problems"$'\n'"Run 'redis-cluster gate' on a host to look again, then pulumi up"
     sleep 0.3
   done
+}
+
+# turn_not_over OWED: whether something was owed in this turn, or the group has not been whole yet.
+turn_not_over() {
+  [[ $1 != none || ! -e $etc/initialised ]]
 }
 
 # The next host's turn begins on a group that is whole, which can never be bootstrapped again.

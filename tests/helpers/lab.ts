@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "child_process";
 import { readFileSync } from "fs";
 import Redis from "ioredis";
 import { join } from "path";
+import { startWriter, Writer } from "../writer";
 
 /**
  * The lab that the integration tests run on. They run inside its network: tests/run starts them with
@@ -179,4 +180,36 @@ export async function untilWhole(seconds = 60): Promise<void> {
     on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
     return Promise.resolve(true);
   });
+}
+
+/** A writer on the group, as an application of it. */
+export function writerOn({ passwords }: Stack): Promise<Writer> {
+  return startWriter({
+    sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
+    masterName,
+    username: "application",
+    password: passwords.application,
+  });
+}
+
+/** How many failovers this group has been through, by the sentinels' own count. */
+export async function epoch(stack: Stack): Promise<number> {
+  const fields = (await ask(
+    stack,
+    { host: "app-1", daemon: "sentinel" },
+    "SENTINEL",
+    "MASTER",
+    masterName,
+  )) as string[];
+  return Number(fields[fields.indexOf("config-epoch") + 1]);
+}
+
+/** What `up` said when it failed. Throws when it succeeded. */
+export async function failedUp({ stack }: Stack): Promise<string> {
+  try {
+    await stack.up();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("pulumi up succeeded");
 }

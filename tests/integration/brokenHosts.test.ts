@@ -1,0 +1,160 @@
+import { spawn } from "child_process";
+import { join } from "path";
+import { utils } from "ssh2";
+import {
+  address,
+  ask,
+  changes,
+  failedUp,
+  hosts,
+  lab,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  untilWhole,
+} from "../helpers/lab";
+
+// A first deployment that something stands in the way of: one clear error, nothing lost, and the next
+// `up` finishes what is owed.
+
+let dev: Stack;
+
+const hostKey = (host: string) => `redis-cluster:hosts.${host}.hostKey`;
+const wipedAnew = async (host: string) => {
+  lab("wipe", host);
+  dev = await openStack("dev");
+};
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  await dev.stack.workspace.removeStack("dev", { force: true, preserveConfig: true });
+  await dev.stack.workspace.createStack("dev");
+});
+
+afterAll(async () => {
+  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
+  await dev.stack.up();
+  await dev.stack.destroy();
+});
+
+it("names a host that does not answer", async () => {
+  lab("cut", "app-2");
+  try {
+    expect(await failedUp(dev)).toMatch(new RegExp(`app-2-node[^]*${address("app-2")}:22`));
+  } finally {
+    lab("heal", "app-2");
+  }
+});
+
+it("says when the SSH key is not the right one", async () => {
+  const other = utils.generateKeyPairSync("ed25519").private;
+  await dev.stack.setConfig("redis-cluster:sshPrivateKey", { value: other, secret: true });
+  expect(await failedUp(dev)).toContain("unable to authenticate");
+  await dev.stack.setConfig("redis-cluster:sshPrivateKey", {
+    value: dev.sshPrivateKey,
+    secret: true,
+  });
+});
+
+it("sends nothing to a host whose key is another", async () => {
+  const right = await dev.stack.getConfig(hostKey("app-1"), true);
+  const wrong = await dev.stack.getConfig(hostKey("app-2"), true);
+  await dev.stack.setConfig(hostKey("app-1"), wrong, true);
+  on("app-1", "rm -rf /usr/local/lib/redis-cluster");
+  expect(await failedUp(dev)).toMatch(/app-1-node[^]*(host key|mismatch)/);
+  expect(on("app-1", "ls /usr/local/lib/redis-cluster 2>&1 || true")).toContain("No such file");
+  await dev.stack.setConfig(hostKey("app-1"), right, true);
+  // What was written before the directory was removed is gone: the state is made to know.
+  await dev.stack.workspace.removeStack("dev", { force: true, preserveConfig: true });
+  await dev.stack.workspace.createStack("dev");
+});
+
+it("says when the SSH user may not sudo without a password", async () => {
+  on("app-1", "rm -f /etc/sudoers.d/*");
+  expect(await failedUp(dev)).toMatch(/app-1-node[^]*sudo: a password is required/);
+  await wipedAnew("app-1");
+});
+
+describe("refuses, and names host, thing and remedy", () => {
+  const cases = [
+    {
+      what: "an unsupported distribution",
+      make: "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"11\"/' /usr/lib/os-release",
+      undo: "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"12\"/' /usr/lib/os-release",
+      error: /\[app-1\]: error: this is 'debian 11'; expected Debian 12/,
+    },
+    {
+      what: "a port that a foreign process holds",
+      make: "systemd-run --quiet --unit=squatter systemd-socket-activate -l 0.0.0.0:6389 /bin/cat; sleep 0.5",
+      undo: "systemctl stop squatter",
+      error:
+        /\[app-1\]: error: port 6389 is taken by systemd-socket.* \(pid \d+\)[^]*redis-cluster:nodePort/,
+    },
+    {
+      what: "a unit of somebody else's",
+      make: "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-sentinel.service",
+      undo: "rm /etc/systemd/system/redis-sentinel.service",
+      error:
+        /\[app-1\]: error: \/etc\/systemd\/system\/redis-sentinel.service belongs to somebody else/,
+    },
+  ];
+  it.each(cases)("$what", async ({ make, undo, error }) => {
+    on("app-1", make);
+    try {
+      expect(await failedUp(dev)).toMatch(error);
+      expect(on("app-1", "ls -d /etc/redis-cluster 2>&1 || true")).toContain("No such file");
+    } finally {
+      on("app-1", undo);
+    }
+  });
+
+  it("a full disk", async () => {
+    lab("disk", "app-1", "/var/lib", "30m");
+    on("app-1", "head -c 30m /dev/zero > /var/lib/filler || true");
+    try {
+      expect(await failedUp(dev)).toMatch(
+        /\[app-1\]: error: \/\S+ has \d+ MiB free; expected at least 16/,
+      );
+    } finally {
+      await wipedAnew("app-1");
+    }
+  });
+});
+
+/** `up`, killed once `count` resources were created; tells whether it came to its end before. */
+function killedUp(count: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const up = spawn(
+      "pulumi",
+      ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev"],
+      {
+        cwd: dev.directory,
+        env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
+      },
+    );
+    let created = 0;
+    up.stdout.on("data", (text: Buffer) => {
+      created += (text.toString().match(/ created \(/g) ?? []).length;
+      if (created >= count) up.kill("SIGKILL");
+    });
+    up.on("close", (code) => resolve(code === 0));
+  });
+}
+
+it("finishes a first deployment that was killed again and again", async () => {
+  let kills = 0;
+  while (!(await killedUp(4))) {
+    kills += 1;
+    expect(kills).toBeLessThan(40);
+    await dev.stack.cancel();
+  }
+  expect(kills).toBeGreaterThan(5);
+  await untilWhole();
+  expect(await namedMaster(dev)).toBe("console");
+  const roles = await Promise.all(hosts.map((host) => ask(dev, { host, daemon: "node" }, "ROLE")));
+  expect(roles.map((role) => (role as string[])[0])).toEqual(["slave", "slave", "master"]);
+  const { summary } = await dev.stack.up();
+  expect(changes(summary.resourceChanges)).toEqual({});
+});

@@ -1,0 +1,176 @@
+import {
+  ask,
+  changes,
+  epoch,
+  failedUp,
+  hosts,
+  identities,
+  info,
+  lab,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  untilWhole,
+  writerOn,
+} from "../helpers/lab";
+
+// Runs on a group that holds data, while a client writes all the time. Tests assert what is exact; how long
+// writes pause is measured by `make bench`.
+
+let dev: Stack;
+
+const set = (path: string, value: string) =>
+  dev.stack.setConfig(`redis-cluster:${path}`, { value }, true);
+
+/** Runs it while a client writes; nothing acknowledged may be lost. */
+async function losingNothing(what: () => Promise<void>): Promise<void> {
+  const writer = await writerOn(dev);
+  try {
+    await what();
+  } finally {
+    const { acknowledged, lost } = await writer.stop();
+    expect({ lost, wrote: acknowledged > 100 }).toEqual({ lost: 0, wrote: true });
+  }
+}
+
+async function nodeSetting(host: string, name: string): Promise<string> {
+  return ((await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", name)) as string[])[1];
+}
+
+async function sentinelSetting(host: string, name: string): Promise<string> {
+  const asked = { host, daemon: "sentinel" } as const;
+  const fields = (await ask(dev, asked, "SENTINEL", "MASTER", "redis-dev-cluster")) as string[];
+  return fields[fields.indexOf(name) + 1];
+}
+
+const nodes = (ids: Record<string, string>) =>
+  Object.fromEntries(Object.entries(ids).filter(([daemon]) => daemon.endsWith("node")));
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  await dev.stack.up();
+});
+
+afterAll(async () => {
+  await set("deleteData", "true");
+  await dev.stack.up();
+  await dev.stack.destroy();
+});
+
+it("after a crash of the master's host, `up` shows no change and moves nothing", async () => {
+  await losingNothing(async () => {
+    on("console", "systemctl kill --kill-who=main -s STOP redis-cluster");
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    on("console", "systemctl kill --kill-who=main -s CONT redis-cluster");
+    await untilWhole();
+    const before = await identities(dev);
+    const master = await namedMaster(dev);
+    expect(master).not.toBe("console");
+    const { summary } = await dev.stack.up();
+    expect(changes(summary.resourceChanges)).toEqual({});
+    expect(await identities(dev)).toEqual(before);
+    expect(await namedMaster(dev)).toBe(master);
+  });
+});
+
+it("live class: applies a setting everywhere, restarts nothing, and it outlives a restart", async () => {
+  const before = await identities(dev);
+  await losingNothing(async () => {
+    await set("redis.hz", "20");
+    await set("redis.maxmemory", "256mb");
+    await set("redis.save[0]", "3600 1");
+    await set("sentinel.down-after-milliseconds", "5001");
+    await dev.stack.up();
+  });
+  expect(await identities(dev)).toEqual(before);
+  for (const host of hosts) {
+    expect(await nodeSetting(host, "hz")).toBe("20");
+    expect(await nodeSetting(host, "maxmemory")).toBe("268435456");
+    expect(await nodeSetting(host, "save")).toBe("3600 1");
+    expect(await sentinelSetting(host, "down-after-milliseconds")).toBe("5001");
+  }
+  const replica = hosts.find((host) => !host.startsWith("console")) as string;
+  on(replica, "systemctl restart redis-cluster redis-sentinel");
+  await untilWhole();
+  expect(await nodeSetting(replica, "hz")).toBe("20");
+  expect(await sentinelSetting(replica, "down-after-milliseconds")).toBe("5001");
+});
+
+it("restart class: replicas first, one handover, every node restarted once, no write lost", async () => {
+  const before = await identities(dev);
+  const [oldMaster, oldEpoch] = [await namedMaster(dev), await epoch(dev)];
+  await losingNothing(async () => {
+    await set("redis.tcp-backlog", "600");
+    await dev.stack.up();
+  });
+  const after = await identities(dev);
+  for (const daemon of Object.keys(before)) expect(after[daemon]).not.toBe(before[daemon]);
+  expect(await epoch(dev)).toBe(oldEpoch + 1);
+  expect(await namedMaster(dev)).not.toBe(oldMaster);
+  for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("600");
+  const { summary } = await dev.stack.up();
+  expect(changes(summary.resourceChanges)).toEqual({});
+  expect(await identities(dev)).toEqual(after);
+});
+
+it("a setting that Redis refuses becomes live nowhere, and a crash comes up on the last good release", async () => {
+  const before = await identities(dev);
+  await set("redis.oom-score-adj-values", "not a list");
+  const said = await failedUp(dev);
+  expect(said).toContain("oom-score-adj-values");
+  expect(await identities(dev)).toEqual(before);
+  await dev.stack.removeConfig("redis-cluster:redis.oom-score-adj-values", true);
+});
+
+it("a planned stop of the master hands over first", async () => {
+  const master = (await namedMaster(dev)) as string;
+  await losingNothing(async () => {
+    on(master, "systemctl stop redis-cluster");
+    expect(await namedMaster(dev)).not.toBe(master);
+    const { role } = await info(
+      dev,
+      { host: (await namedMaster(dev)) as string, daemon: "node" },
+      "replication",
+    );
+    expect(role).toBe("master");
+    on(master, "systemctl start redis-cluster");
+    await untilWhole();
+  });
+});
+
+it("a red gate stops a rollout before anything is stopped; its override is good for that plan alone", async () => {
+  const master = (await namedMaster(dev)) as string;
+  const replica = hosts.find((host) => host !== master) as string;
+  const before = nodes(await identities(dev));
+  await ask(
+    dev,
+    { host: replica, daemon: "node" },
+    "ACL",
+    "SETUSER",
+    "sentinel",
+    "-config|rewrite",
+  );
+  await set("redis.tcp-backlog", "601");
+  const said = await failedUp(dev);
+  expect(said).toMatch(new RegExp(`${replica} node: .*config\\|rewrite`));
+  expect(nodes(await identities(dev))).toEqual(before);
+  expect(on(replica, "systemctl is-active redis-sentinel")).toBe("active");
+  const plan = /config set override ([0-9a-f]{16})/.exec(said)?.[1] as string;
+  await set("override", "0000000000000000");
+  expect(await failedUp(dev)).toContain(plan);
+  expect(nodes(await identities(dev))).toEqual(before);
+  await ask(
+    dev,
+    { host: replica, daemon: "node" },
+    "ACL",
+    "SETUSER",
+    "sentinel",
+    "+config|rewrite",
+  );
+  await dev.stack.removeConfig("redis-cluster:override");
+  await losingNothing(async () => {
+    await dev.stack.up();
+  });
+});
