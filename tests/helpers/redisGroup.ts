@@ -22,13 +22,14 @@ export interface RedisGroup {
 }
 
 /**
- * Real redis-server processes: one node and one sentinel on each of the addresses 127.0.2.1 and up,
- * with ACLs as on a host. redis-server must be on PATH. The first is the master; quorum 2,
- * down-after 1 s.
+ * Real redis-server processes: one node and one sentinel for each name, with ACLs as on a host.
+ * redis-server must be on PATH. The first is the master; quorum 2, down-after 1 s.
+ * The addresses are loopback ones that follow from the process id: test files run side by side.
  */
 export function startRedisGroup(names: string[]): RedisGroup {
   const directory = mkdtempSync(join(tmpdir(), "redis-group-"));
-  const addresses = new Map(names.map((name, index) => [name, `127.0.2.${index + 1}`]));
+  const network = `127.${100 + ((process.pid >> 8) % 100)}.${process.pid % 256}`;
+  const addresses = new Map(names.map((name, index) => [name, `${network}.${index + 1}`]));
   const processes = new Map<string, ChildProcess>();
   const address = (name: string) => addresses.get(name) ?? "";
   const path = (daemon: string, name: string, suffix = "") =>
@@ -107,10 +108,10 @@ export function startRedisGroup(names: string[]): RedisGroup {
       processes.set(`${daemon}-${name}`, spawn("redis-server", args, { stdio: "ignore" }));
     },
     stop: async (daemon, name, signal = "SIGTERM") => {
-      const process = processes.get(`${daemon}-${name}`);
-      if (process?.exitCode !== null || process.signalCode !== null) return;
-      const ended = new Promise((resolve) => process.once("exit", resolve));
-      process.kill(signal);
+      const running = processes.get(`${daemon}-${name}`);
+      if (running?.exitCode !== null || running.signalCode !== null) return;
+      const ended = new Promise((resolve) => running.once("exit", resolve));
+      running.kill(signal);
       await ended;
     },
     signal: (daemon, name, signal) => processes.get(`${daemon}-${name}`)?.kill(signal),

@@ -1,5 +1,5 @@
 import { askGroup, openRoute, RouteArgs } from "../../components/sentinelProbe";
-import { Answers, judge, table } from "../../components/gate";
+import { addressOf, Answers, judge, table } from "../../components/gate";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
@@ -13,7 +13,9 @@ let servers: SshServer[];
 
 beforeAll(async () => {
   group = startRedisGroup(names);
-  servers = await Promise.all(names.map((_, i) => startSshServer(`127.0.2.${i + 1}`, key.public)));
+  servers = await Promise.all(
+    group.nodes.map(({ address }) => startSshServer(address, key.public)),
+  );
   await eventually(30, async () => judge(await ask({}), 2).length === 0);
 });
 
@@ -55,7 +57,7 @@ test("a whole group is found whole, over one connection a host, whatever SSH_AUT
   expect(servers.map((server, i) => server.logins() - before[i])).toEqual([1, 1, 1]);
   expect(answers.nodes.map(({ said }) => said?.role)).toEqual(["master", "replica", "replica"]);
   expect(answers.sentinels[0].said).toMatchObject({
-    master: "127.0.2.1:6389",
+    master: addressOf(group.nodes[0]),
     flags: "master",
     epoch: 0,
     quorum: 2,
@@ -66,7 +68,7 @@ test("a whole group is found whole, over one connection a host, whatever SSH_AUT
 });
 
 test("a bastion leads to all hosts over one connection", async () => {
-  const bastion = await startSshServer("127.0.2.9", key.public);
+  const bastion = await startSshServer("127.0.0.1", key.public);
   const answers = await ask({ bastion });
   expect(judge(answers, 2)).toEqual([]);
   expect(bastion.logins()).toBe(1);
@@ -81,12 +83,12 @@ test("a host key that is not the pinned one is an error that names the host", as
   const answers = await ask({ hosts: wrong });
   expect(answers.nodes.map(({ error }) => Boolean(error))).toEqual([false, true, false]);
   expect(answers.nodes[1].error).toMatch(
-    /^app-1 \(ssh deploy@127\.0\.2\.2:\d+\): host key is SHA256:\S{43}, expected SHA256:\S{43}/,
+    /^app-1 \(ssh deploy@[\d.]+:\d+\): host key is SHA256:\S{43}, expected SHA256:\S{43}/,
   );
 });
 
 test("the bastion's host key is pinned as well", async () => {
-  const bastion = await startSshServer("127.0.2.9", key.public);
+  const bastion = await startSshServer("127.0.0.1", key.public);
   const answers = await ask({ bastion: { ...bastion, hostKey: keyPair().public } });
   for (const error of errors(answers)) expect(error).toMatch(/^bastion .*host key is SHA256:/);
   await bastion.stop();
@@ -107,7 +109,7 @@ test("a wrong password is said by every daemon and told nobody", async () => {
 });
 
 test("an sshd that forbids forwarding", async () => {
-  const strict = await startSshServer("127.0.2.9", key.public, false);
+  const strict = await startSshServer("127.0.0.1", key.public, false);
   const hosts = routeArgs().hosts.map((host) =>
     host.name === "app-2" ? { ...strict, name: "app-2" } : host,
   );
@@ -119,7 +121,7 @@ test("an sshd that forbids forwarding", async () => {
 test("a sentinel that is down is missed by name", async () => {
   await group.stop("sentinel", "app-2");
   const answers = await ask({});
-  expect(answers.sentinels[2].error).toContain("127.0.2.3:26389");
+  expect(answers.sentinels[2].error).toContain(addressOf(group.sentinels[2]));
   expect(judge(answers, 2)).toContainEqual({
     host: "app-2",
     message: expect.stringContaining("does not answer") as string,
@@ -130,9 +132,8 @@ test("a sentinel that is down is missed by name", async () => {
 
 test("a daemon that hangs and a host that is away cost no more than the bound", async () => {
   group.signal("node", "app-1", "SIGSTOP");
-  // Nothing answers on this address of the documentation's: the packets are dropped or refused.
   const hosts = routeArgs().hosts.map((host) =>
-    host.name === "app-2" ? { ...host, host: "127.0.2.200", port: 9 } : host,
+    host.name === "app-2" ? { ...host, host: "127.0.0.9", port: 9 } : host,
   );
   const began = performance.now();
   const answers = await ask({ hosts }, operatorPassword, 2);
@@ -141,5 +142,5 @@ test("a daemon that hangs and a host that is away cost no more than the bound", 
   expect(took).toBeLessThan(3000);
   expect(answers.nodes[1].error).toBe("silent for 2 s");
   expect(answers.sentinels[1].said).toBeDefined();
-  expect(answers.nodes[2].error).toContain("app-2 (ssh deploy@127.0.2.200:9)");
+  expect(answers.nodes[2].error).toContain("app-2 (ssh deploy@127.0.0.9:9)");
 });
