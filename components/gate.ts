@@ -206,3 +206,29 @@ function sentinelCells({ said, error }: Answer<SentinelSaid>): string[] {
     `ckquorum ${said.ckquorum}`,
   ];
 }
+
+/** A host's creation settings. */
+export interface Created {
+  name: string;
+  redis: Record<string, string>;
+}
+
+/**
+ * What may not be changed any more on hosts that are in the group: Redis would start without its data,
+ * or not at all.
+ */
+export function refusedChanges(olds: Created[], news: Created[]): string[] {
+  return news.flatMap(({ name, redis }) => {
+    const before = olds.find((each) => each.name === name)?.redis ?? {};
+    return Object.entries(redis).flatMap(([directive, value]) => {
+      const created = before[directive];
+      const raised = directive === "databases" && Number(value) >= Number(created);
+      if (created === undefined || created === value || raised) return [];
+      return [
+        `redis-cluster:redis.${directive} is ${value} on ${name}; expected ${created}, which its data were ` +
+          "written with: Redis would start without them. Set it back; for another value make a group of " +
+          "its own and copy the data into it",
+      ];
+    });
+  });
+}

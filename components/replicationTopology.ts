@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { TopologyConfig } from "./config";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
+import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
 export interface ReplicationTopologyArgs {
@@ -70,6 +71,10 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           port: config.ssh.port,
           user: config.ssh.user,
           hostKey: host.hostKey,
+        })),
+        created: config.hosts.map((host) => ({
+          name: host.name,
+          redis: creationSettings(host.redis),
         })),
         bastion: config.ssh.bastion,
         privateKey: config.secrets.sshPrivateKey,

@@ -1,6 +1,16 @@
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
-import { addressOf, Answers, Endpoint, judge, namedMaster, Problem, table } from "./gate";
+import {
+  addressOf,
+  Answers,
+  Created,
+  Endpoint,
+  judge,
+  namedMaster,
+  Problem,
+  refusedChanges,
+  table,
+} from "./gate";
 import { askGroup, askSentinels, openRoute, SshTarget } from "./sentinelProbe";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -14,6 +24,7 @@ interface Inputs {
   privateKey: string;
   operatorPassword: string;
   rollout: string;
+  created: Created[];
   timeoutSeconds: number;
   providerVersion: number;
 }
@@ -40,6 +51,8 @@ export interface SentinelQuorumArgs {
   operatorPassword: pulumi.Input<string>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
+  /** Settings that hold the data together, by host: a change of one is refused, in the preview already. */
+  created: Created[];
   /** How long the group may take to become whole, in seconds. Default 60. */
   timeoutSeconds?: number;
 }
@@ -60,6 +73,7 @@ const inputNames: (keyof Inputs)[] = [
   "privateKey",
   "operatorPassword",
   "rollout",
+  "created",
   "timeoutSeconds",
   "providerVersion",
 ];
@@ -76,7 +90,7 @@ const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 // Pulumi stores these functions in the state: they may use packages and plain functions only, and
 // throw nothing but plain Errors.
 
-function check(_olds: Inputs, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
+function check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
   const failures: pulumi.dynamic.CheckFailure[] = [];
   const known = (value: unknown) => value !== undefined && value !== unknown;
   for (const property of ["privateKey", "operatorPassword"] as const) {
@@ -91,6 +105,9 @@ function check(_olds: Inputs, news: Inputs): Promise<pulumi.dynamic.CheckResult<
         failures.push({ property, reason: `${name} is not among the hosts` });
       }
     }
+  }
+  for (const reason of refusedChanges(olds.created ?? [], news.created)) {
+    failures.push({ property: "created", reason });
   }
   return Promise.resolve({ inputs: news, failures });
 }

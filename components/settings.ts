@@ -716,3 +716,13 @@ function distance(a: string, b: string): number {
   }
   return row[b.length];
 }
+
+/** The settings of a node that hold its data together: what the group was created with stays. */
+export function creationSettings(settings: Settings): Settings {
+  const names = directives("node")
+    .filter(({ name, class: kind }) => kind === "fixed" || name === "databases")
+    .map(({ name }) => name);
+  return Object.fromEntries(
+    names.filter((name) => name in settings).map((name) => [name, settings[name]]),
+  );
+}

@@ -12,8 +12,18 @@ failover_rights=(MULTI EXEC 'SLAVEOF NO ONE' PING 'SUBSCRIBE __sentinel__:hello'
 
 # verb gate: prints what is wrong with the group, or that nothing is.
 verb_gate() {
+  load_members "$staged/members"
+  operator_password=$(secret "$staged/secrets" operator)
+  gate
+  say "the group is whole"
+}
+
+gate() {
   local problems plan
-  problems=$(group_problems && rights_problems)
+  problems=$(
+    group_problems
+    rights_problems
+  )
   if [[ -z $problems ]]; then return; fi
   plan=$(printf '%s\n%s' "${release:-}" "$problems" | sha256sum | cut -c 1-16)
   if [[ ${step_input:-} == *"# override $plan"* ]]; then
@@ -25,15 +35,12 @@ verb_gate() {
 
 # What would let a failover fail though all looks well: a file that cannot be rewritten, a right that is missing.
 rights_problems() {
-  local name reply right
+  local name reply
   for name in "${node_names[@]}"; do
-    reply=$(ask "${node_address[$name]}" "${node_port[$name]}" CONFIG REWRITE) || true
-    [[ $reply == OK ]] || printf '%s node: CONFIG REWRITE says %s; expected OK: redis must be able to write /etc/redis-cluster\n' "$name" "$reply"
-    for right in "${failover_rights[@]}"; do
-      # shellcheck disable=SC2086 # a command and its arguments
-      reply=$(ask "${node_address[$name]}" "${node_port[$name]}" ACL DRYRUN sentinel $right) || true
-      [[ $reply == OK ]] || printf '%s node: %s\n' "$name" "$reply"
-    done
+    while read -r reply; do
+      [[ $reply == OK || -z $reply ]] || printf '%s node: %s\n' "$name" "$reply"
+    done < <(printf '%s\n' 'CONFIG REWRITE' "${failover_rights[@]/#/ACL DRYRUN sentinel }" |
+      ask "${node_address[$name]}" "${node_port[$name]}")
   done
   for name in "${sentinel_names[@]}"; do
     reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FLUSHCONFIG) || true

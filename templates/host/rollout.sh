@@ -117,6 +117,7 @@ make_release() {
   local temporary
   release=$(release_hash "$staged")
   if [[ -d $releases/$release ]]; then return; fi
+  refuse_changed_creation
   temporary=$(mktemp -d "$releases/.XXXXXX")
   cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
   chown root:redis "$temporary"
@@ -127,6 +128,17 @@ make_release() {
   fi
   sync -f "$temporary"
   mv "$temporary" "$releases/$release"
+}
+
+# Settings that the data were written with: with another value Redis would start without them, or not at all.
+refuse_changed_creation() {
+  local name was now
+  [[ -e $etc/initialised && -e $current/redis.conf ]] || return 0
+  for name in appendonly appendfilename appenddirname dbfilename databases; do
+    was=$(setting "$current/redis.conf" "$name" '') now=$(setting "$staged/redis.conf" "$name" '')
+    if [[ $was == "$now" ]] || [[ $name == databases && $now -ge $was ]]; then continue; fi
+    die "redis-cluster:redis.$name is $now; expected $was, which the data were written with. Set it back, then run pulumi up again; nothing was stopped and nothing made live"
+  done
 }
 
 release_hash() {
@@ -330,9 +342,20 @@ apply_node_live() {
     words+=("$name" "$value")
   done < <(changed_live redis.conf "$hash")
   if ((${#words[@]} == 0)); then return; fi
+  refuse_evicting_maxmemory
   reply=$(ask "$node_address_here" "$node_port_here" CONFIG SET "${words[@]}") ||
     die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
   read_back "${words[@]}"
+}
+
+# A limit below what is in use would throw keys away at once, where the policy is to evict.
+refuse_evicting_maxmemory() {
+  local conf=$releases/$release/redis.conf limit used
+  limit=$(plain_value "$(setting "$conf" maxmemory 0)")
+  used=$(field "$(here INFO memory)" used_memory)
+  if ((limit > 0 && limit < used)) && [[ $(setting "$conf" maxmemory-policy noeviction) != noeviction ]]; then
+    die "redis-cluster:redis.maxmemory is $limit bytes, below the $used in use, and maxmemory-policy would evict keys; expected more, or the policy noeviction first. Nothing was changed on this host"
+  fi
 }
 
 read_back() {

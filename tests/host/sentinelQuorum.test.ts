@@ -80,6 +80,7 @@ function configure(changes: Partial<SentinelQuorumArgs>): void {
       hostKey,
     })),
     rollout: "first",
+    created: [],
     ...changes,
   };
   writeFileSync(join(directory, "args.json"), JSON.stringify(args));

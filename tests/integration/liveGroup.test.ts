@@ -124,6 +124,18 @@ it("a setting that Redis refuses becomes live nowhere, and a crash comes up on t
   await dev.stack.removeConfig("redis-cluster:redis.oom-score-adj-values", true);
 });
 
+it("refuses, in the preview and on the hosts, what would start a node without its data", async () => {
+  const before = await identities(dev);
+  await set("redis.appendfilename", "other.aof");
+  await expect(dev.stack.preview()).rejects.toThrow(
+    /appendfilename is other.aof on app-1; expected/,
+  );
+  expect(await failedUp(dev)).toContain("appendfilename is other.aof; expected appendonly.aof");
+  await dev.stack.removeConfig("redis-cluster:redis.appendfilename", true);
+  await dev.stack.up();
+  expect(await identities(dev)).toEqual(before);
+});
+
 it("a planned stop of the master hands over first", async () => {
   const master = (await namedMaster(dev)) as string;
   await losingNothing(async () => {

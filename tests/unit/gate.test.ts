@@ -1,4 +1,12 @@
-import { Answers, judge, maxLag, NodeSaid, SentinelSaid, table } from "../../components/gate";
+import {
+  Answers,
+  judge,
+  refusedChanges,
+  maxLag,
+  NodeSaid,
+  SentinelSaid,
+  table,
+} from "../../components/gate";
 
 const names = ["console", "app-1", "app-2"];
 const master = "10.77.0.11:6389";
@@ -183,4 +191,27 @@ test("the table has a line for each endpoint, in columns", () => {
     "app-1    sentinel  10.77.0.12:26389  master 10.77.0.11:6389      epoch 3            flags master  2 replicas  2 other sentinels  quorum 2  ckquorum OK 3 usable Sentinels. Quorum and failover authorization can be reached",
     "app-2    sentinel  10.77.0.13:26389  no answer: Connection refused",
   ]);
+});
+
+describe("refusedChanges", () => {
+  const redis = { appendonly: "yes", dbfilename: "dump.rdb", databases: "16" };
+  const group = [{ name: "app-1", redis }];
+
+  it("lets a new group and a new host have any", () => {
+    expect(refusedChanges([], group)).toEqual([]);
+    expect(refusedChanges(group, [...group, { name: "app-2", redis }])).toEqual([]);
+  });
+
+  it("refuses another value, naming host, key, seen and expected", () => {
+    const changed = [{ name: "app-1", redis: { ...redis, appendonly: "no" } }];
+    expect(refusedChanges(group, changed)).toEqual([
+      expect.stringMatching(/^redis-cluster:redis\.appendonly is no on app-1; expected yes,/),
+    ]);
+  });
+
+  it("lets databases be raised, not lowered", () => {
+    const of = (databases: string) => [{ name: "app-1", redis: { ...redis, databases } }];
+    expect(refusedChanges(group, of("17"))).toEqual([]);
+    expect(refusedChanges(group, of("9"))).toHaveLength(1);
+  });
 });
