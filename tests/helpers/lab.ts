@@ -165,10 +165,11 @@ export async function identities(stack: Stack): Promise<Record<string, string>> 
 export async function eventually(
   what: string,
   seconds: number,
-  holds: () => Promise<boolean>,
+  holds: () => boolean | Promise<boolean>,
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
-  while (!(await holds().catch(() => false))) {
+  const held = async () => await holds();
+  while (!(await held().catch(() => false))) {
     if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
@@ -178,7 +179,7 @@ export async function eventually(
 export async function untilWhole(seconds = 60): Promise<void> {
   await eventually("the group is whole", seconds, () => {
     on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
-    return Promise.resolve(true);
+    return true;
   });
 }
 
