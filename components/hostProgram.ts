@@ -11,8 +11,8 @@ export const programDirectory = "/usr/local/lib/redis-cluster";
 export const stagedDirectory = "/etc/redis-cluster/staged";
 
 /** The script that every other file is written with. */
-export function writeFileProgram(): string {
-  return readFileSync(join(templates, "write-file.sh"), "utf8");
+export function fileWriter(): string {
+  return readFileSync(join(templates, "write-files.sh"), "utf8");
 }
 
 /**

@@ -2,8 +2,8 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
-import { hostProgram, programDirectory, stagedDirectory, writeFileProgram } from "./hostProgram";
-import { remoteFile, remoteFileWriter } from "./remoteFile";
+import { fileWriter, hostProgram, programDirectory, stagedDirectory } from "./hostProgram";
+import { remoteFiles, remoteFileWriter } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   passwords,
@@ -24,10 +24,13 @@ export interface RedisNodeArgs {
  * steps that make them live. The topology says in which order the steps run.
  */
 export class RedisNode extends pulumi.ComponentResource {
-  /** Changes each time the host was prepared anew. */
-  readonly preparation: pulumi.Output<string>;
-  /** Takes the node away; a sentinel's claim depends on all of these, so that sentinels go first. */
-  readonly claim: remote.Command;
+  /** Changes each time the host program was written. */
+  readonly programId: pulumi.Output<string>;
+  /**
+   * Prepares the host; its delete takes the node away. The sentinels' claims depend on all of these, so that
+   * sentinels go first.
+   */
+  readonly install: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
   private readonly override?: string;
   private readonly staged: remote.Command[];
@@ -44,63 +47,59 @@ export class RedisNode extends pulumi.ComponentResource {
     this.override = config.override;
 
     const writer = remoteFileWriter(
-      `${prefix}-write-file`,
-      { connection, content: writeFileProgram() },
+      `${prefix}-write-files`,
+      { connection, content: fileWriter() },
       { parent: this },
     );
-    const program = remoteFile(
+    const program = remoteFiles(
       `${prefix}-program`,
       {
         connection,
-        path: `${programDirectory}/redis-cluster`,
+        directory: programDirectory,
         mode: "0755",
         owner: "root:root",
-        content: hostProgram(),
+        files: { "redis-cluster": hostProgram() },
       },
       { parent: this, dependsOn: writer },
     );
-    const install = remoteStep(
+    this.programId = program.stdout;
+    this.install = remoteClaim(
       `${prefix}-install`,
       {
         connection,
-        verb: ["install", String(config.nodePort), String(config.sentinelPort)],
-        after: [program.stdout],
+        component: "node",
+        token: program.stdout,
+        deleteData: config.deleteData,
+        stdin: `node-port ${config.nodePort}\nsentinel-port ${config.sentinelPort}\n`,
       },
       { parent: this, dependsOn: program },
     );
-    this.preparation = install.stdout;
-    this.claim = remoteClaim(
-      `${prefix}-claim`,
-      { connection, component: "node", token: install.stdout, deleteData: config.deleteData },
-      { parent: this, dependsOn: install },
-    );
 
-    const stage = (file: string, content: pulumi.Input<string>) =>
-      remoteFile(
-        `${prefix}-${file}`,
-        {
-          connection,
-          path: `${stagedDirectory}/${file}`,
-          mode: "0640",
-          owner: "root:redis",
-          content,
-        },
-        { parent: this, dependsOn: this.claim },
+    const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
+      remoteFiles(
+        `${prefix}-${name}`,
+        { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
+        { parent: this, dependsOn: this.install },
       );
     const secret = passwords(config.secrets);
     this.staged = [
-      stage("redis.conf", renderRedisConf(config, host)),
-      stage("members", renderMembers(config, host)),
-      stage("redis-cluster.service", renderNodeUnit(config)),
-      stage("users.acl", secret.apply(renderNodeAcl)),
-      stage("secrets", secret.apply(renderSecrets)),
+      stage("files", {
+        "redis.conf": renderRedisConf(config, host),
+        members: renderMembers(config, host),
+        "redis-cluster.service": renderNodeUnit(config),
+      }),
+      stage("secrets", {
+        "users.acl": secret.apply(renderNodeAcl),
+        secrets: secret.apply(renderSecrets),
+      }),
     ];
     this.registerOutputs();
   }
 
   /** Says what this host holds, anew in every run in which any host was prepared anew. */
-  prove(preparations: pulumi.Output<string>[], after: remote.Command[]): remote.Command {
-    return this.step("prove", { after: preparations }, [...this.staged, ...after]);
+  prove(installs: remote.Command[], after: remote.Command[]): remote.Command {
+    const ids = installs.map(({ stdout }) => stdout);
+    return this.step("prove", { after: ids }, [...this.staged, ...after]);
   }
 
   /** Starts the node if it is down, in the role that the hosts decide. */

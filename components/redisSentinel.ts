@@ -4,7 +4,7 @@ import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
 import { stagedDirectory } from "./hostProgram";
 import { RedisNode } from "./redisNode";
-import { remoteFile } from "./remoteFile";
+import { remoteFiles } from "./remoteFiles";
 import { remoteClaim, remoteStep } from "./remoteService";
 import { passwords, renderSentinelAcl, renderSentinelConf, renderSentinelUnit } from "./render";
 
@@ -40,25 +40,23 @@ export class RedisSentinel extends pulumi.ComponentResource {
 
     const claim = remoteClaim(
       `${prefix}-claim`,
-      { connection, component: "sentinel", token: node.preparation, deleteData: config.deleteData },
-      { parent: this, dependsOn: nodes.map((each) => each.claim) },
+      { connection, component: "sentinel", token: node.programId, deleteData: config.deleteData },
+      { parent: this, dependsOn: nodes.map(({ install }) => install) },
     );
-    const stage = (file: string, content: pulumi.Input<string>) =>
-      remoteFile(
-        `${prefix}-${file}`,
-        {
-          connection,
-          path: `${stagedDirectory}/${file}`,
-          mode: "0640",
-          owner: "root:redis",
-          content,
-        },
+    const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
+      remoteFiles(
+        `${prefix}-${name}`,
+        { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
         { parent: this, dependsOn: claim },
       );
     this.staged = [
-      stage("sentinel.conf", renderSentinelConf(config, host)),
-      stage("redis-sentinel.service", renderSentinelUnit(config)),
-      stage("sentinel-users.acl", passwords(config.secrets).apply(renderSentinelAcl)),
+      stage("files", {
+        "sentinel.conf": renderSentinelConf(config, host),
+        "redis-sentinel.service": renderSentinelUnit(config),
+      }),
+      stage("secrets", {
+        "sentinel-users.acl": passwords(config.secrets).apply(renderSentinelAcl),
+      }),
     ];
     this.registerOutputs();
   }

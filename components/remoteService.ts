@@ -19,10 +19,12 @@ export interface RemoteStepArgs {
 export interface RemoteClaimArgs {
   connection: pulumi.Input<Connection>;
   component: "node" | "sentinel";
-  /** The id of the run of `install` that the claim belongs to. */
+  /** The id of the host program's last writing, which the claim belongs to. */
   token: pulumi.Input<string>;
   /** Whether taking the component away takes its data too. */
   deleteData: boolean;
+  /** What the claim reads, where it reads anything. */
+  stdin?: string;
 }
 
 // A package installation, or a replica's full sync of a large data set, fits; a stuck host is let go.
@@ -83,6 +85,7 @@ export function remoteClaim(
       create: command("claim", "new"),
       update: command("claim"),
       delete: command("unclaim", args.deleteData ? "delete-data" : "keep-data"),
+      stdin: args.stdin,
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,
     },

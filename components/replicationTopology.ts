@@ -35,10 +35,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           ),
     );
 
-    const preparations = nodes.map((node) => node.preparation);
-    const proofs = nodes.map((node, index) =>
-      node.prove(preparations, sentinels[index]?.staged ?? []),
-    );
+    const installs = nodes.map(({ install }) => install);
+    const proofs = nodes.map((node, index) => node.prove(installs, sentinels[index]?.staged ?? []));
     const nodesUp = nodes.map((node) => node.start(proofs));
     const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 

@@ -10,10 +10,11 @@ claim_file() {
   printf '%s/usr/local/lib/redis-cluster/claim.%s' "$root" "$1"
 }
 
-# verb claim COMPONENT TOKEN [new]: the token is the id of the run of `install` that it belongs to.
-# A new resource with the token already in force replaces one whose delete is still to come.
+# verb claim COMPONENT TOKEN [new]: a node's prepares the host first. The token is the id of the host program's
+# last writing. A new resource with the token already in force replaces one whose delete is still to come.
 verb_claim() {
   local file token=$2
+  if [[ $1 == node ]]; then install_host; fi
   file=$(claim_file "$1")
   if [[ ${3:-} == new && -f $file && $(head -n 1 "$file") == "$token" ]]; then
     printf '%s\nreplaced %s\n' "$token" "$(date +%s)" >"$file"
@@ -36,6 +37,7 @@ verb_unclaim() {
   take_lock
   if [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
   rm -f "$file"
+  rmdir --ignore-fail-on-non-empty "${file%/*}"
 }
 
 remove_sentinel() {
@@ -56,8 +58,7 @@ remove_node() {
   remove_unit redis-cluster.service
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
-  rm -f "$root/usr/local/lib/redis-cluster/"{redis-cluster,write-file}
-  rmdir --ignore-fail-on-non-empty "$root/usr/local/lib/redis-cluster" 2>/dev/null || true
+  rm -f "$root/usr/local/lib/redis-cluster/"{redis-cluster,write-files}
 }
 
 remove_unit() {

@@ -8,20 +8,25 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# verb install NODE_PORT SENTINEL_PORT
-verb_install() {
-  cat >/dev/null
+# install_host: "node-port PORT" and "sentinel-port PORT" on stdin.
+install_host() {
+  local keyword value node sentinel
+  while read -r keyword value; do
+    case $keyword in
+      node-port) node=$value ;;
+      sentinel-port) sentinel=$value ;;
+    esac
+  done
   refuse_other_systems
   refuse_foreign_units
-  refuse_taken_port "$1" redis-cluster.service nodePort
-  refuse_taken_port "$2" redis-sentinel.service sentinelPort
+  refuse_taken_port "$node" redis-cluster.service nodePort
+  refuse_taken_port "$sentinel" redis-sentinel.service sentinelPort
   refuse_full_disk
   install_redis
   refuse_old_redis
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
-  fresh_id
 }
 
 fresh_id() {

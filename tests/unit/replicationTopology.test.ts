@@ -90,31 +90,23 @@ describe("three hosts", () => {
   });
 
   it("starts nothing on a host before all of its files are staged", () => {
-    const files = [
-      "node-redis.conf",
-      "node-members",
-      "node-redis-cluster.service",
-      "node-users.acl",
-    ];
-    files.push("node-secrets", "sentinel-sentinel.conf", "sentinel-redis-sentinel.service");
-    files.push("sentinel-sentinel-users.acl");
     for (const host of hosts) {
-      for (const file of files) {
-        expect(before(`${host}-${file}`, `${host}-node-start`)).toBe(true);
+      for (const files of ["node-files", "node-secrets", "sentinel-files", "sentinel-secrets"]) {
+        expect(before(`${host}-${files}`, `${host}-node-start`)).toBe(true);
       }
     }
   });
 
   it("prepares and stages all hosts at the same time", () => {
     expect(before("app-1-node-install", "app-2-node-install")).toBe(false);
-    expect(before("app-1-node-redis.conf", "app-2-node-redis.conf")).toBe(false);
+    expect(before("app-1-node-files", "app-2-node-files")).toBe(false);
     expect(before("app-1-node-start", "app-2-node-start")).toBe(false);
   });
 
-  it("takes every sentinel away before any node: their claims are made after all nodes'", () => {
+  it("takes every sentinel away before any node: their claims are made after all nodes' installs", () => {
     for (const one of hosts) {
       for (const other of hosts) {
-        expect(before(`${one}-node-claim`, `${other}-sentinel-claim`)).toBe(true);
+        expect(before(`${one}-node-install`, `${other}-sentinel-claim`)).toBe(true);
       }
     }
   });
@@ -128,7 +120,7 @@ describe("three hosts", () => {
     const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
     const withDelete = commands.filter(({ inputs }) => "delete" in inputs).map(({ name }) => name);
     expect(withDelete.sort()).toEqual(
-      hosts.flatMap((host) => [`${host}-node-claim`, `${host}-sentinel-claim`]).sort(),
+      hosts.flatMap((host) => [`${host}-node-install`, `${host}-sentinel-claim`]).sort(),
     );
     expect(commands.filter(({ inputs }) => "triggers" in inputs)).toEqual([]);
   });
@@ -144,11 +136,9 @@ describe("three hosts", () => {
   it("keeps what is secret secret, and the rest readable", () => {
     const secretOf = (name: string) => graph.get(name)?.secretInputs ?? [];
     for (const host of hosts) {
-      for (const file of ["node-users.acl", "node-secrets", "sentinel-sentinel-users.acl"]) {
-        expect(secretOf(`${host}-${file}`)).toContain("stdin");
-      }
-      for (const file of ["node-redis.conf", "node-members", "sentinel-sentinel.conf"]) {
-        expect(secretOf(`${host}-${file}`)).not.toContain("stdin");
+      for (const component of ["node", "sentinel"]) {
+        expect(secretOf(`${host}-${component}-secrets`)).toContain("stdin");
+        expect(secretOf(`${host}-${component}-files`)).not.toContain("stdin");
       }
     }
     const plain = [...graph.values()].map(({ inputs, secretInputs }) =>
