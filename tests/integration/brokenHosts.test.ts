@@ -111,8 +111,8 @@ describe("refuses, and names host, thing and remedy", () => {
   });
 
   it("a full disk", async () => {
-    lab("disk", "app-1", "/var/lib", "30m");
-    on("app-1", "head -c 30m /dev/zero > /var/lib/filler || true");
+    lab("disk", "app-1", "/var/log", "30m");
+    on("app-1", "head -c 30m /dev/zero > /var/log/filler || true");
     try {
       expect(await failedUp(dev)).toMatch(
         /\[app-1\]: error: \/\S+ has \d+ MiB free; expected at least 16/,
