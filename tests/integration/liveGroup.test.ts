@@ -117,11 +117,18 @@ it("restart class: replicas first, one handover, every node restarted once, no w
 
 it("a setting that Redis refuses becomes live nowhere, and a crash comes up on the last good release", async () => {
   const before = await identities(dev);
-  await set("redis.oom-score-adj-values", "not a list");
+  await set("redis.proc-title-template", "{nonsense} {title}");
   const said = await failedUp(dev);
-  expect(said).toContain("oom-score-adj-values");
+  expect(said).toContain("redis.conf was refused");
+  expect(said).toMatch(/proc-title-template[^]*template format is invalid/);
   expect(await identities(dev)).toEqual(before);
-  await dev.stack.removeConfig("redis-cluster:redis.oom-score-adj-values", true);
+  on("app-1", "systemctl kill --signal=KILL redis-cluster");
+  await untilWhole();
+  expect(await nodeSetting("app-1", "proc-title-template")).not.toContain("nonsense");
+  await dev.stack.removeConfig("redis-cluster:redis.proc-title-template", true);
+  const crashed = await identities(dev);
+  await dev.stack.up();
+  expect(await identities(dev)).toEqual(crashed);
 });
 
 it("refuses, in the preview and on the hosts, what would start a node without its data", async () => {
