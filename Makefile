@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 tools := build/env.sh
 modules := node_modules/.package-lock.json
-stack := build/stack/dev-dev
+stack := $(CURDIR)/build/stack/dev-dev
 # What runs the engine on the lab's stack: the toolchain, the stack's passphrase, the lab's network.
 engine = . $(tools) && PULUMI_CONFIG_PASSPHRASE_FILE=$(stack)/passphrase lab/lab exec pulumi --cwd $(stack) --stack dev --non-interactive
 
@@ -16,6 +16,7 @@ help: ## List the targets
 
 up: toolchain $(modules) ## Deploy the dev stack on a lab of three hosts made on this machine
 	@lab/lab up
+	@mkdir -p build/state
 	@. $(tools) && lab/stack dev >/dev/null
 	@$(engine) up --yes --skip-preview
 	@lab/next-steps

@@ -20,10 +20,10 @@ export class ReplicationTopology extends pulumi.ComponentResource {
   constructor(name: string, args: ReplicationTopologyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("redis-cluster:index:ReplicationTopology", name, {}, opts);
     const { config } = args;
-    const parent = this;
+    const child = { parent: this };
 
     const nodes = config.hosts.map(
-      (host) => new RedisNode(`${host.name}-node`, { config, host }, { parent }),
+      (host) => new RedisNode(`${host.name}-node`, { config, host }, child),
     );
     const sentinels = config.hosts.map((host, index) =>
       host.sentinel === undefined
@@ -31,7 +31,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         : new RedisSentinel(
             `${host.name}-sentinel`,
             { config, host, node: nodes[index], nodes },
-            { parent },
+            child,
           ),
     );
 
@@ -79,7 +79,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         operatorPassword: config.secrets.operatorPassword,
         rollout: pulumi.all(finished.map(({ stdout }) => stdout)).apply((ids) => ids.join("")),
       },
-      { parent, dependsOn: finished },
+      { ...child, dependsOn: finished },
     );
     this.currentMaster = pulumi
       .all([check.currentMaster, check.currentMasterAddress])

@@ -84,7 +84,11 @@ export function changes(summary: Record<string, number | undefined> | undefined)
   );
 }
 
-export type Asked = { host: string; daemon: "node" | "sentinel"; username?: string };
+export interface Asked {
+  host: string;
+  daemon: "node" | "sentinel";
+  username?: string;
+}
 
 /** One command to a daemon, over a connection of its own. */
 export async function ask(

@@ -44,7 +44,7 @@ async function unchanged(what: () => Promise<unknown>): Promise<void> {
   await what();
   expect(await identities(dev)).toEqual(before);
   expect(await namedMaster(dev)).toBe(master);
-  expect(await ask(dev, { host: master as string, daemon: "node" }, "GET", "kept")).toBe("value");
+  expect(await ask(dev, { host: master!, daemon: "node" }, "GET", "kept")).toBe("value");
 }
 
 it("brings the group up", async () => {
@@ -136,7 +136,7 @@ it("announces private addresses only", async () => {
 
 it("keeps secrets out of the plain state, the previews and the processes' arguments", async () => {
   const { stdout } = await dev.stack.preview({ diff: true });
-  const stateDirectory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL as string), ".pulumi");
+  const stateDirectory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL!), ".pulumi");
   const files = readdirSync(stateDirectory, { recursive: true, encoding: "utf8" }).filter((file) =>
     /stacks.*\.json/.test(file),
   );
@@ -202,7 +202,7 @@ it("fails over when the master hangs, and takes the old master back as a replica
     const master = await namedMaster(dev);
     return master !== undefined && master !== "console";
   });
-  const master = (await namedMaster(dev)) as string;
+  const master = (await namedMaster(dev))!;
   await eventually("one replica follows", 20, async () => {
     const { role, connected_slaves } = await info(
       dev,
@@ -233,7 +233,7 @@ it("fails over when the master hangs, and takes the old master back as a replica
 });
 
 it("shows no change for a failover and moves nothing back; a refresh brings in the new master", async () => {
-  const master = (await namedMaster(dev)) as string;
+  const master = (await namedMaster(dev))!;
   const { changeSummary } = await dev.stack.preview();
   expect(changes(changeSummary)).toEqual({});
   await unchanged(async () => {
@@ -265,8 +265,10 @@ describe("an operator's accidents change nothing that runs", () => {
   });
 
   it("--replace of each resource of a host and of the check in turn, then of all at once", async () => {
-    const { deployment } = await dev.stack.exportStack();
-    const urns = (deployment as { resources: { urn: string; custom: boolean }[] }).resources
+    const state = (await dev.stack.exportStack()) as {
+      deployment: { resources: { urn: string; custom: boolean }[] };
+    };
+    const urns = state.deployment.resources
       .filter(({ custom, urn }) => custom && !urn.includes("pulumi:providers"))
       .map(({ urn }) => urn);
     const ofOneHost = urns.filter((urn) => /::app-1-|::sentinel-quorum$/.test(urn));
@@ -299,7 +301,7 @@ it("hands applications what they need: the example finds the master through the 
   await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
   const { outputs } = await consumer.up();
   expect(outputs.greeting.value).toBe("hello from the consumer stack");
-  const master = { host: (await namedMaster(dev)) as string, daemon: "node" } as const;
+  const master = { host: (await namedMaster(dev))!, daemon: "node" } as const;
   expect(await ask(dev, master, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
 });
 
@@ -317,7 +319,7 @@ describe("destroy", () => {
     "ls -d /etc/systemd/system/redis-* /etc/redis-cluster /usr/local/lib/redis-cluster 2>/dev/null || true";
 
   it("stops sentinels, then nodes, and keeps the data", async () => {
-    lastMaster = (await namedMaster(dev)) as string;
+    lastMaster = (await namedMaster(dev))!;
     await dev.stack.destroy();
     for (const host of hosts) {
       expect(on(host, ours)).toBe(

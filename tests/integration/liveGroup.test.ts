@@ -144,13 +144,13 @@ it("refuses, in the preview and on the hosts, what would start a node without it
 });
 
 it("a planned stop of the master hands over first", async () => {
-  const master = (await namedMaster(dev)) as string;
+  const master = (await namedMaster(dev))!;
   await losingNothing(async () => {
     on(master, "systemctl stop redis-cluster");
     expect(await namedMaster(dev)).not.toBe(master);
     const { role } = await info(
       dev,
-      { host: (await namedMaster(dev)) as string, daemon: "node" },
+      { host: (await namedMaster(dev))!, daemon: "node" },
       "replication",
     );
     expect(role).toBe("master");
@@ -160,7 +160,7 @@ it("a planned stop of the master hands over first", async () => {
 });
 
 it("a red gate stops a rollout before anything is stopped; its override is good for that plan alone", async () => {
-  const master = (await namedMaster(dev)) as string;
+  const master = (await namedMaster(dev))!;
   const replica = hosts.find((host) => host !== master) as string;
   const before = nodes(await identities(dev));
   await ask(
@@ -176,7 +176,8 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   expect(said).toMatch(new RegExp(`${replica} node: .*config\\|rewrite`));
   expect(nodes(await identities(dev))).toEqual(before);
   expect(on(replica, "systemctl is-active redis-sentinel")).toBe("active");
-  const plan = /config set override ([0-9a-f]{16})/.exec(said)?.[1] as string;
+  const [, plan] = /config set override ([0-9a-f]{16})/.exec(said) ?? [];
+  expect(plan).toBeDefined();
   await set("override", "0000000000000000");
   expect(await failedUp(dev)).toContain(plan);
   expect(nodes(await identities(dev))).toEqual(before);

@@ -11,7 +11,7 @@ function hostKey(host: string): string {
   const line = readFileSync(file, "utf8")
     .split("\n")
     .find((each) => each.startsWith(`${host} `));
-  return (line as string).split(" ").slice(2).join(" ");
+  return line!.split(" ").slice(2).join(" ");
 }
 
 const setBastionKey = (value: string) =>
