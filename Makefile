@@ -3,11 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-tools := build/env.sh
 modules := node_modules/.package-lock.json
-stack := $(CURDIR)/build/stack/dev-dev
-# What runs the engine on the lab's stack: the toolchain, the stack's passphrase, the lab's network.
-engine = . $(tools) && PULUMI_CONFIG_PASSPHRASE_FILE=$(stack)/passphrase lab/lab exec pulumi --cwd $(stack) --stack dev --non-interactive
+# What runs the engine on the lab's stack, in the lab's network.
+engine = . lab/env && lab/lab exec pulumi --cwd "$$PROJECT" --stack dev --non-interactive
 
 .PHONY: help up preview outputs down test lint bench toolchain
 
@@ -16,8 +14,7 @@ help: ## List the targets
 
 up: toolchain $(modules) ## Deploy the dev stack on a lab of three hosts made on this machine
 	@lab/lab up
-	@mkdir -p build/state
-	@. $(tools) && lab/stack dev >/dev/null
+	@lab/stack dev >/dev/null
 	@$(engine) up --yes --skip-preview
 	@lab/next-steps
 
@@ -29,7 +26,7 @@ outputs: ## Print what application teams read
 
 down: ## Take the lab and its group away
 	@lab/lab down
-	@rm -rf $(stack) build/state
+	@rm -rf build/stack/dev-*
 
 toolchain:
 	@toolchain/install

@@ -17,6 +17,8 @@ import {
 export interface RedisNodeArgs {
   config: TopologyConfig;
   host: HostConfig;
+  /** Stands for the whole group's staged files. */
+  plan: string;
 }
 
 /**
@@ -32,6 +34,7 @@ export class RedisNode extends pulumi.ComponentResource {
    */
   readonly install: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
+  private readonly plan: string;
   private readonly override?: string;
   private readonly staged: remote.Command[];
 
@@ -44,6 +47,7 @@ export class RedisNode extends pulumi.ComponentResource {
     const { config, host } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.plan = args.plan;
     this.override = config.override;
 
     const writer = remoteFileWriter(
@@ -131,7 +135,13 @@ export class RedisNode extends pulumi.ComponentResource {
   ): remote.Command {
     return remoteStep(
       `${this.prefix}-${verb}`,
-      { connection: this.connection, override: this.override, verb: [`node-${verb}`], ...args },
+      {
+        connection: this.connection,
+        plan: this.plan,
+        override: this.override,
+        verb: [`node-${verb}`],
+        ...args,
+      },
       { parent: this, dependsOn },
     );
   }

@@ -11,6 +11,8 @@ import { passwords, renderSentinelAcl, renderSentinelConf, renderSentinelUnit } 
 export interface RedisSentinelArgs {
   config: TopologyConfig;
   host: HostConfig;
+  /** Stands for the whole group's staged files. */
+  plan: string;
   /** The node of the same host, which prepares it. */
   node: RedisNode;
   /** All nodes: a destroy stops every sentinel before any of them. */
@@ -25,6 +27,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
   /** The staged files of the sentinel. */
   readonly staged: remote.Command[];
   private readonly connection: pulumi.Input<Connection>;
+  private readonly plan: string;
   private readonly override?: string;
 
   constructor(
@@ -36,6 +39,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     const { config, host, node, nodes } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.plan = args.plan;
     this.override = config.override;
 
     const claim = remoteClaim(
@@ -81,6 +85,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
       `${this.prefix}-${verb}`,
       {
         connection: this.connection,
+        plan: this.plan,
         override: this.override,
         verb: [`sentinel-${verb}`],
         after: [...this.staged, ...after].map((command) => command.stdout),

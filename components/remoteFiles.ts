@@ -45,7 +45,7 @@ export function remoteFiles(
         `${programDirectory}/write-files`,
         ...[args.directory, args.mode, args.owner],
       ]),
-      stdin: pulumi.all(contents).apply((texts) => texts.join("")),
+      stdin: pulumi.all(contents).apply((texts) => [...texts, "==> end <==\n"].join("")),
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,
     },

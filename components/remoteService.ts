@@ -12,7 +12,9 @@ export interface RemoteStepArgs {
   after: pulumi.Input<string>[];
   /** What the verb reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
-  /** The hash of the plan that may be carried out in spite of a red gate. */
+  /** Stands for the whole group's staged files: what an override is good for. */
+  plan: string;
+  /** The hash of the refused run that may be carried out in spite of a red gate. */
   override?: string;
 }
 
@@ -53,6 +55,7 @@ export function remoteStep(
       [
         ...(input === "" ? [] : [input]),
         ...ids.map((id) => `# after ${id}`),
+        `# plan ${args.plan}`,
         ...(args.override === undefined ? [] : [`# override ${args.override}`]),
       ].join("\n"),
     );

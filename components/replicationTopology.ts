@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "crypto";
 import { TopologyConfig } from "./config";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
+import { renderMembers, renderRedisConf, renderSentinelConf } from "./render";
 import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
@@ -20,17 +22,18 @@ export class ReplicationTopology extends pulumi.ComponentResource {
   constructor(name: string, args: ReplicationTopologyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("redis-cluster:index:ReplicationTopology", name, {}, opts);
     const { config } = args;
+    const plan = planOf(config);
     const child = { parent: this };
 
     const nodes = config.hosts.map(
-      (host) => new RedisNode(`${host.name}-node`, { config, host }, child),
+      (host) => new RedisNode(`${host.name}-node`, { config, host, plan }, child),
     );
     const sentinels = config.hosts.map((host, index) =>
       host.sentinel === undefined
         ? undefined
         : new RedisSentinel(
             `${host.name}-sentinel`,
-            { config, host, node: nodes[index], nodes },
+            { config, host, plan, node: nodes[index], nodes },
             child,
           ),
     );
@@ -47,8 +50,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       const rolled = [node.roll(stopped)];
       last = sentinel ? [sentinel.roll(rolled)] : rolled;
     });
-    // Only one of them can be the master that was left; for the others nothing is owed any more.
-    const finished = nodes.map((node) => node.rollMaster(last));
+    // One at a time: a failover during the rollout can leave a second one.
+    for (const node of nodes) last = [node.rollMaster(last)];
 
     const check = new SentinelQuorum(
       "sentinel-quorum",
@@ -77,13 +80,23 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         bastion: config.ssh.bastion,
         privateKey: config.secrets.sshPrivateKey,
         operatorPassword: config.secrets.operatorPassword,
-        rollout: pulumi.all(finished.map(({ stdout }) => stdout)).apply((ids) => ids.join("")),
+        rollout: last[0].stdout,
       },
-      { ...child, dependsOn: finished },
+      { ...child, dependsOn: last },
     );
     this.currentMaster = pulumi
       .all([check.currentMaster, check.currentMasterAddress])
       .apply(([host, address]) => ({ name: host, address }));
     this.registerOutputs({ currentMaster: this.currentMaster });
   }
+}
+
+/** What the staged files of the whole group would be, as a hash: an override is good for this plan alone. */
+function planOf(config: TopologyConfig): string {
+  const texts = config.hosts.flatMap((host) => [
+    renderRedisConf(config, host),
+    renderMembers(config, host),
+    ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
+  ]);
+  return createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 16);
 }

@@ -10,37 +10,54 @@ lag_limit=1048576
 failover_rights=(MULTI EXEC 'SLAVEOF NO ONE' PING 'SUBSCRIBE __sentinel__:hello' 'PUBLISH __sentinel__:hello x' INFO
   'CONFIG REWRITE' 'CLIENT KILL TYPE normal')
 
+# A save or a rewrite on some node, a replica that is a little behind: what passes within this many seconds
+# is no fault.
+gate_patience=10
+
 # verb gate: prints what is wrong with the group, or that nothing is.
 verb_gate() {
-  load_members "$staged/members"
-  operator_password=$(secret "$staged/secrets" operator)
+  local directory=$staged
+  if [[ -e $current/members ]]; then directory=$current; fi
+  load_members "$directory/members"
+  operator_password=$(secret "$directory/secrets" operator)
   gate
   say "the group is whole"
 }
 
 gate() {
-  local problems plan
-  problems=$(
-    group_problems
-    rights_problems
-  )
-  if [[ -z $problems ]]; then return; fi
-  plan=$(printf '%s\n%s' "${release:-}" "$problems" | sha256sum | cut -c 1-16)
-  if [[ ${step_input:-} == *"# override $plan"* ]]; then
-    say "going on in spite of what is wrong, as redis-cluster:override asks:"$'\n'"$problems"
-    return
-  fi
-  die "the group is not whole, so nothing was stopped and nothing made live:"$'\n'"$problems"$'\n'"Repair what is named, look again with 'redis-cluster gate' on a host, then run pulumi up again. To go on all the same, with this very change and these very faults: pulumi config set override $plan"
+  local problems deadline=$((SECONDS + gate_patience))
+  while :; do
+    problems=$(
+      group_problems
+      rights_problems
+    )
+    if [[ -z $problems ]] || overridden "$problems"; then return; fi
+    if ((SECONDS >= deadline)); then break; fi
+    sleep 0.5
+  done
+  die "the group is not whole, so nothing was stopped and nothing made live:"$'\n'"$problems"$'\n'"Repair what is named, look again with 'redis-cluster gate' on a host, then run pulumi up again. To go on all the same, with this very change and these very faults: pulumi config set override $(override_hash "$problems")"
+}
+
+# overridden PROBLEMS: whether the operator has said to go on with this plan in spite of just these.
+overridden() {
+  [[ ${step_input:-} == *"# override $(override_hash "$1")"* ]] || return 1
+  say "goes on in spite of what is wrong, as redis-cluster:override asks:"$'\n'"$1"
+}
+
+override_hash() {
+  printf '%s\n%s' "$(sed -n 's/^# plan //p' <<<"${step_input:-}")" "$1" | sha256sum | cut -c 1-16
 }
 
 # What would let a failover fail though all looks well: a file that cannot be rewritten, a right that is missing.
 rights_problems() {
   local name reply
   for name in "${node_names[@]}"; do
-    while read -r reply; do
-      [[ $reply == OK || -z $reply ]] || printf '%s node: %s\n' "$name" "$reply"
-    done < <(printf '%s\n' 'CONFIG REWRITE' "${failover_rights[@]/#/ACL DRYRUN sentinel }" |
-      ask "${node_address[$name]}" "${node_port[$name]}")
+    reply=$(printf '%s\n' 'CONFIG REWRITE' "${failover_rights[@]/#/ACL DRYRUN sentinel }" |
+      ask "${node_address[$name]}" "${node_port[$name]}") || true
+    if (($(grep -cx OK <<<"$reply") != ${#failover_rights[@]} + 1)); then
+      printf '%s node: CONFIG REWRITE and the rights of the user sentinel: %s; expected OK\n' \
+        "$name" "$(grep -vx OK <<<"$reply" | grep . | tr '\n' ';' || echo 'no answer')"
+    fi
   done
   for name in "${sentinel_names[@]}"; do
     reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FLUSHCONFIG) || true
@@ -80,10 +97,13 @@ sentinel_problems() {
   reply=$(ask "$address" "$port" SENTINEL CKQUORUM "$master_name") || true
   [[ $reply == OK* ]] || printf '%s sentinel: CKQUORUM says %s; expected OK\n' "$name" "$reply"
   id=$(ask "$address" "$port" SENTINEL MYID) || true
-  if [[ -n ${ids[$id]:-} ]]; then
+  if [[ -z $id ]]; then
+    printf '%s sentinel: does not tell its id\n' "$name"
+  elif [[ -n ${ids[$id]:-} ]]; then
     printf '%s sentinel: has the id of %s; expected distinct ids\n' "$name" "${ids[$id]}"
+  else
+    ids[$id]=$name
   fi
-  ids[$id]=$name
 }
 
 node_problems() {

@@ -2,28 +2,34 @@
 # Hands the mastership over without losing an acknowledged write: writes pause, the replicas catch up,
 # Sentinel fails over, and this node follows the new master before its clients may write again.
 
-# The pause ends by itself after this many milliseconds, whatever becomes of this script.
+# The pause ends by itself after this many milliseconds, whatever becomes of this script, which renews it
+# while it waits.
 pause_limit=5000
 # How long the replicas may take to catch up under the pause, in tenths of a second.
 catch_up_limit=15
-# How long Sentinel may take to name another master, in tenths of a second; it took 1.1 s when measured.
-switch_limit=40
+# How often a sentinel is asked whether it names another master, ten times a second and more slowly where it
+# hangs; it took 1.1 s when measured.
+switch_limit=100
 
 # For the node of this host, which is the master of a group that passed the gate.
 handover() {
   local reply
   trap 'resume_writes || true' EXIT
-  reply=$(here CLIENT PAUSE "$pause_limit" WRITE) || die "CLIENT PAUSE was refused: $reply; nothing was changed"
+  reply=$(pause_writes) || die "CLIENT PAUSE was refused: $reply; nothing was changed"
   wait_caught_up || die "the replicas did not catch up within $((catch_up_limit / 10)) s under a write pause; the pause was lifted and nothing was changed; run pulumi up again when fewer writes come in"
   fail_over || die "Sentinel did not fail over: $failover_reply; the pause was lifted and this node is still the master; run 'redis-cluster gate', then pulumi up again"
+  trap - EXIT
   follow "$new_address" "$new_port"
   resume_writes || true
-  trap - EXIT
   say "handed over to $new_address:$new_port"
 }
 
 here() {
   ask "$node_address_here" "$node_port_here" "$@"
+}
+
+pause_writes() {
+  here CLIENT PAUSE "$pause_limit" WRITE
 }
 
 resume_writes() {
@@ -33,6 +39,7 @@ resume_writes() {
 wait_caught_up() {
   local tries info offset behind
   for ((tries = 0; tries < catch_up_limit; tries++)); do
+    pause_writes >/dev/null || return 1
     info=$(here INFO replication)
     offset=$(field "$info" master_repl_offset)
     behind=$(sed -n 's/^slave[0-9]*:.*state=online,offset=\([0-9]*\),.*/\1/p' <<<"$info" | grep -cvx "$offset" || true)
@@ -51,12 +58,13 @@ fail_over() {
   for name in "${others[@]}" ${sentinel_address[$self]:+"$self"}; do
     failover_reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FAILOVER "$master_name") || continue
     for ((tries = 0; tries < switch_limit; tries++)); do
+      pause_writes >/dev/null || true
       named=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name") || true
       new_address=$(sed -n 1p <<<"$named") new_port=$(sed -n 2p <<<"$named")
       if [[ -n $new_port && $new_address:$new_port != "$node_address_here:$node_port_here" ]]; then return 0; fi
       sleep 0.1
     done
-    failover_reply="the sentinel on $name began a failover that did not end within $((switch_limit / 10)) s"
+    failover_reply="the sentinel on $name began a failover that did not end while it was asked $switch_limit times"
     return 1
   done
   return 1
@@ -67,7 +75,8 @@ fail_over() {
 follow() {
   local reply
   reply=$(printf 'MULTI\nREPLICAOF %s %s\nCONFIG REWRITE\nCLIENT KILL TYPE normal SKIPME yes\nCLIENT KILL TYPE pubsub\nEXEC\n' "$1" "$2" |
-    REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-      redis-cli --user operator --no-auth-warning -e -h "$node_address_here" -p "$node_port_here" 2>&1) ||
+    ask "$node_address_here" "$node_port_here") || true
+  # A refusal shows in no exit status. The pause goes on until it ends by itself.
+  [[ $(field "$(here INFO replication)" role) == slave ]] ||
     die "this node did not become a replica of $1:$2: $reply; Sentinel will see to it; run pulumi up again"
 }

@@ -9,8 +9,8 @@ start_limit=60
 whole_limit=60
 
 take_lock() {
-  exec 9>"$root/run/lock/redis-cluster.lock"
-  flock -w 120 9 || die "another run has held $root/run/lock/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
+  exec 9>"$root/run/redis-cluster.lock"
+  flock -w 120 9 || die "another run has held $root/run/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
 }
 
 # Reads all of stdin: a provider that still has something to send takes an early end for a failure.
@@ -21,6 +21,8 @@ begin_step() {
   operator_password=$(secret "$staged/secrets" operator)
   node_port_here=${node_port[$self]}
   node_address_here=${node_address[$self]}
+  refuse_changed_secrets
+  refuse_changed_creation
 }
 
 # verb node-start (proofs on stdin): brings up the node if it is down.
@@ -43,7 +45,11 @@ verb_node_start() {
 # verb sentinel-start: brings up the sentinel if it is down, on the release that the node runs.
 verb_sentinel_start() {
   begin_step
-  if ! running redis-sentinel.service; then start_unit redis-sentinel.service; fi
+  if ! running redis-sentinel.service; then
+    # The release that the node runs is from before this host had a sentinel.
+    if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
+    start_unit redis-sentinel.service
+  fi
   disarm_return
   fresh_id
 }
@@ -72,6 +78,8 @@ verb_node_roll() {
       if is_master; then
         say "is the master; restarted last, after a handover"
       else
+        # A sentinel that runs tells that no sentinel-stop came before in this run, and so no gate.
+        if ! has_sentinel || running redis-sentinel.service; then enter_rollout; fi
         restart_node
       fi
       ;;
@@ -90,6 +98,10 @@ verb_sentinel_roll() {
     make_release
     apply_sentinel_live
     adopt_release sentinel
+  elif [[ $sentinel_owed == restart ]] && ! { [[ $node_owed == restart ]] && is_master; }; then
+    enter_rollout
+    stop_sentinel
+    start_unit redis-sentinel.service
   fi
   disarm_return
   if turn_not_over "$sentinel_owed"; then end_turn; fi
@@ -117,7 +129,6 @@ make_release() {
   local temporary
   release=$(release_hash "$staged")
   if [[ -d $releases/$release ]]; then return; fi
-  refuse_changed_creation
   temporary=$(mktemp -d "$releases/.XXXXXX")
   cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
   chown root:redis "$temporary"
@@ -179,8 +190,9 @@ start_unit() {
   since=$(date +%s)
   install_unit "$unit"
   systemctl reset-failed "$unit" 2>/dev/null || true
-  systemctl start "$unit" 2>/dev/null || true
+  systemctl start --no-block "$unit" 2>/dev/null || true
   until running "$unit"; do
+    if [[ $(field "$(here INFO persistence)" loading) == 1 ]]; then deadline=$((SECONDS + start_limit)); fi
     ((SECONDS < deadline)) ||
       die "$unit is $(systemctl is-active "$unit") after $start_limit s; expected active. It said: $(journalctl -u "$unit" --since "@$since" -o cat -n 8 --no-pager | tr '\n' ';'). Look at journalctl -u $unit, then run pulumi up again"
     sleep 0.1
@@ -204,7 +216,6 @@ stop_sentinel() {
 
 # Sets node_owed and sentinel_owed to none, live or restart.
 find_owed() {
-  refuse_changed_secrets
   node_owed=$(owed node redis-cluster.service redis.conf)
   sentinel_owed=none
   if has_sentinel; then sentinel_owed=$(owed sentinel redis-sentinel.service sentinel.conf); fi
@@ -257,13 +268,12 @@ live_names() {
 
 # Two passwords at a time are needed to change one without an outage; this program does not do that yet.
 refuse_changed_secrets() {
-  local hash file files=(secrets users.acl)
+  local file files=(secrets users.acl)
+  [[ -e $etc/initialised ]] || return 0
   if has_sentinel; then files+=(sentinel-users.acl); fi
-  hash=$(running_release node)
-  [[ -n $hash ]] || return 0
   for file in "${files[@]}"; do
-    cmp -s "$staged/$file" "$releases/$hash/$file" ||
-      die "a password or an ACL rule ($file) differs from the one that the running daemons use; changing it on a running group is not offered yet. Set the old value again with pulumi config set --secret, then run pulumi up again. Nothing was restarted"
+    if [[ ! -e $current/$file ]] || cmp -s "$staged/$file" "$current/$file"; then continue; fi
+    die "a password or an ACL rule ($file) differs from the one in use; changing it on a running group is not offered yet. Set the old value again with pulumi config set --secret, then run pulumi up again. Nothing was restarted"
   done
 }
 
@@ -272,17 +282,21 @@ refuse_changed_secrets() {
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
 enter_rollout() {
   make_release
+  if running redis-cluster.service; then refuse_evicting_maxmemory; fi
   if running redis-cluster.service || running redis-sentinel.service; then gate; fi
   switch_release
 }
 
 is_master() {
-  [[ $(field "$(ask "$node_address_here" "$node_port_here" INFO replication)" role) == master ]]
+  local role
+  role=$(field "$(ask "$node_address_here" "$node_port_here" INFO replication)" role)
+  if [[ -z $role ]] && running redis-cluster.service; then
+    die "the node runs but does not tell its role; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate', then run pulumi up again"
+  fi
+  [[ $role == master ]]
 }
 
 restart_node() {
-  # On a host without a sentinel no stop-sentinel came before.
-  if [[ $(readlink "$current") != "releases/$(release_hash "$staged")" ]]; then enter_rollout; fi
   install_unit redis-cluster.service
   if running redis-cluster.service; then
     wait_persistence_idle
@@ -315,6 +329,10 @@ wait_linked() {
       if [[ $(field "$info" role) == master ]]; then return; fi
       if [[ $(field "$info" master_link_status) == up && $(field "$info" master_sync_in_progress) == 0 ]]; then return; fi
     fi
+    # A large data set takes its time; the step's own deadline bounds it.
+    if [[ $(field "$info" loading) == 1 || $(field "$info" master_sync_in_progress) == 1 ]]; then
+      deadline=$((SECONDS + start_limit))
+    fi
     ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
@@ -335,7 +353,7 @@ joined_live() {
 }
 
 apply_node_live() {
-  local hash name value words=() reply
+  local hash name value words=() reply before
   hash=$(running_release node)
   while read -r name value; do
     value=${value#\"} value=${value%\"}
@@ -343,9 +361,10 @@ apply_node_live() {
   done < <(changed_live redis.conf "$hash")
   if ((${#words[@]} == 0)); then return; fi
   refuse_evicting_maxmemory
-  reply=$(ask "$node_address_here" "$node_port_here" CONFIG SET "${words[@]}") ||
+  before=$(here CONFIG GET '*')
+  reply=$(here CONFIG SET "${words[@]}") ||
     die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
-  read_back "${words[@]}"
+  read_back "$before" "${words[@]}"
 }
 
 # A limit below what is in use would throw keys away at once, where the policy is to evict.
@@ -358,11 +377,15 @@ refuse_evicting_maxmemory() {
   fi
 }
 
+# read_back BEFORE NAME VALUE...: Redis writes some values in its own way, so what counts is that it has
+# the wanted value or at least another than before.
 read_back() {
-  local seen
+  local before=$1 seen was
+  shift
   while (($#)); do
-    seen=$(ask "$node_address_here" "$node_port_here" CONFIG GET "$1" | sed -n 2p)
-    [[ $(plain_value "$seen") == "$(plain_value "$2")" ]] ||
+    seen=$(here CONFIG GET "$1" | sed -n 2p)
+    was=$(sed -n "/^$1\$/{n;p;q}" <<<"$before")
+    [[ $(plain_value "$seen") == "$(plain_value "$2")" || $seen != "$was" ]] ||
       die "redis-cluster:redis.$1 is '$seen' after CONFIG SET; expected '$2'; run pulumi up again"
     shift 2
   done
@@ -406,7 +429,7 @@ wait_whole() {
   local deadline=$((SECONDS + whole_limit)) problems
   while :; do
     problems=$(group_problems)
-    if [[ -z $problems ]]; then return; fi
+    if [[ -z $problems ]] || overridden "$problems"; then return; fi
     ((SECONDS < deadline)) || die "the group is not whole after $whole_limit s:"$'\n'"$problems"$'\n'"Run 'redis-cluster gate' on a host to look again, then pulumi up"
     sleep 0.3
   done

@@ -77,6 +77,8 @@ describe("three hosts", () => {
     for (const host of hosts) {
       expect(before("console-sentinel-roll", `${host}-node-roll-master`)).toBe(true);
     }
+    expect(before("app-1-node-roll-master", "app-2-node-roll-master")).toBe(true);
+    expect(before("app-2-node-roll-master", "console-node-roll-master")).toBe(true);
   });
 
   it("proves every host before any node starts, and starts all nodes before any sentinel", () => {
