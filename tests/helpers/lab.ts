@@ -1,8 +1,9 @@
 import { automation } from "@pulumi/pulumi";
-import { execFileSync, spawnSync } from "child_process";
+import { execFile, execFileSync, spawnSync } from "child_process";
 import { readFileSync } from "fs";
 import Redis from "ioredis";
 import { join } from "path";
+import { promisify } from "util";
 import { startWriter, Writer } from "../writer";
 
 /**
@@ -34,6 +35,16 @@ function run(program: string, args: string[]): string {
 /** A shell command on a host, as root; returns what it printed. Throws when it fails. */
 export function on(host: string, command: string): string {
   return lab("ssh", host, `sudo -n bash -c '${command.replaceAll("'", `'\\''`)}'`).trim();
+}
+
+/** The same, while everything else in this process, a writer say, goes on. */
+export async function meanwhileOn(host: string, command: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(join(top, "lab/lab"), [
+    "ssh",
+    host,
+    `sudo -n ${command}`,
+  ]);
+  return stdout.trim();
 }
 
 /** The private address of each host, as the lab gave them. */

@@ -7,6 +7,7 @@ import {
   identities,
   info,
   lab,
+  meanwhileOn,
   namedMaster,
   on,
   openStack,
@@ -61,9 +62,9 @@ afterAll(async () => {
 
 it("after the master hung and Sentinel failed over, `up` shows no change and moves nothing", async () => {
   await losingNothing(async () => {
-    on("console", "systemctl kill --kill-who=main -s STOP redis-cluster");
+    await meanwhileOn("console", "systemctl kill --kill-who=main -s STOP redis-cluster");
     await new Promise((resolve) => setTimeout(resolve, 12_000));
-    on("console", "systemctl kill --kill-who=main -s CONT redis-cluster");
+    await meanwhileOn("console", "systemctl kill --kill-who=main -s CONT redis-cluster");
     await untilWhole();
     const before = await identities(dev);
     const master = await namedMaster(dev);
@@ -146,17 +147,15 @@ it("refuses, in the preview and on the hosts, what would start a node without it
 it("a planned stop of the master hands over first", async () => {
   const master = (await namedMaster(dev))!;
   await losingNothing(async () => {
-    on(master, "systemctl stop redis-cluster");
-    expect(await namedMaster(dev)).not.toBe(master);
-    const { role } = await info(
-      dev,
-      { host: (await namedMaster(dev))!, daemon: "node" },
-      "replication",
-    );
-    expect(role).toBe("master");
-    on(master, "systemctl start redis-cluster");
-    await untilWhole();
+    await meanwhileOn(master, "systemctl stop redis-cluster");
+    const successor = (await namedMaster(dev))!;
+    expect(successor).not.toBe(master);
+    expect(await info(dev, { host: successor, daemon: "node" }, "replication")).toMatchObject({
+      role: "master",
+    });
+    await meanwhileOn(master, "systemctl start redis-cluster");
   });
+  await untilWhole();
 });
 
 it("a red gate stops a rollout before anything is stopped; its override is good for that plan alone", async () => {
