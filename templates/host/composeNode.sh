@@ -12,7 +12,9 @@ verb_compose_node() {
   load_release
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
   text=$(node_text "$release")
-  if [[ $role != master ]]; then text+=$'\n'"replicaof $role"; fi
+  if [[ $role != master ]]; then
+    text+=$'\n'"replicaof $role"$'\n'"replica-priority $(priority_until_linked "$release/redis.conf")"
+  fi
   put "$etc/redis-cluster.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
   printf '%s\n' "${release##*/}" >"$run/node/release"
   if [[ $role == master ]]; then
@@ -20,4 +22,33 @@ verb_compose_node() {
   else
     say "starts as replica of $role: $why"
   fi
+}
+
+# priority_until_linked CONF: after an outage of all hosts offsets tell nothing, and Sentinel would promote a
+# replica that was down before it. So a replica that starts from disk ranks by the age of its data, the newest
+# first, until it has linked to a master; an empty one is never promoted.
+priority_until_linked() {
+  if [[ $(setting "$1" replica-priority 100) == 0 ]] || ((!has_data)); then
+    echo 0
+  else
+    # Sentinel prefers the lowest number above 0.
+    echo $((2147483647 - $(last_written "$1")))
+  fi
+}
+
+# verb restore-priority: ExecStartPost of redis-cluster.service. Goes on behind the start for as long as the
+# node has no master; a stop of the unit ends it.
+verb_restore_priority() {
+  load_release
+  node_address_here=${node_address[$self]} node_port_here=${node_port[$self]}
+  restore_priority </dev/null >/dev/null 2>&1 &
+}
+
+restore_priority() {
+  local info
+  until info=$(here INFO replication) &&
+    [[ $(field "$info" role) == master || $(field "$info" master_link_status) == up ]]; do
+    sleep 0.2
+  done
+  here CONFIG SET replica-priority "$(setting "$release/redis.conf" replica-priority 100)"
 }

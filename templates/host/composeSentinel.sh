@@ -79,6 +79,14 @@ is_other_sentinel() {
 # and `why`; returns 1, with `why`, when it is undecided.
 decide_watched() {
   hear_sentinels "$own_watched"
+  if operator_lets_lead; then
+    watched="${node_address[$self]} ${node_port[$self]}"
+    # The other sentinels take the master over from the one that has the highest epoch.
+    config_epoch=$(($(highest_epoch) + 1))
+    carried+=("sentinel current-epoch $config_epoch")
+    why='the operator made this node lead'
+    return
+  fi
   if ((named_by_majority)) && { [[ -z $own_watched ]] || ((named_epoch >= config_epoch)); }; then
     watched=$named
     config_epoch=$named_epoch

@@ -43,3 +43,12 @@ loads_data() {
   done <"$manifest"
   return 1
 }
+
+# last_written CONF: when the files that Redis would load were last written, in seconds since 1970.
+last_written() {
+  local dir files
+  dir=$(setting "$1" dir "$data")
+  files=$dir/$(setting "$1" dbfilename dump.rdb)
+  if [[ $(setting "$1" appendonly no) == yes ]]; then files=$dir/$(setting "$1" appenddirname appendonlydir); fi
+  find "$files" -type f -printf '%Ts\n' 2>/dev/null | sort -n | tail -n 1
+}

@@ -158,6 +158,11 @@ decide_role() {
   local me="${node_address[$self]} ${node_port[$self]}" last master
   role='' why='' has_data=0
   if loads_data "$1"; then has_data=1; fi
+  if operator_lets_lead; then
+    role=master
+    why='the operator made it lead'
+    return
+  fi
   ask_everybody node
   hear_sentinels "$me"
   if [[ -n $named && $named != "$me" ]]; then
