@@ -86,6 +86,16 @@ describe("refuses, and names host, thing and remedy", () => {
       error: /\[app-1\]: error: this is 'debian 11'; expected Debian 12/,
     },
     {
+      what: "a Redis that is too old",
+      make:
+        "systemctl mask -q redis-server; apt-get -q -y install redis-server >/dev/null; " +
+        "mv /usr/bin/redis-server /usr/bin/redis-server.real; " +
+        "printf '#!/bin/sh\\necho Redis server v=6.0.16 sha=00000000\\n' > /usr/bin/redis-server; " +
+        "chmod +x /usr/bin/redis-server",
+      undo: "mv /usr/bin/redis-server.real /usr/bin/redis-server",
+      error: /\[app-1\]: error: redis-server is 6\.0\.16; expected 7\.0 or newer/,
+    },
+    {
       what: "a port that a foreign process holds",
       make: "systemd-run --quiet --unit=squatter systemd-socket-activate -l 0.0.0.0:6389 /bin/cat; sleep 0.5",
       undo: "systemctl stop squatter",

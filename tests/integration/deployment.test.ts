@@ -156,6 +156,11 @@ it("keeps secrets out of the plain state, the previews and the processes' argume
 it("leaves the distribution's own Redis as it was, and off where there was none", () => {
   expect(legacyIdentity()).toBe(legacy);
   expect(on("console", "systemctl is-enabled redis-server")).toBe("enabled");
+  // The lab installs an older package there than the newest that apt knows.
+  const versions = on("console", "apt-cache policy redis-server | sed -n 's/^  [IC][a-z]*: //p'");
+  const [installed, candidate] = versions.split("\n");
+  expect(installed).toMatch(/deb12u7$/);
+  expect(candidate).not.toBe(installed);
   for (const host of ["app-1", "app-2"]) {
     expect(on(host, "systemctl is-active redis-server || true")).toBe("inactive");
     expect(on(host, "ss -Hltn 'sport = :6379'")).toBe("");
