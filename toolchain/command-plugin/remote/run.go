@@ -20,14 +20,14 @@ const (
 	maxLoggedLine = 64 * 1024
 )
 
-// run runs one command and keeps what it printed. When the context ends, so does the connection.
+// run runs one command and keeps what it printed. Once begun, the command runs to its end, also when the
+// engine is told to cancel: what it did is then in the state.
 func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	client, err := c.Connection.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // nothing is left to be sent
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
 
 	session, err := client.NewSession()
 	if err != nil {
@@ -49,9 +49,6 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	}
 	log.flush()
 	if err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
 		return fmt.Errorf("%w: running %q:\n%s", err, command, both.String())
 	}
 	c.Stdout = strings.TrimSuffix(stdout.String(), "\n")
