@@ -45,10 +45,14 @@ verb_restore_priority() {
 }
 
 restore_priority() {
-  local info
-  until info=$(here INFO replication) &&
-    [[ $(field "$info" role) == master || $(field "$info" master_link_status) == up ]]; do
+  local info silent=0
+  # A node that is silent for ten seconds is gone; its next start begins anew.
+  while ((silent < 50)); do
+    if info=$(here INFO replication); then silent=0; else silent=$((silent + 1)); fi
+    if [[ $(field "$info" role) == master || $(field "$info" master_link_status) == up ]]; then
+      here CONFIG SET replica-priority "$(setting "$release/redis.conf" replica-priority 100)"
+      return
+    fi
     sleep 0.2
   done
-  here CONFIG SET replica-priority "$(setting "$release/redis.conf" replica-priority 100)"
 }

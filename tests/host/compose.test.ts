@@ -41,6 +41,8 @@ describe("the node's file", () => {
       "masteruser replication",
       `masterauth ${passwords.replication}`,
       `replicaof ${consoleHost.address} 6389`,
+      // It holds no data yet.
+      "replica-priority 0",
       "",
     ]);
     expect(statSync(app1.path("redis-cluster.conf")).mode & 0o777).toBe(0o600);

@@ -229,6 +229,7 @@ export class Host {
     }
     if (outcome.status !== 0) throw new Error(outcome.stderr);
     await this.start(daemon);
+    if (daemon === "node") await this.run("restore-priority");
     return outcome;
   }
 
