@@ -1,5 +1,7 @@
 import { spawn } from "child_process";
+import { copyFileSync, readFileSync } from "fs";
 import { join } from "path";
+import { fileURLToPath } from "url";
 import { utils } from "ssh2";
 import {
   address,
@@ -153,11 +155,23 @@ function killedUp(count: number): Promise<boolean> {
   });
 }
 
+/** The file backend writes a state in place: a kill meanwhile leaves it cut, and the one before it beside it. */
+function mendState(): void {
+  const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL!);
+  const file = join(backend, ".pulumi", "stacks", "redis-cluster", "dev.json");
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    copyFileSync(`${file}.bak`, file);
+  }
+}
+
 it("finishes a first deployment that was killed again and again", async () => {
   let kills = 0;
   while (!(await killedUp(4))) {
     kills += 1;
     expect(kills).toBeLessThan(40);
+    mendState();
     await dev.stack.cancel();
   }
   expect(kills).toBeGreaterThan(5);
