@@ -40,7 +40,6 @@ priority_until_linked() {
 # node has no master; a stop of the unit ends it.
 verb_restore_priority() {
   load_release
-  node_address_here=${node_address[$self]} node_port_here=${node_port[$self]}
   restore_priority </dev/null >/dev/null 2>&1 &
 }
 

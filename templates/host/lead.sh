@@ -31,7 +31,6 @@ verb_lead() {
   printf '%s\n' "$self" >"$lead_file"
   chmod 0644 "$lead_file"
   trap 'rm -f "$lead_file"' EXIT
-  node_address_here=${node_address[$self]} node_port_here=${node_port[$self]}
   systemctl stop redis-sentinel.service redis-cluster.service
   start_unit redis-cluster.service
   if has_sentinel; then start_unit redis-sentinel.service; fi

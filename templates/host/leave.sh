@@ -5,7 +5,6 @@
 verb_leave() {
   local me
   load_release
-  node_address_here=${node_address[$self]} node_port_here=${node_port[$self]}
   me="$node_address_here $node_port_here"
   if [[ $(field "$(here INFO replication)" connected_slaves) == 0 ]] || ! is_master; then return; fi
   ask_everybody node

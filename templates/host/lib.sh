@@ -22,7 +22,7 @@ die() {
   exit 1
 }
 
-# load_members FILE: master name, quorum, own name, and the nodes and sentinels of the group.
+# load_members FILE: master name, quorum, own name and address, and the nodes and sentinels of the group.
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
@@ -52,6 +52,7 @@ load_members() {
   done <"$1"
   [[ -n $master_name && -n $quorum && -n $self && ${#node_names[@]} -gt 0 ]] ||
     die "$1: incomplete; run pulumi up again"
+  node_address_here=${node_address[$self]:-} node_port_here=${node_port[$self]:-}
 }
 
 # has_sentinel: whether this host runs a sentinel. Wants the members loaded.

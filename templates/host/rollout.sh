@@ -19,8 +19,6 @@ begin_step() {
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
-  node_port_here=${node_port[$self]}
-  node_address_here=${node_address[$self]}
   refuse_changed_secrets
   refuse_changed_creation
 }
