@@ -12,7 +12,12 @@ export const sentinelEndpoints = config.hosts
   .map(({ address }) => ({ host: address, port: sentinelPort }));
 /** Where the master was when the group was last looked at; clients ask the sentinels. */
 export const currentMaster = topology.currentMaster;
-export const credentials = pulumi.secret({
-  username: "application",
-  password: config.secrets.applicationPassword,
-});
+/** By user: what an application logs in with, on nodes and sentinels alike. */
+export const credentials = pulumi.secret(
+  Object.fromEntries(
+    config.users.map(({ name }) => [
+      name,
+      { username: name, password: config.secrets.passwords[name] },
+    ]),
+  ),
+);

@@ -23,14 +23,19 @@ export interface Bastion {
   hostKey: string;
 }
 
-const generatedPasswords = [
-  "applicationPassword",
-  "replicationPassword",
-  "sentinelPassword",
-  "operatorPassword",
-] as const;
-const secretKeys = ["sshPrivateKey", ...generatedPasswords] as const;
-export type SecretKey = (typeof secretKeys)[number];
+/** A user of the nodes that the stack's applications log in as; on the sentinels it may ask for the master. */
+export interface User {
+  name: string;
+  /** Patterns of the keys it may touch. */
+  keys: string[];
+  /** Patterns of the channels it may use. */
+  channels: string[];
+  /** ACL rules, `+get` or `-@dangerous`, in their order after `-@all`. */
+  commands: string[];
+}
+
+/** The users that every group has; their passwords go into files that Sentinel writes unquoted. */
+export const ownUsers = ["replication", "sentinel", "operator", "monitoring"];
 
 /** What a stack's configuration describes, checked, with `Secret` as the type of its secrets. */
 interface Topology<Secret> {
@@ -46,7 +51,14 @@ interface Topology<Secret> {
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
-  secrets: Record<SecretKey, Secret>;
+  users: User[];
+  secrets: {
+    sshPrivateKey: Secret;
+    /** By the user's name, as all of these. */
+    passwords: Record<string, Secret>;
+    /** Passwords that go on to be accepted while clients move to the new ones. */
+    previousPasswords: Record<string, Secret>;
+  };
 }
 
 export type TopologyConfig = Topology<pulumi.Output<string>>;
@@ -64,6 +76,14 @@ const otherKeys = [
   "ssh",
   "deleteData",
   "override",
+  "users",
+  "sshPrivateKey",
+];
+
+/** What an application may do where the stack does not say otherwise: all but administration. */
+const applicationCommands = [
+  ...["+@all", "-@admin", "-@dangerous"],
+  ...["+info", "+role", "+sort", "+sort_ro"],
 ];
 
 /**
@@ -88,10 +108,20 @@ export function loadConfig(): TopologyConfig {
   if (!config) {
     throw new pulumi.RunError(report(stack, problems));
   }
-  const secrets = Object.fromEntries(
-    secretKeys.map((key) => [key, pulumi.secret(config.secrets[key])]),
-  ) as TopologyConfig["secrets"];
-  return { ...config, secrets };
+  return { ...config, secrets: secretOutputs(config.secrets) };
+}
+
+/** The same secrets as secret outputs. */
+export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyConfig["secrets"] {
+  const each = (passwords: Record<string, string>) =>
+    Object.fromEntries(
+      Object.entries(passwords).map(([name, value]) => [name, pulumi.secret(value)]),
+    );
+  return {
+    sshPrivateKey: pulumi.secret(secrets.sshPrivateKey),
+    passwords: each(secrets.passwords),
+    previousPasswords: each(secrets.previousPasswords),
+  };
 }
 
 /** The problems as one message, one line each. */
@@ -115,10 +145,13 @@ export function parseConfig(
   isSecret: (key: string) => boolean,
 ): { config?: Topology<string>; problems: Problem[] } {
   const check = new Checker(raw);
-
-  for (const key of Object.keys(raw)) {
-    if (!otherKeys.includes(key) && !secretKeys.some((secret) => secret === key)) {
-      check.problem(key, "is unknown", `one of ${[...otherKeys, ...secretKeys].join(", ")}`);
+  const users = check.users();
+  const names = [...users.map(({ name }) => name), ...ownUsers];
+  const known = [...otherKeys, ...names.map(passwordKey)];
+  for (const [key, value] of Object.entries(raw)) {
+    // The schema gives the application's password an empty default, also where there is no such user.
+    if (value !== "" && !known.includes(key) && !names.some((name) => key === previousKey(name))) {
+      check.problem(key, "is unknown", `one of ${known.join(", ")}`);
     }
   }
 
@@ -182,7 +215,7 @@ export function parseConfig(
     check.problem("override", show(override), "the 16 hex digits that the refused run printed");
   }
 
-  const secrets = check.secrets(stack, isSecret);
+  const secrets = check.secrets(stack, names, isSecret);
 
   if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
     return { problems: check.problems };
@@ -200,6 +233,7 @@ export function parseConfig(
       ssh,
       deleteData: deleteData === "true",
       override,
+      users,
       secrets,
     },
   };
@@ -219,6 +253,12 @@ function unusableKey(text: string): string | undefined {
   }
   return key.isPrivateKey() ? undefined : "not a private key";
 }
+
+/** The key of a user's password: `applicationPassword`. */
+const passwordKey = (user: string): string => `${user}Password`;
+
+/** The key of the password before it: `applicationPreviousPassword`. */
+const previousKey = (user: string): string => `${user}PreviousPassword`;
 
 type Fields = Record<string, unknown>;
 
@@ -456,44 +496,123 @@ class Checker {
     return "";
   }
 
-  secrets(stack: string, isSecret: (key: string) => boolean): Record<SecretKey, string> {
-    for (const key of secretKeys) {
-      const value = this.raw[key];
-      const command = `pulumi config set --stack ${stack} --secret ${key}`;
-      const set =
-        key === "sshPrivateKey"
-          ? `${command} < ~/.ssh/id_ed25519`
-          : `openssl rand -hex 32 | ${command}`;
+  users(): User[] {
+    const given = this.raw.users === undefined ? {} : this.json("users");
+    const value = isMap(given) && Object.keys(given).length === 0 ? { application: {} } : given;
+    if (!isMap(value)) {
+      this.problem("users", show(value), "a map of the applications' users, name to rights");
+      return [];
+    }
+    return Object.entries(value).map(([name, rights]) => {
+      const key = `users.${name}`;
+      this.text(
+        name,
+        key,
+        /^[a-z][a-z0-9_-]{0,31}$/,
+        "a name of lower-case letters, digits, _ and -",
+      );
+      if ([...ownUsers, "default"].includes(name)) {
+        this.problem(key, "is a user of the group's own", "another name");
+      }
+      const fields = this.fields(rights, key, ["keys", "channels", "commands"]) ?? {};
+      // Redis reads these lines as words, in which quotes and backslashes have a meaning.
+      const pattern = /^[^\s"'\\\p{C}]+$/u;
+      const words = "a list of patterns without spaces, quotes and backslashes";
+      return {
+        name,
+        keys: this.list(fields.keys, `${key}.keys`, ["*"], pattern, words),
+        channels: this.list(fields.channels, `${key}.channels`, ["*"], pattern, words),
+        commands: this.list(
+          fields.commands,
+          `${key}.commands`,
+          applicationCommands,
+          /^[+-]@?[a-z0-9_|-]+$/,
+          'a list of rules as "+get", "+@read" or "-@dangerous"',
+        ),
+      };
+    });
+  }
+
+  list(value: unknown, key: string, preset: string[], each: RegExp, expected: string): string[] {
+    if (value === undefined) {
+      return preset;
+    }
+    const fits = (one: unknown): one is string => typeof one === "string" && each.test(one);
+    if (Array.isArray(value) && value.every(fits)) {
+      return value;
+    }
+    this.problem(key, show(value), expected);
+    return [];
+  }
+
+  secrets(
+    stack: string,
+    names: string[],
+    isSecret: (key: string) => boolean,
+  ): Topology<string>["secrets"] {
+    const command = (key: string) => `pulumi config set --stack ${stack} --secret ${key}`;
+    const sshPrivateKey = this.secret(
+      "sshPrivateKey",
+      `${command("sshPrivateKey")} < ~/.ssh/id_ed25519`,
+      isSecret,
+    );
+    const reason = sshPrivateKey && unusableKey(sshPrivateKey);
+    if (reason) {
+      this.problem(
+        "sshPrivateKey",
+        `is no usable key (${reason})`,
+        `a private key in OpenSSH's format, without a passphrase; set it: ${command("sshPrivateKey")} < ~/.ssh/id_ed25519`,
+      );
+    }
+    const password = (name: string, key: string): string => {
+      const set = `openssl rand -hex 32 | ${command(key)}`;
+      const value = this.secret(key, set, isSecret);
       if (!value) {
-        this.problem(key, "is missing", `a secret; set it: ${set}`);
-      } else if (!isSecret(key)) {
-        this.problem(key, "is in plain text", `a secret; make a new one and set it: ${set}`);
-      } else if (key === "sshPrivateKey") {
-        const reason = unusableKey(value);
-        if (reason) {
-          this.problem(
-            key,
-            `is no usable key (${reason})`,
-            `a private key in OpenSSH's format, without a passphrase; set it: ${set}`,
-          );
-        }
-      } else if (key === "applicationPassword") {
-        // Old applications keep the password they have.
-        if (!/^\P{Cc}{1,512}$/u.test(value)) {
-          this.problem(
-            key,
-            "is unfit",
-            `1 to 512 characters and no control character; set it: ${set}`,
-          );
-        }
-      } else if (!/^[A-Za-z0-9_-]{32,512}$/.test(value)) {
+        return "";
+      }
+      if (ownUsers.includes(name)) {
         // Redis writes these into files of its own, partly without quotes.
-        this.problem(key, "is unfit", `32 to 512 of A-Z a-z 0-9 _ -; set it: ${set}`);
+        if (!/^[A-Za-z0-9_-]{32,512}$/.test(value)) {
+          this.problem(key, "is unfit", `32 to 512 of A-Z a-z 0-9 _ -; set it: ${set}`);
+        }
+      } else if (!/^\P{Cc}{1,512}$/u.test(value)) {
+        // Old applications keep the password they have.
+        this.problem(
+          key,
+          "is unfit",
+          `1 to 512 characters and no control character; set it: ${set}`,
+        );
+      }
+      return value;
+    };
+    const passwords = names.map((name) => [name, password(name, passwordKey(name))]);
+    const previousPasswords = names
+      .filter((name) => this.raw[previousKey(name)])
+      .map((name) => [name, password(name, previousKey(name))]);
+    for (const [name, value] of previousPasswords) {
+      if (value !== "" && value === this.raw[passwordKey(name)]) {
+        this.problem(
+          previousKey(name),
+          `is what ${passwordKey(name)} is`,
+          "the password before it, or none",
+        );
       }
     }
-    return Object.fromEntries(secretKeys.map((key) => [key, this.raw[key] ?? ""])) as Record<
-      SecretKey,
-      string
-    >;
+    return {
+      sshPrivateKey,
+      passwords: Object.fromEntries(passwords) as Record<string, string>,
+      previousPasswords: Object.fromEntries(previousPasswords) as Record<string, string>,
+    };
+  }
+
+  secret(key: string, set: string, isSecret: (key: string) => boolean): string {
+    const value = this.raw[key] ?? "";
+    if (!value) {
+      this.problem(key, "is missing", `a secret; set it: ${set}`);
+    } else if (!isSecret(key)) {
+      this.problem(key, "is in plain text", `a secret; make a new one and set it: ${set}`);
+      return "";
+    }
+    return value;
   }
 }

@@ -6,10 +6,9 @@ import { fileWriter, hostProgram, programDirectory, stagedDirectory } from "./ho
 import { remoteFiles, remoteFileWriter } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
-  passwords,
   renderMembers,
-  renderNodeAcl,
   renderNodeUnit,
+  renderNodeUsers,
   renderRedisConf,
   renderSecrets,
 } from "./render";
@@ -85,17 +84,14 @@ export class RedisNode extends pulumi.ComponentResource {
         { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
         { parent: this, dependsOn: this.install },
       );
-    const secret = passwords(config.secrets);
     this.staged = [
       stage("files", {
         "redis.conf": renderRedisConf(config, host),
         members: renderMembers(config, host),
+        "users.acl": renderNodeUsers(config),
         "redis-cluster.service": renderNodeUnit(config),
       }),
-      stage("secrets", {
-        "users.acl": secret.apply(renderNodeAcl),
-        secrets: secret.apply(renderSecrets),
-      }),
+      stage("secrets", { secrets: renderSecrets(config.secrets) }),
     ];
     this.registerOutputs();
   }

@@ -6,7 +6,7 @@ import { stagedDirectory } from "./hostProgram";
 import { RedisNode } from "./redisNode";
 import { remoteFiles } from "./remoteFiles";
 import { remoteClaim, remoteStep } from "./remoteService";
-import { passwords, renderSentinelAcl, renderSentinelConf, renderSentinelUnit } from "./render";
+import { renderSentinelConf, renderSentinelUnit, renderSentinelUsers } from "./render";
 
 export interface RedisSentinelArgs {
   config: TopologyConfig;
@@ -47,20 +47,22 @@ export class RedisSentinel extends pulumi.ComponentResource {
       { connection, component: "sentinel", token: node.programId, deleteData: config.deleteData },
       { parent: this, dependsOn: nodes.map(({ install }) => install) },
     );
-    const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
-      remoteFiles(
-        `${prefix}-${name}`,
-        { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
-        { parent: this, dependsOn: claim },
-      );
     this.staged = [
-      stage("files", {
-        "sentinel.conf": renderSentinelConf(config, host),
-        "redis-sentinel.service": renderSentinelUnit(config),
-      }),
-      stage("secrets", {
-        "sentinel-users.acl": passwords(config.secrets).apply(renderSentinelAcl),
-      }),
+      remoteFiles(
+        `${prefix}-files`,
+        {
+          connection,
+          directory: stagedDirectory,
+          mode: "0640",
+          owner: "root:redis",
+          files: {
+            "sentinel.conf": renderSentinelConf(config, host),
+            "sentinel-users.acl": renderSentinelUsers(config),
+            "redis-sentinel.service": renderSentinelUnit(config),
+          },
+        },
+        { parent: this, dependsOn: claim },
+      ),
     ];
     this.registerOutputs();
   }

@@ -3,32 +3,11 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import Mustache from "mustache";
 import { join } from "path";
-import { HostConfig, TopologyConfig } from "./config";
+import { HostConfig, TopologyConfig, User } from "./config";
 import { Daemon, Directive, directives, Settings } from "./settings";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
 type Config = Omit<TopologyConfig, "secrets">;
-
-/** Passwords in plain text, by the user they belong to. */
-export interface Passwords {
-  application: string;
-  replication: string;
-  sentinel: string;
-  operator: string;
-}
-
-/** The passwords of a stack, to be rendered inside `apply`. */
-export function passwords(secrets: TopologyConfig["secrets"]): pulumi.Output<Passwords> {
-  const { applicationPassword, replicationPassword, sentinelPassword, operatorPassword } = secrets;
-  return pulumi
-    .all([applicationPassword, replicationPassword, sentinelPassword, operatorPassword])
-    .apply(([application, replication, sentinel, operator]) => ({
-      application,
-      replication,
-      sentinel,
-      operator,
-    }));
-}
 
 /** A node's settings, without role, users and passwords. */
 export function renderRedisConf(config: Config, host: HostConfig): string {
@@ -78,20 +57,44 @@ export function renderSentinelUnit({ masterName }: Config): string {
   return render("redis-sentinel.service", { masterName });
 }
 
-/** The users of a node, their passwords hashed. */
-export function renderNodeAcl(all: Passwords): string {
-  return render("users.acl", hashed(all));
+/** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
+export function renderNodeUsers({ users }: Config): string {
+  return render("users.acl", { users: users.map(rights) });
 }
 
-/** The users of a Sentinel, their passwords hashed. */
-export function renderSentinelAcl(all: Passwords): string {
-  return render("sentinel-users.acl", hashed(all));
+/** The users of a Sentinel, as those of a node. */
+export function renderSentinelUsers({ users }: Config): string {
+  return render("sentinel-users.acl", { users: users.map(rights) });
 }
 
-/** The passwords that a host itself uses; never the application's. */
-export function renderSecrets({ replication, sentinel, operator }: Passwords): string {
-  return render("secrets", { replication, sentinel, operator });
+/**
+ * What a host logs in with, in plain text, and the hashes of every password that is accepted: never an
+ * application's password. Secret.
+ */
+export function renderSecrets(secrets: TopologyConfig["secrets"]): pulumi.Output<string> {
+  return pulumi
+    .all([pulumi.all(secrets.passwords), pulumi.all(secrets.previousPasswords)])
+    .apply(([passwords, previous]) => {
+      const { replication, sentinel, operator } = passwords;
+      return render("secrets", {
+        replication,
+        sentinel,
+        operator,
+        previousOperator: previous.operator ? [previous.operator] : [],
+        hashes: Object.entries(passwords).map(([name, password]) => ({
+          name,
+          hashes: [password, previous[name]].filter(Boolean).map(hash).join(" "),
+        })),
+      });
+    });
 }
+
+const rights = ({ name, keys, channels, commands }: User) => ({
+  name,
+  keys: keys.map((pattern) => `~${pattern}`).join(" "),
+  channels: channels.map((pattern) => `&${pattern}`).join(" "),
+  commands: commands.join(" "),
+});
 
 interface Line {
   name: string;
@@ -120,13 +123,6 @@ function lines(
 
 // Hashes as Redis's ACL takes them. They have no salt, so a password must be long to stand being read.
 const hash = (password: string): string => createHash("sha256").update(password).digest("hex");
-
-const hashed = (all: Passwords): Passwords => ({
-  application: hash(all.application),
-  replication: hash(all.replication),
-  sentinel: hash(all.sentinel),
-  operator: hash(all.operator),
-});
 
 /** Mustache leaves a missing variable empty; here it is an error. */
 class StrictContext extends Mustache.Context {

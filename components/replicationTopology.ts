@@ -79,7 +79,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         })),
         bastion: config.ssh.bastion,
         privateKey: config.secrets.sshPrivateKey,
-        operatorPassword: config.secrets.operatorPassword,
+        operatorPassword: config.secrets.passwords.operator,
         rollout: last[0].stdout,
       },
       { ...child, dependsOn: last },

@@ -12,6 +12,7 @@ interface Credentials {
 }
 
 const group = new pulumi.StackReference(new pulumi.Config().require("group"));
+const user = "application";
 const outputs = ["masterName", "sentinelEndpoints", "credentials"];
 
 /** A client that asks the sentinels where the master is, now and after every failover. */
@@ -46,6 +47,7 @@ async function greet(redis: Redis): Promise<string | null> {
 export const greeting = pulumi.unsecret(
   pulumi.all(outputs.map((output) => group.requireOutput(output))).apply((found) => {
     if (pulumi.runtime.isDryRun()) return "asked on up only";
-    return greet(connect(...(found as [string, Endpoint[], Credentials])));
+    const [name, sentinels, all] = found as [string, Endpoint[], Record<string, Credentials>];
+    return greet(connect(name, sentinels, all[user]));
   }),
 );

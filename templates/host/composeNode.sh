@@ -4,7 +4,8 @@
 # node_text DIR: the node's file without its role, from the release in DIR.
 node_text() {
   cat "$1/redis.conf"
-  printf '\naclfile %s/users.acl\nmasteruser replication\nmasterauth %s\n' "$1" "$(secret "$1/secrets" replication)"
+  printf '\nmasteruser replication\nmasterauth %s\n' "$(secret "$1/secrets" replication)"
+  users_text "$1" users.acl
 }
 
 verb_compose_node() {

@@ -9,8 +9,8 @@ sentinel_text() {
   cat "$1/sentinel.conf"
   printf '\nsentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' \
     "$master_name" "$master_name" "$(secret "$1/secrets" sentinel)"
-  printf 'sentinel sentinel-user sentinel\nsentinel sentinel-pass %s\naclfile %s/sentinel-users.acl\n' \
-    "$(secret "$1/secrets" sentinel)" "$1"
+  printf 'sentinel sentinel-user sentinel\nsentinel sentinel-pass %s\n' "$(secret "$1/secrets" sentinel)"
+  users_text "$1" sentinel-users.acl
 }
 
 verb_compose_sentinel() {

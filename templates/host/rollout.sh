@@ -19,7 +19,7 @@ begin_step() {
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
-  refuse_changed_secrets
+  refuse_lost_passwords
   refuse_changed_creation
 }
 
@@ -30,6 +30,12 @@ verb_node_start() {
   chosen=$(choose_bootstrap "$step_input")
   if [[ -n $chosen ]]; then install -m 0644 <(printf '%s\n' "$chosen") "$etc/bootstrap"; fi
   rm -f "$data/retired-master"
+  if [[ -e $current/secrets ]]; then
+    operator_password=$(operator_login)
+    refuse_clients_left
+    accept_passwords
+    operator_password=$(secret "$staged/secrets" operator)
+  fi
   if ! running redis-cluster.service; then
     make_release
     switch_release
@@ -264,17 +270,6 @@ live_names() {
   live_part "$1" | awk '{ print ($1 == "sentinel" ? $2 : $1) }' | sort -u
 }
 
-# Two passwords at a time are needed to change one without an outage; this program does not do that yet.
-refuse_changed_secrets() {
-  local file files=(secrets users.acl)
-  [[ -e $etc/initialised ]] || return 0
-  if has_sentinel; then files+=(sentinel-users.acl); fi
-  for file in "${files[@]}"; do
-    if [[ ! -e $current/$file ]] || cmp -s "$staged/$file" "$current/$file"; then continue; fi
-    die "a password or an ACL rule ($file) differs from the one in use; changing it on a running group is not offered yet. Set the old value again with pulumi config set --secret, then run pulumi up again. Nothing was restarted"
-  done
-}
-
 # --- doing it ---------------------------------------------------------------------------------
 
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
@@ -357,12 +352,17 @@ apply_node_live() {
     value=${value#\"} value=${value%\"}
     words+=("$name" "$value")
   done < <(changed_live redis.conf "$hash")
-  if ((${#words[@]} == 0)); then return; fi
-  refuse_evicting_maxmemory
-  before=$(here CONFIG GET '*')
-  reply=$(here CONFIG SET "${words[@]}") ||
-    die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
-  read_back "$before" "${words[@]}"
+  if ((${#words[@]})); then
+    refuse_evicting_maxmemory
+    before=$(here CONFIG GET '*')
+    reply=$(here CONFIG SET "${words[@]}") ||
+      die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
+    read_back "$before" "${words[@]}"
+  fi
+  if same_users "$hash" users.acl; then return; fi
+  apply_users "$node_address_here" "$node_port_here" users.acl
+  reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)
+  [[ $reply == OK ]] || die "CONFIG SET masterauth was refused: $reply; run pulumi up again"
 }
 
 # A limit below what is in use would throw keys away at once, where the policy is to evict.
@@ -406,7 +406,7 @@ plain_value() {
 }
 
 apply_sentinel_live() {
-  local hash option value reply name
+  local hash option value reply name password
   hash=$(running_release sentinel)
   while read -r _ option name value; do
     reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$name" "$option" "$value") ||
@@ -414,6 +414,12 @@ apply_sentinel_live() {
   done < <(changed_live sentinel.conf "$hash")
   reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$master_name" quorum "$quorum") ||
     die "SENTINEL SET quorum was refused: $reply; correct redis-cluster:quorum, then run pulumi up again"
+  if same_users "$hash" sentinel-users.acl; then return; fi
+  apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
+  password=$(secret "$releases/$release/secrets" sentinel)
+  reply=$(printf 'SENTINEL SET %s auth-pass %s\nSENTINEL CONFIG SET sentinel-pass %s\n' "$master_name" "$password" "$password" |
+    ask "${sentinel_address[$self]}" "${sentinel_port[$self]}") || true
+  [[ $reply == OK$'\n'OK ]] || die "the sentinel refused its new password: $reply; run pulumi up again"
 }
 
 # The daemon now runs with all that the release says: the next start composes from it too.

@@ -9,6 +9,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { utils } from "ssh2";
 import { SshServer, SshServerOptions } from "./sshServer";
 import { plugin, Program, Result, Stack, TOKEN } from "./stack";
+import { sshKey } from "../helpers/sshKey";
 
 jest.setTimeout(300_000);
 
@@ -379,8 +380,8 @@ describe("logging in", () => {
   const rootBy = (method: string): SshServerOptions => ({
     accept: (auth) => auth.username === "root" && auth.method === method,
   });
-  const plainKey = utils.generateKeyPairSync("ed25519");
-  const lockedKey = utils.generateKeyPairSync("ed25519", {
+  const plainKey = sshKey();
+  const lockedKey = sshKey({
     passphrase: "phrase",
     cipher: "aes256-ctr",
     rounds: 4,
@@ -483,7 +484,7 @@ describe("dialling", () => {
 });
 
 describe("host keys", () => {
-  const other = utils.generateKeyPairSync("ed25519").public;
+  const other = sshKey().public;
   const ecdsa = utils.generateKeyPairSync("ecdsa", { bits: 256 }).public;
 
   test("the host's own key is accepted, another is refused before any command", async () => {
@@ -509,7 +510,7 @@ describe("a proxy", () => {
     const target = await newServer();
     const proxy = await newServer({ accept: (auth) => auth.username === "jump" });
     const jump = { host: "127.0.0.1", port: proxy.port, user: "jump", dialErrorLimit: 0 };
-    const other = utils.generateKeyPairSync("ed25519").public;
+    const other = sshKey().public;
     const through = (more: object, ofTarget: object = {}): Connection =>
       to(target, { proxy: { ...jump, ...more }, ...ofTarget });
     const { errors } = await newStack().up({

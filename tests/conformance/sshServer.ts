@@ -1,14 +1,7 @@
 import { spawn } from "child_process";
 import { AddressInfo, connect, createServer, Server as TcpServer } from "net";
-import {
-  AuthContext,
-  AuthenticationType,
-  Connection,
-  Server,
-  ServerChannel,
-  Session,
-  utils,
-} from "ssh2";
+import { AuthContext, AuthenticationType, Connection, Server, ServerChannel, Session } from "ssh2";
+import { sshKey } from "../helpers/sshKey";
 
 /** One command that the server was asked to run. */
 export interface Run {
@@ -42,7 +35,7 @@ export class SshServer {
   private readonly tcp: TcpServer;
 
   constructor(private readonly options: SshServerOptions = {}) {
-    const key = utils.generateKeyPairSync("ed25519");
+    const key = sshKey();
     this.hostKey = key.public;
     this.ssh = new Server({ hostKeys: [key.private] }, (client) => this.serve(client));
     this.tcp = createServer((socket) => {

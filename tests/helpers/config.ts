@@ -1,9 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
-import { parseConfig, TopologyConfig } from "../../components/config";
+import { parseConfig, secretOutputs, TopologyConfig } from "../../components/config";
 import { Problem } from "../../components/settings";
-import { utils } from "ssh2";
+import { sshKey } from "./sshKey";
 
-export const keyPair = utils.generateKeyPairSync("ed25519");
+export const keyPair = sshKey();
 
 export const secrets = {
   sshPrivateKey: keyPair.private,
@@ -11,6 +10,7 @@ export const secrets = {
   replicationPassword: "replication-".padEnd(40, "r"),
   sentinelPassword: "sentinel-".padEnd(40, "s"),
   operatorPassword: "operator-".padEnd(40, "o"),
+  monitoringPassword: "monitoring-".padEnd(40, "m"),
 };
 
 type Values = Record<string, unknown>;
@@ -53,10 +53,5 @@ export function topologyConfig(more: Values = {}): TopologyConfig {
   if (!config) {
     throw new Error(JSON.stringify(problems));
   }
-  return {
-    ...config,
-    secrets: Object.fromEntries(
-      Object.entries(config.secrets).map(([key, value]) => [key, pulumi.secret(value)]),
-    ) as TopologyConfig["secrets"],
-  };
+  return { ...config, secrets: secretOutputs(config.secrets) };
 }

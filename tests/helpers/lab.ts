@@ -62,7 +62,7 @@ export function address(host: string): string {
 export interface Stack {
   directory: string;
   stack: automation.Stack;
-  passwords: Record<"application" | "replication" | "sentinel" | "operator", string>;
+  passwords: Record<"application" | "replication" | "sentinel" | "operator" | "monitoring", string>;
   sshPrivateKey: string;
 }
 
@@ -83,6 +83,7 @@ export async function openStack(name = "dev"): Promise<Stack> {
       replication: value("replicationPassword"),
       sentinel: value("sentinelPassword"),
       operator: value("operatorPassword"),
+      monitoring: value("monitoringPassword"),
     },
     sshPrivateKey: value("sshPrivateKey"),
   };

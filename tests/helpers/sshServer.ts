@@ -1,5 +1,6 @@
 import { connect } from "net";
 import { Server, utils } from "ssh2";
+import { sshKey } from "./sshKey";
 
 export interface SshServer {
   host: string;
@@ -13,7 +14,7 @@ export interface SshServer {
 
 /** A key pair in OpenSSH's formats. */
 export function keyPair(): { private: string; public: string } {
-  return utils.generateKeyPairSync("ed25519");
+  return sshKey();
 }
 
 /**

@@ -2,7 +2,6 @@ import { spawn } from "child_process";
 import { existsSync, rmSync, statSync } from "fs";
 import { join } from "path";
 import { fileURLToPath } from "url";
-import { utils } from "ssh2";
 import {
   address,
   ask,
@@ -16,6 +15,7 @@ import {
   Stack,
   untilWhole,
 } from "../helpers/lab";
+import { sshKey } from "../helpers/sshKey";
 
 // A first deployment that something stands in the way of: one clear error, nothing lost, and the next
 // `up` finishes what is owed.
@@ -51,7 +51,7 @@ it("names a host that does not answer", async () => {
 });
 
 it("says when the SSH key is not the right one", async () => {
-  const other = utils.generateKeyPairSync("ed25519").private;
+  const other = sshKey().private;
   await dev.stack.setConfig("redis-cluster:sshPrivateKey", { value: other, secret: true });
   expect(await failedUp(dev)).toContain("unable to authenticate");
   await dev.stack.setConfig("redis-cluster:sshPrivateKey", {

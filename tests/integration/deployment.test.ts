@@ -3,7 +3,6 @@ import { execFileSync } from "child_process";
 import { cpSync, readdirSync, readFileSync, rmSync } from "fs";
 import { join } from "path";
 import { fileURLToPath } from "url";
-import { utils } from "ssh2";
 import {
   address,
   ask,
@@ -21,6 +20,7 @@ import {
   top,
   untilWhole,
 } from "../helpers/lab";
+import { sshKey } from "../helpers/sshKey";
 
 // A first deployment of the committed dev stack, and what must not happen afterwards. The cases build on
 // each other, as an operator's days do.
@@ -255,7 +255,7 @@ it("shows no change for a failover and moves nothing back; a refresh brings in t
 
 describe("an operator's accidents change nothing that runs", () => {
   it("a rotated SSH key", async () => {
-    const rotated = utils.generateKeyPairSync("ed25519", { comment: "rotated" });
+    const rotated = sshKey({ comment: "rotated" });
     for (const host of hosts) {
       on(host, `echo '${rotated.public}' > ~deploy/.ssh/authorized_keys2`);
     }

@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { readFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
-import { utils } from "ssh2";
 import { loadConfig, parseConfig, report } from "../../components/config";
 import { host, keyPair, problemsOf, rawConfig, secrets } from "../helpers/config";
+import { sshKey } from "../helpers/sshKey";
 
 const parse = (more = {}) => {
   const { config, problems } = parseConfig("dev", rawConfig(more), () => true);
@@ -39,7 +39,18 @@ test("the smallest configuration is filled in", () => {
     sentinelPort: 26389,
     ssh: { user: "deploy", port: 22 },
     deleteData: false,
-    secrets,
+    users: [{ name: "application", keys: ["*"], channels: ["*"] }],
+    secrets: {
+      sshPrivateKey: secrets.sshPrivateKey,
+      passwords: {
+        application: secrets.applicationPassword,
+        replication: secrets.replicationPassword,
+        sentinel: secrets.sentinelPassword,
+        operator: secrets.operatorPassword,
+        monitoring: secrets.monitoringPassword,
+      },
+      previousPasswords: {},
+    },
   });
   expect(config.hosts[0]).toMatchObject({
     name: "app-1",
@@ -445,6 +456,40 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^hosts.app-2.sentinel.bind is "10.77.0.13"; expected 0.0.0.0, or both 10.77.0.13 and/,
   ],
 
+  // Users
+  ["users that are no map", { users: "application" }, /^users is "application"; expected a map/],
+  [
+    "a user of the group's own",
+    { users: { replication: {} } },
+    /^users.replication is a user of the group's own; expected another name/,
+  ],
+  [
+    "a user's name in capitals",
+    { users: { Reports: {} }, ReportsPassword: "x" },
+    /^users.Reports is .*; expected a name of lower-case letters/,
+  ],
+  [
+    "a pattern of two words",
+    { users: { application: { keys: ["a ~b"] } } },
+    /^users.application.keys is .*; expected a list of patterns without spaces/,
+  ],
+  [
+    "a rule that sets a password",
+    { users: { application: { commands: [">secret"] } } },
+    /^users.application.commands is .*; expected a list of rules/,
+  ],
+  ["a user without a password", { users: { reports: {} } }, /^reportsPassword is missing/],
+  [
+    "a password of a user that is not there",
+    { reportsPassword: "x" },
+    /^reportsPassword is unknown/,
+  ],
+  [
+    "a previous password that is the current one",
+    { applicationPreviousPassword: secrets.applicationPassword },
+    /^applicationPreviousPassword is what applicationPassword is; expected the password before it/,
+  ],
+
   // Secrets
   [
     "a short operator password",
@@ -496,7 +541,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
 });
 
 test("a key with a passphrase is refused", () => {
-  const locked = utils.generateKeyPairSync("ed25519", {
+  const locked = sshKey({
     passphrase: "x",
     cipher: "aes256-cbc",
     rounds: 1,
@@ -509,7 +554,7 @@ test("a key with a passphrase is refused", () => {
 test.each(["ü€ \" ' #\\ $x", "x", "x".repeat(512), "日".repeat(512)])(
   "the application's password may be %j",
   (applicationPassword) => {
-    expect(parse({ applicationPassword }).secrets.applicationPassword).toBe(applicationPassword);
+    expect(parse({ applicationPassword }).secrets.passwords.application).toBe(applicationPassword);
   },
 );
 
@@ -521,7 +566,7 @@ test("without secrets each is named with the command that sets it", () => {
   const command = "pulumi config set --stack dev --secret";
   expect(said(none)).toEqual([
     `sshPrivateKey is missing; expected a secret; set it: ${command} sshPrivateKey < ~/.ssh/id_ed25519`,
-    ...["application", "replication", "sentinel", "operator"].map(
+    ...["application", "replication", "sentinel", "operator", "monitoring"].map(
       (name) =>
         `${name}Password is missing; expected a secret; set it: openssl rand -hex 32 | ${command} ${name}Password`,
     ),
@@ -537,7 +582,7 @@ test("a secret in plain text is refused and not repeated", () => {
 
 test("no secret is repeated in what is said of it", () => {
   const unfit = Object.fromEntries(Object.keys(secrets).map((key) => [key, "hunter2\n"]));
-  expect(said(unfit)).toHaveLength(5);
+  expect(said(unfit)).toHaveLength(6);
   expect(said(unfit).join()).not.toMatch("hunter2");
 });
 
@@ -584,8 +629,11 @@ describe("loadConfig", () => {
     set();
     const config = loadConfig();
     expect(config.masterName).toBe("redis-dev-cluster");
-    for (const [key, value] of Object.entries(secrets)) {
-      const output = config.secrets[key as keyof typeof secrets];
+    for (const [output, value] of [
+      [config.secrets.sshPrivateKey, secrets.sshPrivateKey],
+      [config.secrets.passwords.application, secrets.applicationPassword],
+      [config.secrets.passwords.operator, secrets.operatorPassword],
+    ] as const) {
       expect(await pulumi.isSecret(output)).toBe(true);
       expect(await new Promise((resolve) => output.apply(resolve))).toBe(value);
     }
@@ -607,6 +655,6 @@ describe("loadConfig", () => {
       thrown = error;
     }
     expect(pulumi.RunError.isInstance(thrown)).toBe(true);
-    expect((thrown as Error).message).toMatch(/^The configuration of stack dev has 5 errors/);
+    expect((thrown as Error).message).toMatch(/^The configuration of stack dev has 6 errors/);
   });
 });

@@ -2,17 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { readdirSync, readFileSync } from "fs";
 import { join } from "path";
 import {
-  Passwords,
-  passwords,
   render,
   renderMembers,
-  renderNodeAcl,
   renderNodeUnit,
+  renderNodeUsers,
   renderRedisConf,
   renderSecrets,
-  renderSentinelAcl,
   renderSentinelConf,
   renderSentinelUnit,
+  renderSentinelUsers,
 } from "../../components/render";
 import { host, secrets, topologyConfig } from "../helpers/config";
 
@@ -28,12 +26,6 @@ const config = topologyConfig({
 });
 const [app1, , app3, bootstrap] = config.hosts;
 
-const all: Passwords = {
-  application: "app \"'&<> secret",
-  replication: "replication-password",
-  sentinel: "sentinel-password",
-  operator: "operator-password",
-};
 const parts = (text: string): { restart: string[]; live: string[] } => {
   const lines = text.split("\n");
   const mark = lines.findIndex((line) => line.startsWith("# live: "));
@@ -188,57 +180,90 @@ describe("units", () => {
   });
 });
 
-describe("secrets", () => {
-  const hash = (name: keyof Passwords, text: string): string | undefined =>
-    new RegExp(`^user ${name} on #([0-9a-f]{64}) `, "m").exec(text)?.[1];
-
-  // printf %s PASSWORD | sha256sum
-  const operatorHash = "59d504b980f96034e3d89ad0ad13906be95eca50df5f72697dc371b5d400574b";
+describe("users", () => {
+  const config = topologyConfig({
+    users: {
+      application: {},
+      reports: { keys: ["reports:*", "shared:*"], channels: [], commands: ["+@read", "-keys"] },
+    },
+    applicationPassword: "app \"'&<> secret",
+    applicationPreviousPassword: "the one before",
+    reportsPassword: "r",
+    operatorPreviousPassword: "before-".padEnd(40, "b"),
+  });
+  const resolved = <T>(output: pulumi.Output<T>) =>
+    new Promise<T>((resolve) => output.apply(resolve));
 
   test.each([
     [
       "nodes",
-      renderNodeAcl(all),
-      ["default", "application", "replication", "sentinel", "operator"],
+      renderNodeUsers(config),
+      ["default", "application", "reports", "replication", "sentinel", "monitoring", "operator"],
     ],
-    ["sentinels", renderSentinelAcl(all), ["default", "application", "sentinel", "operator"]],
-  ])("the users of %s have hashes only, and the user default is off", (_, text, users) => {
+    [
+      "sentinels",
+      renderSentinelUsers(config),
+      ["default", "application", "reports", "sentinel", "monitoring", "operator"],
+    ],
+  ])("those of %s are off or have a password that is named, and none is told", (_, text, users) => {
     const lines = text.trimEnd().split("\n");
     expect(lines.map((line) => line.split(" ")[1])).toEqual(users);
     expect(lines[0]).toBe("user default off resetpass resetkeys resetchannels -@all");
-    expect(hash("operator", text)).toBe(operatorHash);
-    for (const password of Object.values(all)) {
-      expect(text).not.toContain(password);
+    for (const [index, line] of lines.slice(1).entries()) {
+      expect(line).toMatch(new RegExp(`^user ${users[index + 1]} on #${users[index + 1]} `));
     }
   });
 
-  test("the file of a host's own passwords leaves out the application's", () => {
-    expect(renderSecrets(all)).toBe(
-      "replication replication-password\nsentinel sentinel-password\noperator operator-password\n",
+  test("an application's has the keys, channels and commands of the stack", () => {
+    expect(renderNodeUsers(config)).toContain(
+      "user reports on #reports resetkeys ~reports:* ~shared:* resetchannels  -@all +@read -keys\n",
+    );
+    expect(renderNodeUsers(config)).toContain(
+      "user application on #application resetkeys ~* resetchannels &* -@all +@all -@admin -@dangerous +info",
     );
   });
 
-  test("the passwords of a stack come by user, and secret", async () => {
-    const output = passwords(config.secrets);
+  test("the secret file has what a host logs in with, and of the others hashes, the current one first", async () => {
+    const output = renderSecrets(config.secrets);
     expect(await pulumi.isSecret(output)).toBe(true);
-    expect(await new Promise((resolve) => output.apply(resolve))).toEqual({
-      application: secrets.applicationPassword,
-      replication: secrets.replicationPassword,
-      sentinel: secrets.sentinelPassword,
-      operator: secrets.operatorPassword,
-    });
+    const text = await resolved(output);
+    // printf %s PASSWORD | sha256sum
+    const [current, previous] = [
+      "c6d82f05eed07add76a1392be336595795b6ce248f6a51204e39df4be89e639e",
+      "fccfc0ba21c4ef19755deaf97b0f212b471d60f12a0c99ae23f5a316e2bf8150",
+    ];
+    expect(text.split("\n").slice(0, 5)).toEqual([
+      `replication ${secrets.replicationPassword}`,
+      `sentinel ${secrets.sentinelPassword}`,
+      `operator ${secrets.operatorPassword}`,
+      `previous-operator ${"before-".padEnd(40, "b")}`,
+      `hash application ${current} ${previous}`,
+    ]);
+    expect(text).toMatch(/^hash reports [0-9a-f]{64}$/m);
+    expect(text).toMatch(/^hash operator [0-9a-f]{64} [0-9a-f]{64}$/m);
+    for (const password of ["secret", "the one before", secrets.monitoringPassword]) {
+      expect(text).not.toContain(password);
+    }
   });
 });
 
 describe("render", () => {
+  const plain = {
+    replication: "r",
+    sentinel: "s",
+    operator: "o",
+    previousOperator: [],
+    hashes: [],
+  };
+
   test("leaves characters as they are", () => {
-    expect(render("secrets", { replication: `&<>"'/=\``, sentinel: "s", operator: "o" })).toMatch(
+    expect(render("secrets", { ...plain, replication: `&<>"'/=\`` })).toMatch(
       /^replication &<>"'\/=`$/m,
     );
   });
 
   test("fails on a missing value, naming template and variable", () => {
-    expect(() => render("secrets", { replication: "r", sentinel: "s" })).toThrow(
+    expect(() => render("secrets", { replication: "r", sentinel: "s", hashes: [] })).toThrow(
       "templates/secrets.mustache: no value for {{operator}}",
     );
     expect(() =>
@@ -252,7 +277,7 @@ describe("render", () => {
   test.each(["a\nb", "a\rb", "a\0b", "a\tb"])(
     "refuses %j, which would end or break its line",
     (value) => {
-      expect(() => render("secrets", { replication: value, sentinel: "s", operator: "o" })).toThrow(
+      expect(() => render("secrets", { ...plain, replication: value })).toThrow(
         "templates/secrets.mustache: a value contains a line break or a control character",
       );
     },

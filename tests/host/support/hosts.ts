@@ -1,4 +1,4 @@
-import { ChildProcess, execFileSync, spawn } from "node:child_process";
+import { ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -31,6 +31,7 @@ export interface Outcome {
 export class Host {
   readonly root: string;
   private readonly processes = new Map<"node" | "sentinel", ChildProcess>();
+  private readonly clients: ChildProcess[] = [];
 
   constructor(
     private readonly group: Hosts,
@@ -237,6 +238,10 @@ export class Host {
     this.processes.get(daemon)?.kill(signal);
   }
 
+  disconnect(): void {
+    for (const client of this.clients) client.kill("SIGKILL");
+  }
+
   async stop(daemon: "node" | "sentinel", signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.processes.get(daemon);
     if (child?.exitCode !== null || child.signalCode !== null) return;
@@ -245,27 +250,48 @@ export class Host {
     await ended;
   }
 
+  /** Whether the daemon lets this user in. */
+  logsIn(daemon: "node" | "sentinel", user: string, password: string): boolean {
+    const { stdout } = spawnSync("redis-cli", this.clientArgs(daemon, user, "ping"), {
+      env: { ...process.env, REDISCLI_AUTH: password },
+      encoding: "utf8",
+    });
+    return /PONG|NOPERM/.test(stdout) && !stdout.includes("WRONGPASS");
+  }
+
+  /** A connection that stays until it is ended. */
+  connect(
+    daemon: "node" | "sentinel",
+    user: string,
+    password: string,
+  ): { ask: (command: string) => Promise<string>; end: () => void } {
+    const child = spawn("redis-cli", this.clientArgs(daemon, user), {
+      env: { ...process.env, REDISCLI_AUTH: password },
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    this.clients.push(child);
+    return {
+      ask: (command) =>
+        new Promise((resolve) => {
+          child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString().trim()));
+          child.stdin.write(`${command}\n`);
+        }),
+      end: () => child.kill("SIGKILL"),
+    };
+  }
+
+  private clientArgs(daemon: "node" | "sentinel", user: string, ...command: string[]): string[] {
+    const port = String(daemon === "node" ? nodePort : sentinelPort);
+    return ["--user", user, "--no-auth-warning", "-h", this.address, "-p", port, ...command];
+  }
+
   /** A command's reply as redis-cli prints it, as the user operator. */
   ask(daemon: "node" | "sentinel", ...command: string[]): string {
-    const port = daemon === "node" ? nodePort : sentinelPort;
     try {
-      return execFileSync(
-        "redis-cli",
-        [
-          "--user",
-          "operator",
-          "--no-auth-warning",
-          "-h",
-          this.address,
-          "-p",
-          String(port),
-          ...command,
-        ],
-        {
-          env: { ...process.env, REDISCLI_AUTH: passwords.operator },
-          stdio: ["ignore", "pipe", "ignore"],
-        },
-      ).toString();
+      return execFileSync("redis-cli", this.clientArgs(daemon, "operator", ...command), {
+        env: { ...process.env, REDISCLI_AUTH: passwords.operator },
+        stdio: ["ignore", "pipe", "ignore"],
+      }).toString();
     } catch {
       return "";
     }
@@ -320,6 +346,7 @@ export class Hosts {
   }
 
   async destroy(): Promise<void> {
+    for (const host of this.all) host.disconnect();
     await Promise.all(this.all.flatMap((host) => [host.stop("sentinel"), host.stop("node")]));
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { Host, Hosts, masterName, passwords } from "./support/hosts";
+
+jest.setTimeout(30000);
+
+let hosts: Hosts;
+let host: Host;
+
+const sha = (password: string) => createHash("sha256").update(password).digest("hex");
+const hash = (name: string, ...all: string[]) => `hash ${name} ${all.map(sha).join(" ")}\n`;
+
+/** The files of a release whose users have these passwords, the current one first. */
+function files(
+  users: Record<string, string[]>,
+  rights: Record<string, string> = {},
+): Record<string, string> {
+  const own = { replication: [passwords.replication], sentinel: [passwords.sentinel] };
+  const all: Record<string, string[]> = { ...own, operator: [passwords.operator], ...users };
+  const line = (name: string) => `user ${name} on #${name} ${rights[name] ?? "~* &* +@all"}\n`;
+  return {
+    "users.acl": `user default off\n${Object.keys(all).map(line).join("")}`,
+    "sentinel-users.acl": `user default off\n${Object.keys(all)
+      .map((name) => `user ${name} on #${name} ~* &* +@all\n`)
+      .join("")}`,
+    secrets: [
+      `replication ${all.replication[0]}\nsentinel ${all.sentinel[0]}\noperator ${all.operator[0]}\n`,
+      ...all.operator.slice(1).map((password) => `previous-operator ${password}\n`),
+      ...Object.entries(all).map(([name, list]) => hash(name, ...list)),
+    ].join(""),
+  };
+}
+
+/** Both daemons run on this release. */
+async function runningOn(release: Record<string, string>): Promise<void> {
+  host.release("one", "current", release);
+  host.write("bootstrap", "console\n");
+  host.fill();
+  await host.composeAndStart("node");
+  await host.composeAndStart("sentinel");
+  host.write("initialised", "");
+}
+
+/** Runs shell with what a step has at hand; both units count as running. */
+function step(line: string) {
+  return host.shell(
+    `running() { true; }; install() { cat >"\${@: -1}"; }; step_input='# plan p'
+     load_members ${host.path("staged/members")}; operator_password=$(operator_login); ${line}`,
+  );
+}
+
+function stage(release: Record<string, string>): void {
+  for (const [file, text] of Object.entries({ ...host.releaseFiles(), ...release })) {
+    host.write(`staged/${file}`, text);
+  }
+}
+
+beforeEach(() => {
+  hosts = new Hosts();
+  host = hosts.all[0];
+});
+
+afterEach(() => hosts.destroy());
+
+test("a new password is accepted beside the old one, by both daemons, also after a restart", async () => {
+  await runningOn(files({ reports: ["old"] }));
+  stage(files({ reports: ["new", "old"] }));
+  expect(await step("refuse_lost_passwords; accept_passwords")).toMatchObject({ status: 0 });
+  const both = () => {
+    for (const daemon of ["node", "sentinel"] as const) {
+      expect([daemon, host.logsIn(daemon, "reports", "old")]).toEqual([daemon, true]);
+      expect([daemon, host.logsIn(daemon, "reports", "new")]).toEqual([daemon, true]);
+      expect([daemon, host.logsIn(daemon, "reports", "other")]).toEqual([daemon, false]);
+    }
+  };
+  both();
+  for (const daemon of ["node", "sentinel"] as const) {
+    await host.stop(daemon);
+    await host.composeAndStart(daemon);
+  }
+  both();
+});
+
+test("the operator's own password changes, by the one that the daemons still have", async () => {
+  const next = "next-operator-0123456789-0123456789";
+  await runningOn(files({}));
+  stage(files({ operator: [next, passwords.operator] }));
+  expect(await step("accept_passwords")).toMatchObject({ status: 0 });
+  for (const daemon of ["node", "sentinel"] as const) {
+    expect(host.logsIn(daemon, "operator", next)).toBe(true);
+    expect(host.logsIn(daemon, "operator", passwords.operator)).toBe(true);
+  }
+});
+
+test("a password that would be lost at once is refused, by its key and without being told", async () => {
+  await runningOn(files({ reports: ["old-password"] }));
+  stage(files({ reports: ["new-password"] }));
+  const outcome = await step("refuse_lost_passwords");
+  expect(outcome.status).toBe(1);
+  expect(outcome.stderr).toContain("pulumi config set --secret reportsPreviousPassword");
+  expect(outcome.stderr).not.toMatch(/old-password|new-password|[0-9a-f]{64}/);
+});
+
+const apply = `release=two; apply_users "$node_address_here" "$node_port_here" users.acl
+  apply_users "\${sentinel_address[$self]}" "\${sentinel_port[$self]}" sentinel-users.acl`;
+
+test("users are made what the release says, without a connection being dropped", async () => {
+  await runningOn(files({ reports: ["new", "old"], gone: ["x"] }));
+  const two = files({ reports: ["new"], fresh: ["y"] }, { reports: "~reports:* -@all +get" });
+  stage(two);
+  host.release("two", "unused", two);
+  const client = host.connect("node", "reports", "old");
+  expect(await client.ask("SET key 1")).toBe("OK");
+  expect(await step(apply)).toMatchObject({ status: 0, stderr: "" });
+  for (const daemon of ["node", "sentinel"] as const) {
+    expect(host.logsIn(daemon, "reports", "old")).toBe(false);
+    expect(host.logsIn(daemon, "reports", "new")).toBe(true);
+    expect(host.logsIn(daemon, "fresh", "y")).toBe(true);
+    expect(host.logsIn(daemon, "gone", "x")).toBe(false);
+  }
+  expect(await client.ask("SET key 1")).toMatch(/NOPERM/);
+  expect(await client.ask("GET reports:1")).toBe("");
+  expect(host.ask("sentinel", "sentinel", "master", masterName)).toContain(host.address);
+  client.end();
+});
+
+test("a password is not taken away while a client is connected that came before the new one", async () => {
+  await runningOn(files({ reports: ["old"] }));
+  const client = host.connect("node", "reports", "old");
+  expect(await client.ask("PING")).toBe("PONG");
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  stage(files({ reports: ["new", "old"] }));
+  expect(await step("accept_passwords; refuse_clients_left")).toMatchObject({ status: 0 });
+  host.release("one", "current", files({ reports: ["new", "old"] }));
+  stage(files({ reports: ["new"] }));
+  const refused = await step("refuse_clients_left");
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain("clients at 127.0.0.1 are connected as reports");
+  const [, override] = /config set override ([0-9a-f]{16})/.exec(refused.stderr) ?? [];
+  expect(await step(`step_input+=$'\\n# override ${override}'; refuse_clients_left`)).toMatchObject(
+    { status: 0 },
+  );
+  client.end();
+  const later = host.connect("node", "reports", "new");
+  expect(await later.ask("PING")).toBe("PONG");
+  expect(await step("refuse_clients_left")).toMatchObject({ status: 0, stderr: "" });
+  later.end();
+});
+
+test("a user is not taken away while somebody is connected by it", async () => {
+  await runningOn(files({ reports: ["x"] }));
+  const client = host.connect("sentinel", "reports", "x");
+  expect(await client.ask("PING")).toBe("PONG");
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  stage(files({}));
+  expect((await step("refuse_clients_left")).stderr).toContain("are connected as reports");
+  client.end();
+});
