@@ -47,13 +47,14 @@ interface Topology<Secret> {
   sentinelPort: number;
   /** In natural order of their names, the bootstrap master last. */
   hosts: HostConfig[];
-  ssh: { user: string; port: number; bastion?: Bastion };
+  /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
+  ssh: { user: string; port: number; agent: boolean; bastion?: Bastion };
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
   users: User[];
   secrets: {
-    sshPrivateKey: Secret;
+    sshPrivateKey?: Secret;
     /** By the user's name, as all of these. */
     passwords: Record<string, Secret>;
     /** Passwords that go on to be accepted while clients move to the new ones. */
@@ -118,7 +119,8 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
       Object.entries(passwords).map(([name, value]) => [name, pulumi.secret(value)]),
     );
   return {
-    sshPrivateKey: pulumi.secret(secrets.sshPrivateKey),
+    sshPrivateKey:
+      secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
   };
@@ -215,7 +217,7 @@ export function parseConfig(
     check.problem("override", show(override), "the 16 hex digits that the refused run printed");
   }
 
-  const secrets = check.secrets(stack, names, isSecret);
+  const secrets = check.secrets(stack, names, ssh?.agent ?? false, isSecret);
 
   if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
     return { problems: check.problems };
@@ -366,14 +368,19 @@ class Checker {
   }
 
   ssh(): TopologyConfig["ssh"] | undefined {
-    const ssh = this.fields(this.json("ssh"), "ssh", ["user", "port", "bastion"]);
+    const ssh = this.fields(this.json("ssh"), "ssh", ["user", "port", "agent", "bastion"]);
     if (!ssh) {
       return undefined;
     }
     const user = this.user(ssh.user, "ssh.user");
     const port = this.sshPort(ssh.port, "ssh.port");
+    const agent = ssh.agent ?? false;
+    if (typeof agent !== "boolean") {
+      this.problem("ssh.agent", show(agent), "true or false");
+      return undefined;
+    }
     if (ssh.bastion === undefined) {
-      return { user, port };
+      return { user, port, agent };
     }
     const bastion = this.fields(ssh.bastion, "ssh.bastion", ["host", "port", "user", "hostKey"]);
     if (!bastion) {
@@ -383,6 +390,7 @@ class Checker {
     return {
       user,
       port,
+      agent,
       bastion: {
         host,
         port: this.sshPort(bastion.port, "ssh.bastion.port"),
@@ -548,21 +556,15 @@ class Checker {
   secrets(
     stack: string,
     names: string[],
+    agent: boolean,
     isSecret: (key: string) => boolean,
   ): Topology<string>["secrets"] {
     const command = (key: string) => `pulumi config set --stack ${stack} --secret ${key}`;
-    const sshPrivateKey = this.secret(
-      "sshPrivateKey",
-      `${command("sshPrivateKey")} < ~/.ssh/id_ed25519`,
-      isSecret,
-    );
-    const reason = sshPrivateKey && unusableKey(sshPrivateKey);
-    if (reason) {
-      this.problem(
-        "sshPrivateKey",
-        `is no usable key (${reason})`,
-        `a private key in OpenSSH's format, without a passphrase; set it: ${command("sshPrivateKey")} < ~/.ssh/id_ed25519`,
-      );
+    const sshPrivateKey = agent
+      ? undefined
+      : this.sshPrivateKey(command("sshPrivateKey"), isSecret);
+    if (agent && this.raw.sshPrivateKey) {
+      this.problem("sshPrivateKey", "is set", "none where ssh.agent is true");
     }
     const password = (name: string, key: string): string => {
       const set = `openssl rand -hex 32 | ${command(key)}`;
@@ -603,6 +605,20 @@ class Checker {
       passwords: Object.fromEntries(passwords) as Record<string, string>,
       previousPasswords: Object.fromEntries(previousPasswords) as Record<string, string>,
     };
+  }
+
+  sshPrivateKey(command: string, isSecret: (key: string) => boolean): string {
+    const set = `${command} < ~/.ssh/id_ed25519`;
+    const value = this.secret("sshPrivateKey", `${set}, or set ssh.agent: true`, isSecret);
+    const reason = value && unusableKey(value);
+    if (reason) {
+      this.problem(
+        "sshPrivateKey",
+        `is no usable key (${reason})`,
+        `a private key in OpenSSH's format, without a passphrase; set it: ${set}`,
+      );
+    }
+    return value;
   }
 
   secret(key: string, set: string, isSecret: (key: string) => boolean): string {

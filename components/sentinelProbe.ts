@@ -22,8 +22,8 @@ export interface SshTarget {
 export interface RouteArgs {
   hosts: (SshTarget & { name: string })[];
   bastion?: SshTarget;
-  /** OpenSSH private key, without a passphrase. */
-  privateKey: string;
+  /** OpenSSH private key, without a passphrase; unset: the SSH agent at SSH_AUTH_SOCK logs in. */
+  privateKey?: string;
 }
 
 /** The daemons to ask, and the password of the ACL user `operator` on them. */
@@ -91,7 +91,7 @@ export function openRoute(args: RouteArgs): Route {
 function login(
   name: string,
   target: SshTarget,
-  privateKey: string,
+  privateKey: string | undefined,
   sock?: Duplex,
 ): Promise<Client> {
   const { host, port, user, hostKey } = target;
@@ -112,7 +112,7 @@ function login(
         host,
         port,
         username: user,
-        privateKey,
+        ...(privateKey ? { privateKey } : { agent: process.env.SSH_AUTH_SOCK }),
         sock,
         readyTimeout: sshTimeout,
         keepaliveInterval: 1000,

@@ -21,7 +21,7 @@ interface Inputs {
   sentinels: Endpoint[];
   hosts: (SshTarget & { name: string })[];
   bastion?: SshTarget;
-  privateKey: string;
+  privateKey?: string;
   operatorPassword: string;
   rollout: string;
   created: Created[];
@@ -45,8 +45,8 @@ export interface SentinelQuorumArgs {
   /** How each host of `nodes` and `sentinels` is reached by SSH, by its name. */
   hosts: (SshTarget & { name: string })[];
   bastion?: SshTarget;
-  /** OpenSSH private key. Kept secret. */
-  privateKey: pulumi.Input<string>;
+  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
+  privateKey?: pulumi.Input<string>;
   /** Password of the ACL user `operator` on nodes and sentinels. Kept secret. */
   operatorPassword: pulumi.Input<string>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
@@ -94,7 +94,7 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.Chec
   const failures: pulumi.dynamic.CheckFailure[] = [];
   const known = (value: unknown) => value !== undefined && value !== unknown;
   for (const property of ["privateKey", "operatorPassword"] as const) {
-    if (known(news[property]) && !news[property]) failures.push({ property, reason: "is empty" });
+    if (news[property] === "") failures.push({ property, reason: "is empty" });
   }
   if (known(news.timeoutSeconds) && !(news.timeoutSeconds > 0)) {
     failures.push({ property: "timeoutSeconds", reason: "expected a number of seconds above 0" });
@@ -208,7 +208,7 @@ export class SentinelQuorum extends pulumi.dynamic.Resource {
       {
         timeoutSeconds: 60,
         ...args,
-        privateKey: pulumi.secret(args.privateKey),
+        privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),
         providerVersion,
         currentMaster: undefined,

@@ -47,6 +47,22 @@ async function unchanged(what: () => Promise<unknown>): Promise<void> {
   expect(await ask(dev, { host: master!, daemon: "node" }, "GET", "kept")).toBe("value");
 }
 
+it("has its host keys collected by a command, with the fingerprints to compare", () => {
+  const printed = execFileSync(join(top, "ops", "host-keys"), ["--stack", "dev"], {
+    cwd: dev.directory,
+    env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
+    encoding: "utf8",
+  });
+  for (const host of hosts) {
+    const key = on(host, "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub");
+    const fingerprint = on(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split(" ")[1];
+    expect(printed).toContain(`# hosts.${host}: ${fingerprint}\n`);
+    expect(printed).toContain(
+      `pulumi config set --stack dev --path 'hosts.${host}.hostKey' '${key}'\n`,
+    );
+  }
+});
+
 it("brings the group up", async () => {
   const { summary, stdout } = await dev.stack.up();
   expect(summary.result).toBe("succeeded");

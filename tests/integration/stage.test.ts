@@ -1,5 +1,7 @@
-import { address, failedUp, hosts, lab, on, openStack, Stack } from "../helpers/lab";
-import { readFileSync } from "fs";
+import { address, eventually, failedUp, hosts, lab, on, openStack, Stack } from "../helpers/lab";
+import { execFileSync, spawn } from "child_process";
+import { existsSync, mkdtempSync, readFileSync } from "fs";
+import { tmpdir } from "os";
 import { join } from "path";
 
 // The committed stage stack, reached through the bastion.
@@ -16,6 +18,18 @@ function hostKey(host: string): string {
 
 const setBastionKey = (value: string) =>
   stage.stack.setConfig("redis-cluster:ssh.bastion.hostKey", { value }, true);
+
+/** A new agent that holds this key alone: its process id and its socket. */
+async function agentWith(privateKey: string): Promise<[number, string]> {
+  const socket = join(mkdtempSync(join(tmpdir(), "agent-")), "socket");
+  const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
+  await eventually("the agent listens", 5, () => existsSync(socket));
+  execFileSync("ssh-add", ["-q", "-"], {
+    input: privateKey,
+    env: { ...process.env, SSH_AUTH_SOCK: socket },
+  });
+  return [agent.pid!, socket];
+}
 
 beforeAll(async () => {
   lab("up");
@@ -58,8 +72,25 @@ it("deploys stage's settings, every login and every question by way of the basti
   }
 });
 
-it("is taken away through the bastion, too", async () => {
-  await stage.stack.destroy();
+it("an SSH agent logs in instead of the key, no key is in the state, and it is taken away through the bastion, too", async () => {
+  const [pid, socket] = await agentWith(stage.sshPrivateKey);
+  process.env.SSH_AUTH_SOCK = socket;
+  try {
+    await stage.stack.removeConfig("redis-cluster:sshPrivateKey");
+    await stage.stack.setConfig("redis-cluster:ssh.agent", { value: "true" }, true);
+    await stage.stack.up();
+    const { deployment } = await stage.stack.exportStack();
+    const { resources } = deployment as { resources: { inputs?: { connection?: object } }[] };
+    const connections = resources.flatMap(({ inputs }) => inputs?.connection ?? []);
+    expect(connections.length).toBeGreaterThan(30);
+    // A secret of the state shows as its signature and a ciphertext.
+    expect(JSON.stringify(connections)).not.toMatch(/privateKey|ciphertext/);
+    await stage.stack.refresh();
+    await stage.stack.destroy();
+  } finally {
+    delete process.env.SSH_AUTH_SOCK;
+    process.kill(pid);
+  }
   for (const host of hosts) {
     expect(on(host, "ss -Hltn 'sport = :6389 or sport = :26389'")).toBe("");
   }

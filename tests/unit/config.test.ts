@@ -37,7 +37,7 @@ test("the smallest configuration is filled in", () => {
     quorum: 2,
     nodePort: 6389,
     sentinelPort: 26389,
-    ssh: { user: "deploy", port: 22 },
+    ssh: { user: "deploy", port: 22, agent: false },
     deleteData: false,
     users: [{ name: "application", keys: ["*"], channels: ["*"] }],
     secrets: {
@@ -353,13 +353,17 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ],
 
   // SSH
-  ["no ssh", { ssh: undefined }, /^ssh is nothing; expected a map with user, port, bastion$/],
+  [
+    "no ssh",
+    { ssh: undefined },
+    /^ssh is nothing; expected a map with user, port, agent, bastion$/,
+  ],
   ["no SSH user", { ssh: {} }, /^ssh.user is nothing; expected the name of a user$/],
   ["an SSH user with a host", { ssh: { user: "deploy@host" } }, /^ssh.user is "deploy@host"/],
   [
     "an unknown field of ssh",
     { ssh: { user: "deploy", key: "x" } },
-    /^ssh.key is unknown; expected one of user, port, bastion$/,
+    /^ssh.key is unknown; expected one of user, port, agent, bastion$/,
   ],
   [
     "an SSH port of 0",
@@ -558,6 +562,15 @@ test.each(["ü€ \" ' #\\ $x", "x", "x".repeat(512), "日".repeat(512)])(
   },
 );
 
+test("with an SSH agent there is no private key", () => {
+  const ssh = { user: "deploy", agent: true };
+  expect(parse({ ssh, sshPrivateKey: undefined }).secrets.sshPrivateKey).toBeUndefined();
+  expect(said({ ssh })).toEqual(["sshPrivateKey is set; expected none where ssh.agent is true"]);
+  expect(said({ ssh: { user: "deploy", agent: "yes" } })).toEqual([
+    'ssh.agent is "yes"; expected true or false',
+  ]);
+});
+
 test("a private key without its last line break is taken", () => {
   expect(said({ sshPrivateKey: keyPair.private.trim() })).toEqual([]);
 });
@@ -565,7 +578,7 @@ test("a private key without its last line break is taken", () => {
 test("without secrets each is named with the command that sets it", () => {
   const command = "pulumi config set --stack dev --secret";
   expect(said(none)).toEqual([
-    `sshPrivateKey is missing; expected a secret; set it: ${command} sshPrivateKey < ~/.ssh/id_ed25519`,
+    `sshPrivateKey is missing; expected a secret; set it: ${command} sshPrivateKey < ~/.ssh/id_ed25519, or set ssh.agent: true`,
     ...["application", "replication", "sentinel", "operator", "monitoring"].map(
       (name) =>
         `${name}Password is missing; expected a secret; set it: openssl rand -hex 32 | ${command} ${name}Password`,
@@ -630,7 +643,7 @@ describe("loadConfig", () => {
     const config = loadConfig();
     expect(config.masterName).toBe("redis-dev-cluster");
     for (const [output, value] of [
-      [config.secrets.sshPrivateKey, secrets.sshPrivateKey],
+      [config.secrets.sshPrivateKey!, secrets.sshPrivateKey],
       [config.secrets.passwords.application, secrets.applicationPassword],
       [config.secrets.passwords.operator, secrets.operatorPassword],
     ] as const) {

@@ -1,0 +1,271 @@
+import { automation } from "@pulumi/pulumi";
+import { execFileSync } from "child_process";
+import { createHash } from "crypto";
+import { join } from "path";
+import Redis from "ioredis";
+import { ExecRecord, recordExecs } from "../helpers/execRecord";
+import {
+  address,
+  ask,
+  changes,
+  failedUp,
+  hosts,
+  identities,
+  lab,
+  meanwhileOn,
+  namedMaster,
+  nodePort,
+  on,
+  openStack,
+  sentinelPort,
+  Stack,
+  untilWhole,
+  writerOn,
+} from "../helpers/lab";
+
+// Every password of the group is changed while clients write, and no login is refused.
+
+let dev: Stack;
+let execs: ExecRecord;
+const printed: string[] = [];
+const secrets = new Set<string>();
+const all = ["application", "replication", "sentinel", "operator", "monitoring"] as const;
+type User = (typeof all)[number];
+const fresh = (user: User) => `next-${user}-`.padEnd(48, "0123456789");
+
+/** On standard input, as the documentation has it: the Automation API would put it into an argument. */
+function setSecret(key: string, value: string): void {
+  secrets.add(value);
+  execFileSync("pulumi", ["config", "set", "--stack", "dev", "--secret", `redis-cluster:${key}`], {
+    cwd: dev.directory,
+    input: value,
+    env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
+  });
+}
+
+async function logsIn(port: number, user: string, password: string): Promise<boolean[]> {
+  return Promise.all(
+    hosts.map(async (host) => {
+      const redis = new Redis({
+        host: address(host),
+        port,
+        username: user,
+        password,
+        lazyConnect: true,
+        enableReadyCheck: false,
+        disableClientInfo: true,
+        retryStrategy: () => null,
+      });
+      redis.on("error", () => undefined);
+      try {
+        await redis.connect();
+        // A refused login shows in the reply to the first command.
+        await redis.call("PING");
+        return true;
+      } catch (error) {
+        return (error as Error).message.startsWith("NOPERM");
+      } finally {
+        redis.disconnect();
+      }
+    }),
+  );
+}
+
+/** Logins that a daemon refused, except those that this file provokes itself. */
+async function refusedLogins(): Promise<string[]> {
+  const found: string[] = [];
+  for (const host of hosts) {
+    for (const daemon of ["node", "sentinel"] as const) {
+      for (const entry of (await ask(dev, { host, daemon }, "ACL", "LOG")) as string[][]) {
+        const field = (name: string) => entry[entry.indexOf(name) + 1];
+        found.push(`${host} ${daemon}: ${field("reason")} ${field("username")} ${field("object")}`);
+      }
+    }
+  }
+  return found;
+}
+
+/** Every connection between the members has to be made, and logged in, anew. */
+async function killLinks(): Promise<void> {
+  for (const host of hosts) {
+    for (const type of ["replica", "normal", "pubsub", "master"]) {
+      await ask(dev, { host, daemon: "node" }, "CLIENT", "KILL", "TYPE", type).catch(
+        () => undefined,
+      );
+    }
+    await ask(dev, { host, daemon: "sentinel" }, "CLIENT", "KILL", "TYPE", "normal").catch(
+      () => undefined,
+    );
+  }
+}
+
+/** `pulumi up`, with what it prints kept for the last case. */
+async function up(): Promise<automation.UpResult> {
+  const result = await dev.stack.up();
+  printed.push(result.stdout, result.stderr);
+  return result;
+}
+
+beforeAll(async () => {
+  lab("up");
+  execs = await recordExecs();
+  dev = await openStack("dev");
+  for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey]) secrets.add(secret);
+  await up();
+});
+
+afterAll(async () => {
+  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
+  await dev.stack.up();
+  await dev.stack.destroy();
+});
+
+it("a password that would be lost at once is refused, and everything goes on", async () => {
+  const before = await identities(dev);
+  setSecret("replicationPassword", fresh("replication"));
+  expect(await failedUp(dev)).toContain("pulumi config set --secret replicationPreviousPassword");
+  expect(await identities(dev)).toEqual(before);
+  await untilWhole();
+});
+
+it("new passwords are taken by everybody, old ones still accepted: no restart, no refused login", async () => {
+  const old = { ...dev.passwords };
+  const before = await identities(dev);
+  const writer = await writerOn(dev);
+  try {
+    for (const user of all) {
+      setSecret(`${user}Password`, fresh(user));
+      setSecret(`${user}PreviousPassword`, old[user]);
+    }
+    await up();
+    expect(await identities(dev)).toEqual(before);
+    dev = await openStack("dev");
+    expect(await refusedLogins()).toEqual([]);
+    for (const password of [old.application, fresh("application")]) {
+      expect(await logsIn(nodePort, "application", password)).toEqual([true, true, true]);
+      expect(await logsIn(sentinelPort, "application", password)).toEqual([true, true, true]);
+    }
+    await killLinks();
+    const master = (await namedMaster(dev))!;
+    await meanwhileOn(master, "systemctl restart redis-cluster");
+    await untilWhole();
+    expect(await namedMaster(dev)).not.toBe(master);
+    expect(await refusedLogins()).toEqual([]);
+    const { summary } = await up();
+    expect(changes(summary.resourceChanges)).toEqual({});
+  } finally {
+    const { acknowledged, lost } = await writer.stop();
+    expect({ lost, wrote: acknowledged > 20 }).toEqual({ lost: 0, wrote: true });
+  }
+});
+
+it("the old ones are not taken away while a client is connected that came before the new", async () => {
+  const old = await new Promise<Redis>((resolve) => {
+    const redis = new Redis({
+      host: address("app-1"),
+      port: nodePort,
+      username: "application",
+      password: dev.passwords.application,
+      disableClientInfo: true,
+    });
+    redis.on("ready", () => resolve(redis));
+  });
+  await new Promise((done) => setTimeout(done, 2100));
+  setSecret("applicationPassword", "the third one");
+  setSecret("applicationPreviousPassword", dev.passwords.application);
+  for (const user of all.slice(1)) {
+    await dev.stack.removeConfig(`redis-cluster:${user}PreviousPassword`);
+  }
+  await up();
+  await dev.stack.removeConfig("redis-cluster:applicationPreviousPassword");
+  try {
+    expect(await failedUp(dev)).toMatch(
+      /clients at .* are connected as application with a password/,
+    );
+    expect(await old.ping()).toBe("PONG");
+  } finally {
+    old.disconnect();
+  }
+});
+
+it("the old ones are taken away once nobody uses them: no restart, no refused login", async () => {
+  const before = await identities(dev);
+  dev = await openStack("dev");
+  const writer = await writerOn(dev);
+  try {
+    await up();
+    expect(await identities(dev)).toEqual(before);
+    expect(await refusedLogins()).toEqual([]);
+    await killLinks();
+    await untilWhole();
+    expect(await refusedLogins()).toEqual([]);
+  } finally {
+    const { acknowledged, lost } = await writer.stop();
+    expect({ lost, wrote: acknowledged > 20 }).toEqual({ lost: 0, wrote: true });
+  }
+  for (const port of [nodePort, sentinelPort]) {
+    expect(await logsIn(port, "application", fresh("application"))).toEqual([false, false, false]);
+    expect(await logsIn(port, "application", "the third one")).toEqual([true, true, true]);
+  }
+});
+
+it("a user of the stack's own gets its rights everywhere, and no other's", async () => {
+  const before = await identities(dev);
+  await dev.stack.setAllConfig(
+    {
+      "redis-cluster:users.application.channels[0]": { value: "*" },
+      "redis-cluster:users.reports.keys[0]": { value: "reports:*" },
+      "redis-cluster:users.reports.commands[0]": { value: "+@read" },
+    },
+    true,
+  );
+  setSecret("reportsPassword", `quotes " and ' and ü 日本`);
+  await up();
+  expect(await identities(dev)).toEqual(before);
+  expect(await logsIn(nodePort, "reports", `quotes " and ' and ü 日本`)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  const outputs = await dev.stack.outputs();
+  expect(outputs.credentials.secret).toBe(true);
+  expect((outputs.credentials.value as Record<string, unknown>).reports).toEqual({
+    username: "reports",
+    password: `quotes " and ' and ü 日本`,
+  });
+  const redis = new Redis({
+    host: address("app-1"),
+    port: nodePort,
+    username: "reports",
+    password: `quotes " and ' and ü 日本`,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+  });
+  try {
+    expect(await redis.get("reports:1")).toBeNull();
+    await expect(redis.get("other")).rejects.toThrow("NOPERM");
+    await expect(redis.set("reports:1", "x")).rejects.toThrow("NOPERM");
+  } finally {
+    redis.disconnect();
+  }
+  expect(on("app-1", "grep -rl 'ü 日本' /etc/redis-cluster || true")).toBe("");
+});
+
+it("no secret was in any process's arguments, nor is in journals, logs, the state, or what was printed", async () => {
+  printed.push((await dev.stack.preview({ diff: true })).stdout);
+  printed.push(JSON.stringify(await dev.stack.exportStack()));
+  for (const host of hosts) {
+    printed.push(
+      on(host, "journalctl --no-pager -q; cat /var/log/redis-cluster/*; ls -R /etc/redis-cluster"),
+    );
+  }
+  const seen = await execs.stop();
+  expect(seen.some((words) => words.includes("sentinel-roll"))).toBe(true);
+  printed.push(...seen.map((words) => words.join(" ")));
+  for (const secret of secrets) {
+    const [line] = secret.startsWith("-----BEGIN") ? [secret.split("\n")[2]] : [secret];
+    expect(printed.filter((text) => text.includes(line))).toEqual([]);
+    const hash = createHash("sha256").update(secret).digest("hex");
+    expect(printed.filter((text) => text.includes(hash))).toEqual([]);
+  }
+});
