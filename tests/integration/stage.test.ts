@@ -79,8 +79,10 @@ it("an SSH agent logs in instead of the key, no key is in the state, and it is t
     await stage.stack.removeConfig("redis-cluster:sshPrivateKey");
     await stage.stack.setConfig("redis-cluster:ssh.agent", { value: "true" }, true);
     await stage.stack.up();
-    const { deployment } = await stage.stack.exportStack();
-    const { resources } = deployment as { resources: { inputs?: { connection?: object } }[] };
+    const state = (await stage.stack.exportStack()) as {
+      deployment: { resources: { inputs?: { connection?: object } }[] };
+    };
+    const { resources } = state.deployment;
     const connections = resources.flatMap(({ inputs }) => inputs?.connection ?? []);
     expect(connections.length).toBeGreaterThan(30);
     // A secret of the state shows as its signature and a ciphertext.
