@@ -52,6 +52,8 @@ interface Topology<Secret> {
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
+  /** Undefined: everybody reaches the two ports, as far as other rules allow. */
+  firewall?: { allow: string[] };
   users: User[];
   secrets: {
     sshPrivateKey?: Secret;
@@ -77,6 +79,7 @@ const otherKeys = [
   "ssh",
   "deleteData",
   "override",
+  "firewall",
   "users",
   "sshPrivateKey",
 ];
@@ -217,6 +220,8 @@ export function parseConfig(
     check.problem("override", show(override), "the 16 hex digits that the refused run printed");
   }
 
+  const firewall = check.firewall();
+
   const secrets = check.secrets(stack, names, ssh?.agent ?? false, isSecret);
 
   if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
@@ -235,6 +240,7 @@ export function parseConfig(
       ssh,
       deleteData: deleteData === "true",
       override,
+      firewall,
       users,
       secrets,
     },
@@ -502,6 +508,25 @@ class Checker {
     }
     this.problem(key, show(value), "the host's own IPv4 address, as the other hosts reach it");
     return "";
+  }
+
+  firewall(): TopologyConfig["firewall"] {
+    const value = this.raw.firewall === undefined ? {} : this.json("firewall");
+    if (isMap(value) && Object.keys(value).length === 0) {
+      return undefined;
+    }
+    const network = /^(\d{1,3}\.){3}\d{1,3}(\/(\d|[12]\d|3[0-2]))?$/;
+    const allow = this.list(
+      this.fields(value, "firewall", ["allow"])?.allow,
+      "firewall.allow",
+      [],
+      network,
+      'a list of IPv4 networks as "10.78.0.0/16"',
+    );
+    for (const each of allow.filter((one) => !isIPv4(one.split("/")[0]))) {
+      this.problem("firewall.allow", `has ${each}`, "IPv4 networks");
+    }
+    return { allow };
   }
 
   users(): User[] {

@@ -6,6 +6,8 @@ import { fileWriter, hostProgram, programDirectory, stagedDirectory } from "./ho
 import { remoteFiles, remoteFileWriter } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
+  renderFirewall,
+  renderFirewallUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -73,7 +75,12 @@ export class RedisNode extends pulumi.ComponentResource {
         component: "node",
         token: program.stdout,
         deleteData: config.deleteData,
-        stdin: `node-port ${config.nodePort}\nsentinel-port ${config.sentinelPort}\n`,
+        stdin: [
+          `node-port ${config.nodePort}`,
+          `sentinel-port ${config.sentinelPort}`,
+          ...(config.firewall ? ["firewall"] : []),
+          "",
+        ].join("\n"),
       },
       { parent: this, dependsOn: program },
     );
@@ -90,6 +97,8 @@ export class RedisNode extends pulumi.ComponentResource {
         members: renderMembers(config, host),
         "users.acl": renderNodeUsers(config),
         "redis-cluster.service": renderNodeUnit(config),
+        "firewall.nft": renderFirewall(config),
+        "redis-cluster-firewall.service": renderFirewallUnit(config),
       }),
       stage("secrets", { secrets: renderSecrets(config.secrets) }),
     ];

@@ -57,6 +57,21 @@ export function renderSentinelUnit({ masterName }: Config): string {
   return render("redis-sentinel.service", { masterName });
 }
 
+/** Who reaches the two ports of a host; a comment alone where the stack has no firewall. */
+export function renderFirewall({ firewall, hosts, nodePort, sentinelPort }: Config): string {
+  return render("firewall.nft", {
+    firewall: firewall ? [{ allow: firewall.allow }] : [],
+    members: hosts.map(({ address }) => address),
+    nodePort,
+    sentinelPort,
+  });
+}
+
+/** The systemd unit that puts the firewall's rules in force. */
+export function renderFirewallUnit({ masterName }: Config): string {
+  return render("redis-cluster-firewall.service", { masterName });
+}
+
 /** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
 export function renderNodeUsers({ users }: Config): string {
   return render("users.acl", { users: users.map(rights) });

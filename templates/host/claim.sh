@@ -56,6 +56,7 @@ remove_node() {
     fi
   fi
   remove_unit redis-cluster.service
+  if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
   rm -f "$root/usr/local/lib/redis-cluster/"{redis-cluster,write-files}

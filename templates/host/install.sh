@@ -8,13 +8,14 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: "node-port PORT" and "sentinel-port PORT" on stdin.
+# install_host: "node-port PORT", "sentinel-port PORT", and "firewall" where there is one, on stdin.
 install_host() {
-  local keyword value node sentinel
+  local keyword value node sentinel firewall=0
   while read -r keyword value; do
     case $keyword in
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
+      firewall) firewall=1 ;;
     esac
   done
   refuse_other_systems
@@ -23,6 +24,7 @@ install_host() {
   refuse_taken_port "$sentinel" redis-sentinel.service sentinelPort
   refuse_full_disk
   install_redis
+  if ((firewall)) && ! installed nftables; then install_package nftables; fi
   refuse_old_redis
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
@@ -70,24 +72,28 @@ refuse_full_disk() {
   done
 }
 
-redis_installed() {
-  [[ $(dpkg-query -W -f='${db:Status-Status}' redis-server 2>/dev/null) == installed ]]
+installed() {
+  [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
 # An installed package stays as it is. Where there was none, the distribution's own instance is masked
 # before it can start: an interruption at any point leaves it off, and so does a package upgrade.
 install_redis() {
-  local output
-  if redis_installed; then return; fi
+  if installed redis-server; then return; fi
   systemctl mask --quiet redis-server.service
+  install_package redis-server
+}
+
+install_package() {
+  local output
   export DEBIAN_FRONTEND=noninteractive
   dpkg --configure -a >/dev/null || die "dpkg --configure -a failed; repair the package database, then run pulumi up again"
-  output=$(apt_install 2>&1) || output=$(apt-get -q update 2>&1 && apt_install 2>&1) ||
-    die "redis-server could not be installed: $(tail -n 5 <<<"$output"). Make 'apt-get install redis-server' work on this host, then run pulumi up again"
+  output=$(apt_install "$1" 2>&1) || output=$(apt-get -q update 2>&1 && apt_install "$1" 2>&1) ||
+    die "$1 could not be installed: $(tail -n 5 <<<"$output"). Make 'apt-get install $1' work on this host, then run pulumi up again"
 }
 
 apt_install() {
-  apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install redis-server
+  apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install "$1"
 }
 
 refuse_old_redis() {

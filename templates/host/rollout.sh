@@ -137,7 +137,7 @@ make_release() {
   cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
   chown root:redis "$temporary"
   chmod 0750 "$temporary"
-  if ! validate_release "$temporary"; then
+  if ! validate_release "$temporary" || ! validate_firewall "$temporary"; then
     rm -rf "$temporary"
     die "what is staged was refused by $(redis-server --version | cut -d' ' -f1-3); nothing that runs was touched. Correct the setting named above in the stack's configuration, then run pulumi up again"
   fi
@@ -167,6 +167,7 @@ switch_release() {
   if [[ $now == "releases/$release" ]]; then return; fi
   if [[ -n $now ]]; then point_link previous "$now"; fi
   point_link current "releases/$release"
+  apply_firewall
 }
 
 point_link() {

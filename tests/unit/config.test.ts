@@ -460,6 +460,23 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^hosts.app-2.sentinel.bind is "10.77.0.13"; expected 0.0.0.0, or both 10.77.0.13 and/,
   ],
 
+  // Firewall
+  [
+    "a firewall without its list",
+    { firewall: { networks: [] } },
+    /^firewall.networks is unknown; expected one of allow$/,
+  ],
+  [
+    "a network that is none",
+    { firewall: { allow: ["10.78.0.0/33"] } },
+    /^firewall.allow is .*; expected a list of IPv4 networks/,
+  ],
+  [
+    "an address out of range",
+    { firewall: { allow: ["10.78.0.256"] } },
+    /^firewall.allow has 10.78.0.256; expected IPv4 networks$/,
+  ],
+
   // Users
   ["users that are no map", { users: "application" }, /^users is "application"; expected a map/],
   [

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "fs";
 import { join } from "path";
 import {
   render,
+  renderFirewall,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -177,6 +178,23 @@ describe("units", () => {
   test("stop the node before the sentinel beside it", () => {
     expect(node).toMatch(/^After=.*\bredis-sentinel.service\b/m);
     expect(sentinel).not.toMatch("redis-cluster.service");
+  });
+});
+
+describe("firewall", () => {
+  test("is no rule where the stack has none", () => {
+    expect(renderFirewall(config)).not.toMatch(/^[^#]/m);
+  });
+
+  test("lets in loopback, every member and the stack's networks, on the two ports alone", () => {
+    const text = renderFirewall(topologyConfig({ firewall: { allow: ["10.78.0.0/16"] } }));
+    expect(text.match(/ip saddr .*/g)).toEqual([
+      "ip saddr 10.77.0.12 accept",
+      "ip saddr 10.77.0.13 accept",
+      "ip saddr 10.77.0.11 accept",
+      "ip saddr 10.78.0.0/16 accept",
+    ]);
+    expect(text).toContain("tcp dport != { 6389, 26389 } accept\n    iif lo accept");
   });
 });
 

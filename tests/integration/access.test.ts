@@ -1,6 +1,7 @@
 import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
 import { createHash } from "crypto";
+import { connect } from "net";
 import { join } from "path";
 import Redis from "ioredis";
 import { ExecRecord, recordExecs } from "../helpers/execRecord";
@@ -23,7 +24,7 @@ import {
   writerOn,
 } from "../helpers/lab";
 
-// Every password of the group is changed while clients write, and no login is refused.
+// Who may do what: every password is changed while clients write, users, the firewall, and no secret anywhere.
 
 let dev: Stack;
 let execs: ExecRecord;
@@ -249,6 +250,46 @@ it("a user of the stack's own gets its rights everywhere, and no other's", async
     redis.disconnect();
   }
   expect(on("app-1", "grep -rl 'ü 日本' /etc/redis-cluster || true")).toBe("");
+});
+
+it("a firewall lets in the members and the networks of the stack, and leaves other ports alone", async () => {
+  const before = await identities(dev);
+  const reaches = (port: number) =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(port, address("app-1"));
+      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+  await dev.stack.setConfig("redis-cluster:firewall.allow[0]", { value: "192.0.2.0/24" }, true);
+  await up();
+  expect([await reaches(nodePort), await reaches(sentinelPort), await reaches(22)]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  on(
+    "app-1",
+    "systemctl restart redis-cluster-firewall && systemctl is-enabled redis-cluster-firewall",
+  );
+  expect(await reaches(nodePort)).toBe(false);
+  const own = on("app-1", "echo $SSH_CONNECTION").split(" ")[0] || "10.77.0.1";
+  await dev.stack.setConfig("redis-cluster:firewall.allow[1]", { value: `${own}/32` }, true);
+  await up();
+  expect([await reaches(nodePort), await reaches(sentinelPort)]).toEqual([true, true]);
+  expect(await identities(dev)).toEqual(before);
+  await dev.stack.removeConfig("redis-cluster:firewall");
+  await up();
+  expect(on("app-1", "nft list ruleset | grep -c redis_cluster || true")).toBe("0");
+  expect(on("app-1", "systemctl list-unit-files --no-legend 'redis-cluster-firewall*'")).toBe("");
+  await untilWhole();
+});
+
+it("the units' exposure is at most 1.5, by systemd's own measure", () => {
+  for (const unit of ["redis-cluster", "redis-sentinel"]) {
+    const said = on("app-1", `systemd-analyze security --no-pager ${unit} | tail -n 1`);
+    const [, exposure] = /: ([\d.]+) OK/.exec(said) ?? [];
+    expect(Number(exposure)).toBeLessThanOrEqual(1.5);
+  }
 });
 
 it("no secret was in any process's arguments, nor is in journals, logs, the state, or what was printed", async () => {
