@@ -2,8 +2,6 @@
 # The steps of a rollout on this host. Each compares what runs with what is staged, does what is
 # owed and nothing else, and prints a fresh id, on which the next step runs.
 
-# The sentinel's own return, in seconds, when a run dies between its stop and its start.
-sentinel_return=120
 # How long a started daemon may take to serve, and the group to be whole again, in seconds.
 start_limit=60
 whole_limit=60
