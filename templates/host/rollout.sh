@@ -278,9 +278,18 @@ refuse_changed_secrets() {
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
 enter_rollout() {
   make_release
+  start_what_is_down
   if running redis-cluster.service; then refuse_evicting_maxmemory; fi
   if running redis-cluster.service || running redis-sentinel.service; then gate; fi
   switch_release
+}
+
+# What an interrupted run has left down on this host would keep the gate red.
+start_what_is_down() {
+  if ! running redis-cluster.service; then start_unit redis-cluster.service; fi
+  if has_sentinel && [[ -e $current/redis-sentinel.service ]] && ! running redis-sentinel.service; then
+    start_unit redis-sentinel.service
+  fi
 }
 
 is_master() {

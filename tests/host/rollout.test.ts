@@ -25,8 +25,13 @@ beforeEach(() => {
   for (const program of ["systemctl", "systemd-run"]) {
     host.write(
       `/usr/bin/${program}`,
-      `#!/bin/bash\necho ${program} "$@" >> ${host.path("/told")}\n` +
-        'case $1 in is-active) echo active ;; show) echo "$PPID" ;; esac\n',
+      `#!/bin/bash
+      echo ${program} "$@" >> ${host.path("/told")}
+      case $1 in
+        is-active) if grep -qs "$2" ${host.path("/down")}; then echo inactive; else echo active; fi ;;
+        start) rm -f ${host.path("/down")} ;;
+        show) echo "$PPID" ;;
+      esac\n`.replaceAll(/^ {6}/gm, ""),
     );
     chmodSync(host.path(`/usr/bin/${program}`), 0o755);
   }
@@ -48,10 +53,28 @@ test("a sentinel is stopped after the timer of its return is armed, as long as t
   ]);
 });
 
+test("what an interrupted run has left down is started before the gate is asked", async () => {
+  host.write("staged/members", host.releaseFiles().members);
+  for (const file of ["/etc/systemd/system", "current"]) {
+    host.write(`${file}/redis-sentinel.service`, "[Service]\n");
+  }
+  host.write("/down", "redis-sentinel.service");
+  await printed(
+    `make_release() { release=one; }
+    refuse_evicting_maxmemory() { :; }
+    gate() { echo gate >> ${host.path("/told")}; }
+    enter_rollout`,
+  );
+  expect(told().filter((line) => /--no-block|gate/.test(line))).toEqual([
+    "systemctl start --no-block redis-sentinel.service",
+    "gate",
+  ]);
+});
+
 test.each([
-  ["nothing", "", "none none"],
-  ["the sentinel's return", "sentinel-return 33", "live live"],
-])("a change of %s is owed as %s", async (_what, line, owed) => {
+  ["nothing", "none none", ""],
+  ["the sentinel's return", "live live", "sentinel-return 33"],
+])("a change of %s is owed as %s", async (_what, owed, line) => {
   const { members } = host.releaseFiles();
   for (const [file, text] of Object.entries(host.releaseFiles()))
     host.write(`staged/${file}`, text);
