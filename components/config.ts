@@ -49,6 +49,8 @@ interface Topology<Secret> {
   hosts: HostConfig[];
   /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
   ssh: { user: string; port: number; agent: boolean; bastion?: Bastion };
+  /** After how many seconds a stopped sentinel starts by itself, should the run that stopped it have died. */
+  sentinelReturn: number;
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
@@ -77,6 +79,7 @@ const otherKeys = [
   "redis",
   "sentinel",
   "ssh",
+  "sentinelReturn",
   "deleteData",
   "override",
   "firewall",
@@ -210,6 +213,15 @@ export function parseConfig(
     );
   }
 
+  const sentinelReturn = check.integer("sentinelReturn", 120);
+  if (sentinelReturn !== undefined && (sentinelReturn < 10 || sentinelReturn > 900)) {
+    check.problem(
+      "sentinelReturn",
+      `is ${sentinelReturn}`,
+      "from 10 to 900 seconds: longer than a node takes to restart, at most as long as a step may take",
+    );
+  }
+
   const deleteData = raw.deleteData ?? "false";
   if (deleteData !== "true" && deleteData !== "false") {
     check.problem("deleteData", show(deleteData), "true or false");
@@ -224,7 +236,13 @@ export function parseConfig(
 
   const secrets = check.secrets(stack, names, ssh?.agent ?? false, isSecret);
 
-  if (check.problems.length > 0 || !ssh || nodePort === undefined || sentinelPort === undefined) {
+  if (
+    check.problems.length > 0 ||
+    !ssh ||
+    nodePort === undefined ||
+    sentinelPort === undefined ||
+    sentinelReturn === undefined
+  ) {
     return { problems: check.problems };
   }
   return {
@@ -238,6 +256,7 @@ export function parseConfig(
       sentinelPort,
       hosts: inOrder(hosts, bootstrapMaster),
       ssh,
+      sentinelReturn,
       deleteData: deleteData === "true",
       override,
       firewall,

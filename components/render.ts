@@ -42,6 +42,7 @@ export function renderMembers(config: Config, host: HostConfig): string {
     quorum: config.quorum,
     self: host.name,
     bootstrapMaster: config.bootstrapMaster,
+    sentinelReturn: config.sentinelReturn,
     nodes: config.hosts.map(at(config.nodePort)),
     sentinels: config.hosts.filter(({ sentinel }) => sentinel).map(at(config.sentinelPort)),
   });

@@ -36,6 +36,11 @@ export interface WriterResult {
 
 /** A writer at work. */
 export interface Writer {
+  /**
+   * What has become of the writes so far, each acknowledged one read back; a gap counts once it has ended.
+   * Throws without a master for 60 s.
+   */
+  soFar(): Promise<WriterResult>;
   /** Ends the writing, reads everything back, deletes it, and disconnects. Throws without a master for 60 s. */
   stop(): Promise<WriterResult>;
 }
@@ -88,20 +93,28 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     }
   })();
 
+  const soFar = async (): Promise<WriterResult> => {
+    const numbers = [...acknowledged];
+    const lost = await readBack(redis, prefix, numbers);
+    return {
+      acknowledged: numbers.length,
+      lost,
+      failed,
+      longestGap: longestGap / 1000,
+      gaps: [...gaps],
+    };
+  };
+
   return {
+    soFar,
     stop: async () => {
       note(performance.now());
       stopping = true;
       await written;
       try {
-        const lost = await readBack(redis, prefix, acknowledged);
-        return {
-          acknowledged: acknowledged.length,
-          lost,
-          failed,
-          longestGap: longestGap / 1000,
-          gaps,
-        };
+        const result = await soFar();
+        await unlink(redis, prefix, acknowledged);
+        return result;
       } finally {
         redis.disconnect();
       }
@@ -132,7 +145,7 @@ function connect(options: WriterOptions): Redis {
   return redis;
 }
 
-/** How many of the numbers the master no longer has; deletes the others. */
+/** How many of the numbers the master does not have. */
 async function readBack(redis: Redis, prefix: string, numbers: number[]): Promise<number> {
   let lost = 0;
   for (let from = 0; from < numbers.length; from += 500) {
@@ -140,9 +153,15 @@ async function readBack(redis: Redis, prefix: string, numbers: number[]): Promis
     const keys = batch.map((n) => `${prefix}${n}`);
     const values = await persistently(() => redis.mget(keys));
     lost += values.filter((value, i) => value !== String(batch[i])).length;
-    await persistently(() => redis.unlink(keys));
   }
   return lost;
+}
+
+async function unlink(redis: Redis, prefix: string, numbers: number[]): Promise<void> {
+  for (let from = 0; from < numbers.length; from += 500) {
+    const keys = numbers.slice(from, from + 500).map((n) => `${prefix}${n}`);
+    await persistently(() => redis.unlink(keys));
+  }
 }
 
 /** The answer, asked for again for up to 60 s. */

@@ -22,11 +22,12 @@ die() {
   exit 1
 }
 
-# load_members FILE: master name, quorum, own name and address, and the nodes and sentinels of the group.
+# load_members FILE: master name, quorum, own name and address, the seconds until a stopped sentinel returns, and
+# the nodes and sentinels of the group.
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
-  master_name='' quorum='' self='' bootstrap_master=''
+  master_name='' quorum='' self='' bootstrap_master='' sentinel_return=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
   [[ -r $1 ]] || die "cannot read $1; expected the members file that pulumi up writes"
@@ -37,6 +38,7 @@ load_members() {
       quorum) quorum=$first ;;
       self) self=$first ;;
       bootstrap-master) bootstrap_master=$first ;;
+      sentinel-return) sentinel_return=$first ;;
       node)
         node_names+=("$first")
         node_address[$first]=$second

@@ -2,8 +2,6 @@
 # The steps of a rollout on this host. Each compares what runs with what is staged, does what is
 # owed and nothing else, and prints a fresh id, on which the next step runs.
 
-# The sentinel's own return, in seconds, when a run dies between its stop and its start.
-sentinel_return=120
 # How long a started daemon may take to serve, and the group to be whole again, in seconds.
 start_limit=60
 whole_limit=60
@@ -276,9 +274,18 @@ live_names() {
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
 enter_rollout() {
   make_release
+  start_what_is_down
   if running redis-cluster.service; then refuse_evicting_maxmemory; fi
   if running redis-cluster.service || running redis-sentinel.service; then gate; fi
   switch_release
+}
+
+# What an interrupted run has left down on this host would keep the gate red.
+start_what_is_down() {
+  if ! running redis-cluster.service; then start_unit redis-cluster.service; fi
+  if has_sentinel && [[ -e $current/redis-sentinel.service ]] && ! running redis-sentinel.service; then
+    start_unit redis-sentinel.service
+  fi
 }
 
 is_master() {

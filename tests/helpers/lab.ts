@@ -1,8 +1,9 @@
 import { automation } from "@pulumi/pulumi";
 import { execFile, execFileSync, spawnSync } from "child_process";
-import { readFileSync } from "fs";
+import { existsSync, readFileSync, rmSync, statSync } from "fs";
 import Redis from "ioredis";
 import { join } from "path";
+import { fileURLToPath } from "url";
 import { promisify } from "util";
 import { startWriter, Writer } from "../writer";
 
@@ -87,6 +88,15 @@ export async function openStack(name = "dev"): Promise<Stack> {
     },
     sshPrivateKey: value("sshPrivateKey"),
   };
+}
+
+/** Makes a stack usable whose last run was killed. */
+export async function unlock({ stack }: Stack): Promise<void> {
+  // A kill while the file backend writes can leave the attributes beside a state empty, and the state unreadable.
+  const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL!);
+  const attributes = join(backend, ".pulumi", "stacks", "redis-cluster", "dev.json.attrs");
+  if (existsSync(attributes) && statSync(attributes).size === 0) rmSync(attributes);
+  await stack.cancel();
 }
 
 /** How many resources an up or preview touched, by what was done; `same` and reads left out. */

@@ -62,6 +62,18 @@ test("acknowledged writes that are gone are counted", async () => {
   expect(await writer.stop()).toMatchObject({ lost: 3 });
 });
 
+test("what is lost is told while the writing goes on", async () => {
+  const writer = await start();
+  await sleep(200);
+  const first = await writer.soFar();
+  expect(first).toMatchObject({ lost: 0 });
+  await redis.del((await redis.keys("writer:*")).slice(0, 2));
+  const then = await writer.soFar();
+  expect(then).toMatchObject({ lost: 2 });
+  expect(then.acknowledged).toBeGreaterThan(first.acknowledged);
+  expect(await writer.stop()).toMatchObject({ lost: 2 });
+});
+
 test("a time without answers is a gap, up to the very end of the writing", async () => {
   const writer = await start();
   node.kill("SIGSTOP");

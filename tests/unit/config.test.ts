@@ -38,6 +38,7 @@ test("the smallest configuration is filled in", () => {
     nodePort: 6389,
     sentinelPort: 26389,
     ssh: { user: "deploy", port: 22, agent: false },
+    sentinelReturn: 120,
     deleteData: false,
     users: [{ name: "application", keys: ["*"], channels: ["*"] }],
     secrets: {
@@ -120,6 +121,7 @@ test("everything that can be given is taken", () => {
       port: 2222,
       bastion: { host: "backend-bastion.example.com", hostKey: keyPair.public },
     },
+    sentinelReturn: "15",
     deleteData: "true",
   });
   expect(config).toMatchObject({
@@ -128,6 +130,7 @@ test("everything that can be given is taken", () => {
     nodePort: 7000,
     sentinelPort: 7001,
     ssh: { bastion: { host: "backend-bastion.example.com", port: 22, user: "ops" } },
+    sentinelReturn: 15,
     deleteData: true,
   });
   const byName = Object.fromEntries(config.hosts.map((one) => [one.name, one]));
@@ -344,6 +347,21 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     "one port for both",
     { nodePort: "7000", sentinelPort: "7000" },
     /^sentinelPort is 7000, as nodePort; expected a port of its own$/,
+  ],
+  [
+    "a sentinel's return before its node is back",
+    { sentinelReturn: "9" },
+    /^sentinelReturn is 9; expected from 10 to 900 seconds/,
+  ],
+  [
+    "a sentinel's return too late",
+    { sentinelReturn: "901" },
+    /^sentinelReturn is 901; expected from 10 to 900 seconds/,
+  ],
+  [
+    "a sentinel's return in words",
+    { sentinelReturn: "never" },
+    /^sentinelReturn is "never"; expected an integer$/,
   ],
   ["deleteData in words", { deleteData: "sure" }, /^deleteData is "sure"; expected true or false$/],
   [

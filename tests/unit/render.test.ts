@@ -119,6 +119,7 @@ test("members", () => {
       "quorum 2",
       "self app-3",
       "bootstrap-master console",
+      "sentinel-return 120",
       "node app-1 10.77.0.12 6389",
       "node app-2 10.77.0.13 6389",
       "node app-3 10.77.0.14 6389",
@@ -286,7 +287,7 @@ describe("render", () => {
     );
     expect(() =>
       render("members", { masterName: "m", quorum: 2, self: "s", bootstrapMaster: "b" }),
-    ).toThrow("templates/members.mustache: no value for {{nodes}}");
+    ).toThrow("templates/members.mustache: no value for {{sentinelReturn}}");
     expect(() =>
       render("redis.conf", { port: 1, address: "a", live: [], restart: [{ name: "hz" }] }),
     ).toThrow("no value for {{value}}");

@@ -339,6 +339,7 @@ export class Hosts {
       "quorum 2",
       `self ${self}`,
       "bootstrap-master console",
+      "sentinel-return 15",
       ...lines("node", names, nodePort),
       ...lines("sentinel", this.sentinels, sentinelPort),
       "",
