@@ -267,6 +267,11 @@ may_lead() {
     esac
     [[ -z $objection ]] || return 1
   done
+  # That nobody else holds anything either is no reason: the data may be on disks that are not mounted.
+  if ((!has_data)) && [[ -e $etc/initialised ]] && ! holds_files; then
+    objection="$data has lost all its files; if no host has them any more, 'redis-cluster lead' makes one of them the master"
+    return 1
+  fi
 }
 
 # last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing

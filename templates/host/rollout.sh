@@ -30,6 +30,10 @@ verb_node_start() {
   chosen=$(choose_bootstrap "$step_input")
   if [[ -n $chosen ]]; then install -m 0644 <(printf '%s\n' "$chosen") "$etc/bootstrap"; fi
   rm -f "$data/retired-master"
+  # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
+  if [[ -e $etc/initialised ]] && has_sentinel && ! running redis-sentinel.service; then
+    systemctl start --no-block redis-sentinel.service 2>/dev/null || true
+  fi
   if ! running redis-cluster.service; then
     make_release
     switch_release
