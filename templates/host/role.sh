@@ -85,11 +85,12 @@ ask_everybody() {
     [[ $1:$name == "node:$self" ]] || asked_nodes+=("$name")
   done
   exec {answers}< <(
+    # An answer that nobody waited for finds the pipe closed.
     for name in "${asked_sentinels[@]}"; do
-      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" &
+      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" 2>/dev/null &
     done
     for name in "${asked_nodes[@]}"; do
-      printf 'node %s %s\n' "$name" "$(ask_node "$name")" &
+      printf 'node %s %s\n' "$name" "$(ask_node "$name")" 2>/dev/null &
     done
     wait
   )

@@ -21,11 +21,11 @@ const program = "/usr/local/lib/redis-cluster/redis-cluster";
 const node = (host: string) => ({ host, daemon: "node" }) as const;
 const master = async () => (await namedMaster(dev)) as Host;
 
-/** Has these hosts' sentinels wait so long, in ms, before they take the master for dead. */
-async function setDownAfter(on: Host[], time: number): Promise<void> {
+/** Sets what these hosts' sentinels wait for, in ms. */
+async function setSentinels(on: readonly Host[], name: string, time: number): Promise<void> {
   for (const host of on) {
-    const set = ["SENTINEL", "SET", "redis-dev-cluster", "down-after-milliseconds", String(time)];
-    expect(await ask(dev, { host, daemon: "sentinel" }, set[0], ...set.slice(1))).toBe("OK");
+    const set = ["SET", "redis-dev-cluster", name, String(time)];
+    expect(await ask(dev, { host, daemon: "sentinel" }, "SENTINEL", ...set)).toBe("OK");
   }
 }
 
@@ -68,10 +68,10 @@ it("the bootstrap host, a replica by now, is replaced by an empty machine: every
 it("the master is replaced by an empty machine before any sentinel noticed: every key on every node", async () => {
   const lost = await master();
   const others = hosts.filter((host) => host !== lost);
-  await setDownAfter(others, 600_000);
+  await setSentinels(others, "down-after-milliseconds", 600_000);
   await replace(lost);
   await dev.stack.up();
-  await setDownAfter(others, 6001);
+  await setSentinels(others, "down-after-milliseconds", 6001);
   expect(await master()).not.toBe(lost);
   await untilWhole();
   await everyNodeHas(dev, 2000);
@@ -80,12 +80,12 @@ it("the master is replaced by an empty machine before any sentinel noticed: ever
 it("the master's disk is lost, and its host is back before any sentinel noticed: every key on every node", async () => {
   const lost = await master();
   const others = hosts.filter((host) => host !== lost);
-  await setDownAfter(others, 600_000);
+  await setSentinels(others, "down-after-milliseconds", 600_000);
   on(lost, "find /var/lib/redis-cluster -mindepth 1 -delete");
   lab("kill", lost);
   lab("start", lost);
   await untilWhole();
-  await setDownAfter(others, 6001);
+  await setSentinels(others, "down-after-milliseconds", 6001);
   expect(on(lost, "journalctl -u redis-cluster -o cat")).toContain(
     "my data are gone; the sentinels have failed over",
   );
@@ -130,6 +130,8 @@ it("all disks are lost: nobody becomes master by himself, the operator decides",
   expect(proofs).toContain("this host: no data");
   const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
   on(chosen, `${program} lead ${hash}`);
+  // After this time Sentinel turns a replica that still waits for the old master.
+  await setSentinels(hosts, "failover-timeout", 5000);
   await untilWhole();
   expect(await master()).toBe(chosen);
   await everyNodeHas(dev, 0);
