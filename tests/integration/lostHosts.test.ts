@@ -21,10 +21,10 @@ const program = "/usr/local/lib/redis-cluster/redis-cluster";
 const node = (host: string) => ({ host, daemon: "node" }) as const;
 const master = async () => (await namedMaster(dev)) as Host;
 
-/** Sets what these hosts' sentinels wait for, in ms. */
-async function setSentinels(on: readonly Host[], name: string, time: number): Promise<void> {
+/** Has these hosts' sentinels wait so long, in ms, before they take the master for dead. */
+async function setDownAfter(on: Host[], time: number): Promise<void> {
   for (const host of on) {
-    const set = ["SET", "redis-dev-cluster", name, String(time)];
+    const set = ["SET", "redis-dev-cluster", "down-after-milliseconds", String(time)];
     expect(await ask(dev, { host, daemon: "sentinel" }, "SENTINEL", ...set)).toBe("OK");
   }
 }
@@ -38,6 +38,8 @@ async function replace(...lost: Host[]): Promise<void> {
 beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
+  // After this time Sentinel turns a replica that still waits for the old master.
+  await dev.stack.setConfig("redis-cluster:sentinel.failover-timeout", { value: "10000" }, true);
   await dev.stack.up();
   await writeKeys(dev, "console", 0, 2000);
 });
@@ -68,10 +70,10 @@ it("the bootstrap host, a replica by now, is replaced by an empty machine: every
 it("the master is replaced by an empty machine before any sentinel noticed: every key on every node", async () => {
   const lost = await master();
   const others = hosts.filter((host) => host !== lost);
-  await setSentinels(others, "down-after-milliseconds", 600_000);
+  await setDownAfter(others, 600_000);
   await replace(lost);
   await dev.stack.up();
-  await setSentinels(others, "down-after-milliseconds", 6001);
+  await setDownAfter(others, 6001);
   expect(await master()).not.toBe(lost);
   await untilWhole();
   await everyNodeHas(dev, 2000);
@@ -80,12 +82,12 @@ it("the master is replaced by an empty machine before any sentinel noticed: ever
 it("the master's disk is lost, and its host is back before any sentinel noticed: every key on every node", async () => {
   const lost = await master();
   const others = hosts.filter((host) => host !== lost);
-  await setSentinels(others, "down-after-milliseconds", 600_000);
+  await setDownAfter(others, 600_000);
   on(lost, "find /var/lib/redis-cluster -mindepth 1 -delete");
   lab("kill", lost);
   lab("start", lost);
   await untilWhole();
-  await setSentinels(others, "down-after-milliseconds", 6001);
+  await setDownAfter(others, 6001);
   expect(on(lost, "journalctl -u redis-cluster -o cat")).toContain(
     "my data are gone; the sentinels have failed over",
   );
@@ -130,8 +132,6 @@ it("all disks are lost: nobody becomes master by himself, the operator decides",
   expect(proofs).toContain("this host: no data");
   const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
   on(chosen, `${program} lead ${hash}`);
-  // After this time Sentinel turns a replica that still waits for the old master.
-  await setSentinels(hosts, "failover-timeout", 5000);
   await untilWhole();
   expect(await master()).toBe(chosen);
   await everyNodeHas(dev, 0);
