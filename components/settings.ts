@@ -541,7 +541,15 @@ export const sentinelDirectives: Directive[] = [
   live("down-after-milliseconds", integer(1, maxLong), "6001", ofMaster),
   live("failover-timeout", integer(1, maxLong), "60000", ofMaster),
   live("parallel-syncs", integer(1), "1", ofMaster),
-  live("master-reboot-down-after-period", integer(0, maxLong), "0", ofMaster),
+  live("master-reboot-down-after-period", integer(0, maxLong), "6001", {
+    about: "master",
+    departure: {
+      from: "0",
+      reason:
+        "a master that loads its data after a crash serves nobody, so it may do so for as long as it may be silent",
+    },
+    note: "counts from when Sentinel notices the restart, which takes it up to 10 s",
+  }),
   restart("notification-script", script, undefined, ofMaster),
   restart("client-reconfig-script", script, undefined, ofMaster),
   restart("deny-scripts-reconfig", boolean, "yes", { about: "sentinel" }),

@@ -25,11 +25,6 @@ verb_node_prove() {
   printf '%s %s %s\n' "$self" "$run" "$state"
 }
 
-# Whether there is anything in the data directory that Redis wrote, under whatever name.
-holds_files() {
-  [[ -n $(find "$data" -type f ! -name retired-master -size +0 -print -quit 2>/dev/null) ]]
-}
-
 # choose_bootstrap PROOFS: the host to mark, on stdout; nothing when the group needs no bootstrap.
 choose_bootstrap() {
   local name run state runs marked=() retired=() data_hosts=() known=0

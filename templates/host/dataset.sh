@@ -52,3 +52,8 @@ last_written() {
   if [[ $(setting "$1" appendonly no) == yes ]]; then files=$dir/$(setting "$1" appenddirname appendonlydir); fi
   find "$files" -type f -printf '%Ts\n' 2>/dev/null | sort -n | tail -n 1
 }
+
+# Whether there is anything in the data directory that Redis wrote, under whatever name.
+holds_files() {
+  [[ -n $(find "$data" -type f ! -name retired-master -size +0 -print -quit 2>/dev/null) ]]
+}

@@ -7,9 +7,9 @@
 pause_limit=5000
 # How long the replicas may take to catch up under the pause, in tenths of a second.
 catch_up_limit=15
-# How often a sentinel is asked whether it names another master, ten times a second and more slowly where it
-# hangs; it took 1.1 s when measured.
-switch_limit=100
+# How long a sentinel may take to name another master, in seconds; it took 1.1 s when measured. In a shutdown of
+# all hosts it may be gone before it has.
+switch_limit=20
 
 # For the node of this host, which is the master of a group that passed the gate.
 handover() {
@@ -52,19 +52,20 @@ wait_caught_up() {
 # Asks the sentinels in turn, this host's last: it may be about to stop. Sets new_address and new_port,
 # or failover_reply to what stood in the way.
 fail_over() {
-  local name tries named others=()
+  local name deadline named others=()
   for name in "${sentinel_names[@]}"; do [[ $name == "$self" ]] || others+=("$name"); done
   failover_reply='no sentinel answered'
   for name in "${others[@]}" ${sentinel_address[$self]:+"$self"}; do
     failover_reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FAILOVER "$master_name") || continue
-    for ((tries = 0; tries < switch_limit; tries++)); do
+    deadline=$((SECONDS + switch_limit))
+    while ((SECONDS < deadline)); do
       pause_writes >/dev/null || true
       named=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name") || true
       new_address=$(sed -n 1p <<<"$named") new_port=$(sed -n 2p <<<"$named")
       if [[ -n $new_port && $new_address:$new_port != "$node_address_here:$node_port_here" ]]; then return 0; fi
       sleep 0.1
     done
-    failover_reply="the sentinel on $name began a failover that did not end while it was asked $switch_limit times"
+    failover_reply="the sentinel on $name began a failover that did not end within $switch_limit s"
     return 1
   done
   return 1

@@ -85,11 +85,12 @@ ask_everybody() {
     [[ $1:$name == "node:$self" ]] || asked_nodes+=("$name")
   done
   exec {answers}< <(
+    # An answer that nobody waited for finds the pipe closed.
     for name in "${asked_sentinels[@]}"; do
-      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" &
+      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" 2>/dev/null &
     done
     for name in "${asked_nodes[@]}"; do
-      printf 'node %s %s\n' "$name" "$(ask_node "$name")" &
+      printf 'node %s %s\n' "$name" "$(ask_node "$name")" 2>/dev/null &
     done
     wait
   )
@@ -267,6 +268,11 @@ may_lead() {
     esac
     [[ -z $objection ]] || return 1
   done
+  # That nobody else holds anything either is no reason: the data may be on disks that are not mounted.
+  if ((!has_data)) && [[ -e $etc/initialised ]] && ! holds_files; then
+    objection="$data has lost all its files; if no host has them any more, 'redis-cluster lead' makes one of them the master"
+    return 1
+  fi
 }
 
 # last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing

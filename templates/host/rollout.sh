@@ -34,6 +34,10 @@ verb_node_start() {
     accept_passwords
     operator_password=$(secret "$staged/secrets" operator)
   fi
+  # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
+  if [[ -e $etc/initialised ]] && has_sentinel && ! running redis-sentinel.service; then
+    systemctl start --no-block redis-sentinel.service 2>/dev/null || true
+  fi
   if ! running redis-cluster.service; then
     make_release
     switch_release

@@ -5,7 +5,8 @@ import Redis from "ioredis";
 import { join } from "path";
 import { fileURLToPath } from "url";
 import { promisify } from "util";
-import { startWriter, Writer } from "../writer";
+import { startWriter, Writer, WriterOptions } from "../writer";
+import { SentinelWatch, watchSentinels } from "./sentinelWatch";
 
 /**
  * The lab that the integration tests run on. They run inside its network: tests/run starts them with
@@ -38,14 +39,15 @@ export function on(host: string, command: string): string {
   return lab("ssh", host, `sudo -n bash -c '${command.replaceAll("'", `'\\''`)}'`).trim();
 }
 
-/** The same, while everything else in this process, a writer say, goes on. */
-export async function meanwhileOn(host: string, command: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(join(top, "lab/lab"), [
-    "ssh",
-    host,
-    `sudo -n ${command}`,
-  ]);
+/** Runs lab/lab while everything else in this process, a writer say, goes on. Throws when it fails. */
+export async function meanwhile(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(join(top, "lab/lab"), args);
   return stdout.trim();
+}
+
+/** A command on a host, as root, while everything else in this process goes on. */
+export function meanwhileOn(host: string, command: string): Promise<string> {
+  return meanwhile("ssh", host, `sudo -n ${command}`);
 }
 
 /** The private address of each host, as the lab gave them. */
@@ -209,14 +211,39 @@ export async function untilWhole(seconds = 60): Promise<void> {
   });
 }
 
+const application = ({ passwords }: Stack): WriterOptions => ({
+  sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
+  masterName,
+  username: "application",
+  password: passwords.application,
+});
+
 /** A writer on the group, as an application of it. */
-export function writerOn({ passwords }: Stack): Promise<Writer> {
-  return startWriter({
-    sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
-    masterName,
-    username: "application",
-    password: passwords.application,
-  });
+export const writerOn = (stack: Stack): Promise<Writer> => startWriter(application(stack));
+
+/** Asks the group's sentinels all the time, as new clients of it do. */
+export const watchOn = (stack: Stack): SentinelWatch => watchSentinels(application(stack));
+
+/** Writes keys that no other call with other numbers writes. */
+export async function writeKeys(
+  stack: Stack,
+  master: string,
+  from: number,
+  count: number,
+): Promise<void> {
+  const pairs = Array.from({ length: count }, (_, i) => [`key:${from + i}`, "x"]).flat();
+  await ask(stack, { host: master, daemon: "node" }, "MSET", ...pairs);
+}
+
+/** Until every node holds that many keys. */
+export async function everyNodeHas(stack: Stack, count: number): Promise<void> {
+  for (const host of hosts) {
+    await eventually(
+      `${host} has ${count} keys`,
+      30,
+      async () => (await ask(stack, { host, daemon: "node" }, "DBSIZE")) === count,
+    );
+  }
 }
 
 /** How many failovers this group has been through, by the sentinels' own count. */

@@ -261,6 +261,8 @@ describe("rule 5: a node without data", () => {
     rmSync(app1.path("/var/lib/redis-cluster"), { recursive: true });
     app1.write("/var/lib/redis-cluster/.keep", "");
     await app1.start("node");
+    expect((await consoleHost.compose("node")).stderr).toContain("has lost all its files");
+    consoleHost.fill(0);
     expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
     expect(consoleHost.role()).toBe("master");
   });
@@ -380,10 +382,14 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
     );
   });
 
-  test("is master again where nobody has any", async () => {
+  test("is master again where nobody has any, and its own files tell that it had none", async () => {
     consoleHost.write("initialised", "");
     await sentinelNaming(app1, consoleHost);
     await Promise.all([node(app1, consoleHost), node(app2, consoleHost)]);
+    const outcome = await consoleHost.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(/has lost all its files.*redis-cluster lead/);
+    consoleHost.fill(0);
     expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
     expect(consoleHost.role()).toBe("master");
   });

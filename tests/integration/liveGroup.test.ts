@@ -13,6 +13,7 @@ import {
   openStack,
   Stack,
   untilWhole,
+  watchOn,
   writerOn,
 } from "../helpers/lab";
 
@@ -23,6 +24,15 @@ let dev: Stack;
 
 const set = (path: string, value: string) =>
   dev.stack.setConfig(`redis-cluster:${path}`, { value }, true);
+
+/** Runs it while new clients come all the time; returns how few sentinels answered one of them. */
+async function fewestSentinelsDuring(what: () => Promise<unknown>): Promise<number> {
+  const watch = watchOn(dev);
+  await what().finally(() => watch.stop());
+  const { rounds, fewest } = await watch.stop();
+  expect(rounds).toBeGreaterThan(20);
+  return fewest;
+}
 
 /** Runs it while a client writes; nothing acknowledged may be lost. */
 async function losingNothing(what: () => Promise<void>): Promise<void> {
@@ -83,7 +93,7 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
     await set("redis.maxmemory", "256mb");
     await set("redis.save[0]", "3600 1");
     await set("sentinel.down-after-milliseconds", "5001");
-    await dev.stack.up();
+    expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(3);
   });
   expect(await identities(dev)).toEqual(before);
   for (const host of hosts) {
@@ -104,7 +114,8 @@ it("restart class: replicas first, one handover, every node restarted once, no w
   const [oldMaster, oldEpoch] = [await namedMaster(dev), await epoch(dev)];
   await losingNothing(async () => {
     await set("redis.tcp-backlog", "600");
-    await dev.stack.up();
+    // One at a time is down, and never two.
+    expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(2);
   });
   const after = await identities(dev);
   for (const daemon of Object.keys(before)) expect(after[daemon]).not.toBe(before[daemon]);

@@ -1,0 +1,145 @@
+import {
+  ask,
+  eventually,
+  everyNodeHas,
+  Host,
+  hosts,
+  info,
+  lab,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  untilWhole,
+  writeKeys,
+} from "../helpers/lab";
+
+// Disks and whole machines that are lost.
+
+let dev: Stack;
+const program = "/usr/local/lib/redis-cluster/redis-cluster";
+const node = (host: string) => ({ host, daemon: "node" }) as const;
+const master = async () => (await namedMaster(dev)) as Host;
+
+/** Has these hosts' sentinels wait so long, in ms, before they take the master for dead. */
+async function setDownAfter(on: Host[], time: number): Promise<void> {
+  for (const host of on) {
+    const set = ["SET", "redis-dev-cluster", "down-after-milliseconds", String(time)];
+    expect(await ask(dev, { host, daemon: "sentinel" }, "SENTINEL", ...set)).toBe("OK");
+  }
+}
+
+/** Replaces hosts by empty machines; the stack gets their new host keys. */
+async function replace(...lost: Host[]): Promise<void> {
+  for (const host of lost) lab("wipe", host);
+  dev = await openStack("dev");
+}
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  // After this time Sentinel turns a replica that still waits for the old master.
+  await dev.stack.setConfig("redis-cluster:sentinel.failover-timeout", { value: "10000" }, true);
+  await dev.stack.up();
+  await writeKeys(dev, "console", 0, 2000);
+});
+
+afterAll(async () => {
+  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
+  await dev.stack.up();
+  await dev.stack.destroy();
+});
+
+it("the bootstrap host, which is the master, is replaced by an empty machine while no other sentinel runs: every key on every node", async () => {
+  expect(await master()).toBe("console");
+  for (const host of ["app-1", "app-2"]) on(host, "systemctl stop redis-sentinel");
+  await replace("console");
+  await dev.stack.up();
+  await untilWhole();
+  await everyNodeHas(dev, 2000);
+});
+
+it("the bootstrap host, a replica by now, is replaced by an empty machine: every key on every node", async () => {
+  expect(await master()).not.toBe("console");
+  await replace("console");
+  await dev.stack.up();
+  await untilWhole();
+  await everyNodeHas(dev, 2000);
+});
+
+it("the master is replaced by an empty machine before any sentinel noticed: every key on every node", async () => {
+  const lost = await master();
+  const others = hosts.filter((host) => host !== lost);
+  await setDownAfter(others, 600_000);
+  await replace(lost);
+  await dev.stack.up();
+  await setDownAfter(others, 6001);
+  expect(await master()).not.toBe(lost);
+  await untilWhole();
+  await everyNodeHas(dev, 2000);
+});
+
+it("the master's disk is lost, and its host is back before any sentinel noticed: every key on every node", async () => {
+  const lost = await master();
+  const others = hosts.filter((host) => host !== lost);
+  await setDownAfter(others, 600_000);
+  on(lost, "find /var/lib/redis-cluster -mindepth 1 -delete");
+  lab("kill", lost);
+  lab("start", lost);
+  await untilWhole();
+  await setDownAfter(others, 6001);
+  expect(on(lost, "journalctl -u redis-cluster -o cat")).toContain(
+    "my data are gone; the sentinels have failed over",
+  );
+  expect(await master()).not.toBe(lost);
+  await everyNodeHas(dev, 2000);
+});
+
+it("where all but one host are gone for good, the operator makes the last one lead", async () => {
+  const old = await master();
+  const [last, ...gone] = [...hosts.filter((host) => host !== old), old];
+  for (const host of gone) lab("kill", host);
+  const proofs = on(last, `${program} lead`);
+  for (const host of gone) expect(proofs).toContain(`node ${host}: silent`);
+  const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
+  expect(on(last, `${program} lead 0000000000000000`)).toContain(hash);
+  expect(await info(dev, node(last), "replication")).toMatchObject({ role: "slave" });
+  on(last, `${program} lead ${hash}`);
+  expect(await info(dev, node(last), "replication")).toMatchObject({ role: "master" });
+  await replace(...gone);
+  await dev.stack.up();
+  await untilWhole();
+  expect(await master()).toBe(last);
+  await everyNodeHas(dev, 2000);
+});
+
+it("all disks are lost: nobody becomes master by himself, the operator decides", async () => {
+  const old = await master();
+  const chosen = hosts.find((host) => host !== old)!;
+  for (const host of hosts) on(host, "find /var/lib/redis-cluster -mindepth 1 -delete");
+  for (const host of hosts) lab("kill", host);
+  for (const host of hosts) lab("start", host);
+  await eventually(`${old} says why it does not start`, 60, () =>
+    on(old, "journalctl -u redis-cluster -o cat").includes("has lost all its files"),
+  );
+  // Longer than the sentinels take to look for another.
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  expect(on(old, "systemctl is-active redis-cluster || true")).not.toBe("active");
+  for (const host of hosts.filter((each) => each !== old)) {
+    expect(await info(dev, node(host), "replication")).toMatchObject({ role: "slave" });
+  }
+  const proofs = on(chosen, `${program} lead`);
+  expect(proofs).toContain("this host: no data");
+  const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
+  on(chosen, `${program} lead ${hash}`);
+  await untilWhole();
+  expect(await master()).toBe(chosen);
+  await everyNodeHas(dev, 0);
+});
+
+it("all machines are replaced by empty ones: `up` makes the group anew", async () => {
+  await replace(...hosts);
+  await dev.stack.up();
+  await untilWhole();
+  expect(await master()).toBe("console");
+});
