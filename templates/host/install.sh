@@ -8,13 +8,14 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: "node-port PORT" and "sentinel-port PORT" on stdin.
+# install_host: "node-port PORT", "sentinel-port PORT" and "program SHA256 NAME" on stdin.
 install_host() {
-  local keyword value node sentinel
-  while read -r keyword value; do
+  local keyword value name node sentinel sums=''
+  while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
+      program) sums+="$value  $name"$'\n' ;;
     esac
   done
   refuse_other_systems
@@ -27,6 +28,7 @@ install_host() {
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
+  printf '%s' "$sums" >"$programs/sums"
 }
 
 fresh_id() {
