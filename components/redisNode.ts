@@ -2,7 +2,13 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
-import { fileWriter, hostProgram, programDirectory, stagedDirectory } from "./hostProgram";
+import {
+  fileWriter,
+  hostProgram,
+  programDirectory,
+  programSums,
+  stagedDirectory,
+} from "./hostProgram";
 import { remoteFiles, remoteFileWriter } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
@@ -18,6 +24,8 @@ export interface RedisNodeArgs {
   host: HostConfig;
   /** Stands for the whole group's staged files. */
   plan: string;
+  /** The host's programs and files are written again when it changes. */
+  repair: pulumi.Output<string>;
 }
 
 /**
@@ -43,7 +51,7 @@ export class RedisNode extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisNode", prefix, {}, opts);
-    const { config, host } = args;
+    const { config, host, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
@@ -51,7 +59,7 @@ export class RedisNode extends pulumi.ComponentResource {
 
     const writer = remoteFileWriter(
       `${prefix}-write-files`,
-      { connection, content: fileWriter() },
+      { connection, content: repair.apply(fileWriter) },
       { parent: this },
     );
     const program = remoteFiles(
@@ -62,6 +70,7 @@ export class RedisNode extends pulumi.ComponentResource {
         mode: "0755",
         owner: "root:root",
         files: { "redis-cluster": hostProgram() },
+        repair,
       },
       { parent: this, dependsOn: writer },
     );
@@ -73,7 +82,10 @@ export class RedisNode extends pulumi.ComponentResource {
         component: "node",
         token: program.stdout,
         deleteData: config.deleteData,
-        stdin: `node-port ${config.nodePort}\nsentinel-port ${config.sentinelPort}\n`,
+        stdin: repair.apply(
+          (id) =>
+            `node-port ${config.nodePort}\nsentinel-port ${config.sentinelPort}\n${programSums(id)}`,
+        ),
       },
       { parent: this, dependsOn: program },
     );
@@ -81,7 +93,14 @@ export class RedisNode extends pulumi.ComponentResource {
     const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
       remoteFiles(
         `${prefix}-${name}`,
-        { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
+        {
+          connection,
+          directory: stagedDirectory,
+          mode: "0640",
+          owner: "root:redis",
+          files,
+          repair,
+        },
         { parent: this, dependsOn: this.install },
       );
     this.staged = [

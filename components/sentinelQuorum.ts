@@ -11,7 +11,8 @@ import {
   refusedChanges,
   table,
 } from "./gate";
-import { askGroup, askSentinels, openRoute, SshTarget } from "./sentinelProbe";
+import { askGroup, askSentinels } from "./sentinelProbe";
+import { openRoute, SshTarget } from "./sshRoute";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs {

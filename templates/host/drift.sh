@@ -58,7 +58,7 @@ text_drift() {
     compare "$2" 'a file' 'none'
   elif ! cmp -s "$1" "$2"; then
     case ${2##*/} in
-      secrets | *.acl) compare "$2" 'as deployed' 'edited' ;;
+      secrets) compare "$2" 'as deployed' 'edited' ;;
       *) compare "$2" "$(only_in '<' "$1" "$2")" "$(only_in '>' "$1" "$2")" ;;
     esac
   fi
@@ -138,7 +138,7 @@ settings_in() {
 setting_drift() {
   case $name in
     # Sentinel's; another name of a setting; what is fixed at the start and differs in a dry run.
-    replicaof | *slave* | *ziplist* | lua-time-limit | tls-port | unixsocket | aclfile | logfile | pidfile | daemonize | supervised)
+    replicaof | *slave* | *ziplist* | lua-time-limit | tls-port | unixsocket | logfile | pidfile | daemonize | supervised)
       return
       ;;
     port | dir | save | appendonly | maxclients)

@@ -31,7 +31,7 @@ export async function registeredBy(program: () => void): Promise<Map<string, Reg
     {
       newResource: ({ name, inputs }) => ({
         id: `${name}-id`,
-        state: { ...(inputs as object), stdout: `ran ${name}` },
+        state: { ...(inputs as object), stdout: `ran ${name}`, repair: {} },
       }),
       call: ({ token }) => {
         throw new Error(`unexpected call of ${token}`);
