@@ -17,7 +17,6 @@ verb_drift() {
     if has_sentinel; then
       service_drift sentinel redis-sentinel.service
       sentinel_drift
-      sentinel_users_drift
     fi
   } | while IFS=$'\x1f' read -r setting wanted seen; do
     case $setting in
@@ -174,29 +173,21 @@ acl_drift() {
   done < <(sed -n 's/^user \([^ ]*\) .*/\1/p' "$2" - <<<"$3" | sort -u)
 }
 
-# words_without RULES OTHERS: the words of RULES that OTHERS lack; hashes of passwords are not told.
+# words_without RULES OTHERS: the words of RULES that OTHERS lack; hashes of passwords are not told, and the default
+# that Redis writes out only after ACL SETUSER does not count.
 words_without() {
   local word words=()
   for word in $1; do
-    [[ " $2 " == *" $word "* ]] || words+=("$word")
+    [[ " $2 sanitize-payload " == *" $word "* ]] || words+=("$word")
   done
   printf '%s' "${words[*]/#\#*/(a password)}"
 }
 
 # --- the sentinel -----------------------------------------------------------------------------
 
-sentinel_users_drift() {
-  local scratch reply
-  running redis-sentinel.service && [[ -r $(composed_from sentinel)/sentinel.conf ]] || return 0
-  reply=$(ask_own_sentinel ACL LIST) || return 0
-  scratch=$(mktemp -d)
-  if as_released sentinel "$scratch"; then acl_drift sentinel "$scratch/answers" "$reply"; fi
-  rm -rf "$scratch"
-}
-
-# sentinel_drift: what was set in the running sentinel, beside its users.
+# sentinel_drift: what was set in the running sentinel.
 sentinel_drift() {
-  local directory reply name value option
+  local directory scratch reply name value option
   running redis-sentinel.service || return 0
   directory=$(composed_from sentinel)
   [[ -r $directory/sentinel.conf ]] || return 0
@@ -222,6 +213,14 @@ sentinel_drift() {
   compare sentinel.announce-hostnames no "$(value_in "$reply" announce-hostnames)"
   compare sentinel.sentinel-user sentinel "$(value_in "$reply" sentinel-user)"
   compare sentinel.sentinel-pass "$(secret "$directory/secrets" sentinel)" "$(value_in "$reply" sentinel-pass)"
+  reply=$(ask_own_sentinel ACL LIST) || return 0
+  scratch=$(mktemp -d)
+  if as_released sentinel "$scratch"; then
+    acl_drift sentinel "$scratch/answers" "$reply"
+  else
+    compare "$directory" 'a release that Sentinel accepts' 'refused'
+  fi
+  rm -rf "$scratch"
 }
 
 ask_own_sentinel() {
@@ -280,46 +279,48 @@ masters_heard() {
 
 # --- putting it right -------------------------------------------------------------------------
 
-# What CONFIG SET takes back restarts nothing; for the rest the node counts as one that runs no release, so that it
+# What the running node takes back restarts nothing; for the rest it counts as one that runs no release, so that it
 # restarts in its turn.
 repair_node() {
   local setting wanted found release commands=()
-  found=$(settings_found)
+  found=$(node_drift | grep '^redis\.' || true)
   [[ -n $found ]] || return 0
   tell_found "$found"
   release=$(running_release node)
   if [[ $found == *redis.maxmemory* ]]; then refuse_evicting_maxmemory; fi
   while IFS=$'\x1f' read -r setting wanted _; do
-    commands+=("CONFIG SET ${setting#redis.} $(as_argument "$wanted")")
+    [[ $setting == redis.acl.* ]] || commands+=("CONFIG SET ${setting#redis.} $(as_argument "$wanted")")
   done <<<"$found"
-  printf '%s\n' "${commands[@]}" | here >/dev/null || true
-  if [[ -n $(settings_found) ]]; then rm -f "$run/node/release"; fi
-}
-
-settings_found() {
-  node_drift | grep '^redis\.' | grep -v '^redis\.acl\.' || true
+  if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | here >/dev/null || true; fi
+  if [[ $found == *redis.acl.* ]]; then apply_users "$node_address_here" "$node_port_here" users.acl; fi
+  if node_drift | grep '^redis\.' >/dev/null; then rm -f "$run/node/release"; fi
 }
 
 # As repair_node. What is watched comes first: a master that is monitored anew begins with defaults.
 repair_sentinel() {
-  local setting wanted found commands
+  local setting wanted found release commands
+  release=$(running_release sentinel)
   for _ in 1 2; do
-    found=$(sentinel_drift)
+    found=$(sentinel_drift | grep '^sentinel\.' || true)
     [[ -n $found ]] || return 0
     tell_found "$found"
     commands=()
     while IFS=$'\x1f' read -r setting wanted _; do
       setting=${setting#sentinel.}
       case $setting in
+        acl.*) ;;
         "monitor $master_name") commands+=("SENTINEL REMOVE $master_name" "SENTINEL MONITOR $master_name $wanted $quorum") ;;
         'monitor '*) commands+=("SENTINEL REMOVE ${setting#monitor }") ;;
         announce-* | resolve-* | sentinel-*) commands+=("SENTINEL CONFIG SET $setting $(as_argument "$wanted")") ;;
         *) commands+=("SENTINEL SET $master_name $setting $(as_argument "$wanted")") ;;
       esac
     done <<<"$found"
-    printf '%s\n' "${commands[@]}" | ask_own_sentinel >/dev/null || true
+    if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | ask_own_sentinel >/dev/null || true; fi
+    if [[ $found == *sentinel.acl.* ]]; then
+      apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
+    fi
   done
-  if [[ -n $(sentinel_drift) ]]; then rm -f "$run/sentinel/release"; fi
+  if sentinel_drift | grep '^sentinel\.' >/dev/null; then rm -f "$run/sentinel/release"; fi
 }
 
 tell_found() {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
 
@@ -41,6 +42,13 @@ const units = {
 async function deploy(host: Host): Promise<void> {
   const files: Record<string, string> = { ...host.releaseFiles(), ...units };
   files["redis.conf"] += "save 3600 1 300 100 60 10000\n";
+  for (const [name, password] of Object.entries(passwords)) {
+    const hash = createHash("sha256").update(password).digest("hex");
+    files.secrets += `hash ${name} ${hash}\n`;
+    for (const users of ["users.acl", "sentinel-users.acl"]) {
+      files[users] = files[users].replace(`>${password}`, `#${name}`);
+    }
+  }
   for (const [file, text] of Object.entries(files)) host.write(`staged/${file}`, text);
   for (const [unit, text] of Object.entries(units)) host.write(`/etc/systemd/system/${unit}`, text);
   await shell(
@@ -71,7 +79,7 @@ async function drift(host: Host): Promise<string[]> {
 /** Runs a step's repair of what runs. */
 async function repair(host: Host, daemon: "node" | "sentinel"): Promise<string> {
   const outcome = await shell(host, `load_release; repair_${daemon}`);
-  expect(outcome.status).toBe(0);
+  expect(outcome).toMatchObject({ status: 0 });
   return outcome.stderr;
 }
 
@@ -147,8 +155,7 @@ describe("the running node", () => {
       ),
     ]);
     expect(lines.join()).not.toMatch(/[0-9a-f]{64}/);
-    expect(await repair(app1, "node")).toBe("");
-    app1.ask("node", "acl", "load");
+    await repair(app1, "node");
     expect(await drift(app1)).toEqual([]);
   });
 
@@ -207,9 +214,8 @@ describe("the running sentinel", () => {
       expect.stringMatching(/^app-1 sentinel\.acl\.sentinel: .*seen .*-publish/),
     ]);
     expect(await repair(app1, "sentinel")).toContain("sentinel.quorum");
-    expect(await drift(app1)).toEqual([expect.stringContaining("sentinel.acl.sentinel")]);
+    expect(await drift(app1)).toEqual([]);
     expect(masterAsSeenBy(app1)).toContain("\nmaster\n");
-    app1.ask("sentinel", "acl", "load");
   });
 
   test.each(["a stranger", "a replica", "nobody"])(
