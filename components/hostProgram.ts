@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -10,9 +11,19 @@ export const programDirectory = "/usr/local/lib/redis-cluster";
 /** Where what Pulumi wants lies on a host until a rollout step makes it live. */
 export const stagedDirectory = "/etc/redis-cluster/staged";
 
-/** The script that every other file is written with. */
-export function fileWriter(): string {
-  return readFileSync(join(templates, "write-files.sh"), "utf8");
+/** The script that every other file is written with. A `repair` id other than "" makes it differ. */
+export function fileWriter(repair: string): string {
+  const script = readFileSync(join(templates, "write-files.sh"), "utf8");
+  return repair === "" ? script : `${script}# repair ${repair}\n`;
+}
+
+/** A line for each program, by which a host tells whether somebody edited it. */
+export function programSums(repair: string): string {
+  const sum = (text: string) => createHash("sha256").update(text).digest("hex");
+  return (
+    `program ${sum(fileWriter(repair))} write-files\n` +
+    `program ${sum(hostProgram())} redis-cluster\n`
+  );
 }
 
 /**

@@ -2,7 +2,13 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
-import { fileWriter, hostProgram, programDirectory, stagedDirectory } from "./hostProgram";
+import {
+  fileWriter,
+  hostProgram,
+  programDirectory,
+  programSums,
+  stagedDirectory,
+} from "./hostProgram";
 import { remoteFiles, remoteFileWriter } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
@@ -20,6 +26,8 @@ export interface RedisNodeArgs {
   host: HostConfig;
   /** Stands for the whole group's staged files. */
   plan: string;
+  /** The host's programs and files are written again when it changes. */
+  repair: pulumi.Output<string>;
 }
 
 /**
@@ -45,7 +53,7 @@ export class RedisNode extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisNode", prefix, {}, opts);
-    const { config, host } = args;
+    const { config, host, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
@@ -53,7 +61,7 @@ export class RedisNode extends pulumi.ComponentResource {
 
     const writer = remoteFileWriter(
       `${prefix}-write-files`,
-      { connection, content: fileWriter() },
+      { connection, content: repair.apply(fileWriter) },
       { parent: this },
     );
     const program = remoteFiles(
@@ -64,6 +72,7 @@ export class RedisNode extends pulumi.ComponentResource {
         mode: "0755",
         owner: "root:root",
         files: { "redis-cluster": hostProgram() },
+        repair,
       },
       { parent: this, dependsOn: writer },
     );
@@ -75,12 +84,14 @@ export class RedisNode extends pulumi.ComponentResource {
         component: "node",
         token: program.stdout,
         deleteData: config.deleteData,
-        stdin: [
-          `node-port ${config.nodePort}`,
-          `sentinel-port ${config.sentinelPort}`,
-          ...(config.firewall ? ["firewall"] : []),
-          "",
-        ].join("\n"),
+        stdin: repair.apply((id) =>
+          [
+            `node-port ${config.nodePort}`,
+            `sentinel-port ${config.sentinelPort}`,
+            ...(config.firewall ? ["firewall"] : []),
+            programSums(id),
+          ].join("\n"),
+        ),
       },
       { parent: this, dependsOn: program },
     );
@@ -88,7 +99,14 @@ export class RedisNode extends pulumi.ComponentResource {
     const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
       remoteFiles(
         `${prefix}-${name}`,
-        { connection, directory: stagedDirectory, mode: "0640", owner: "root:redis", files },
+        {
+          connection,
+          directory: stagedDirectory,
+          mode: "0640",
+          owner: "root:redis",
+          files,
+          repair,
+        },
         { parent: this, dependsOn: this.install },
       );
     this.staged = [

@@ -13,6 +13,8 @@ export interface RedisSentinelArgs {
   host: HostConfig;
   /** Stands for the whole group's staged files. */
   plan: string;
+  /** The sentinel's files are written again when it changes. */
+  repair: pulumi.Output<string>;
   /** The node of the same host, which prepares it. */
   node: RedisNode;
   /** All nodes: a destroy stops every sentinel before any of them. */
@@ -36,7 +38,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisSentinel", prefix, {}, opts);
-    const { config, host, node, nodes } = args;
+    const { config, host, node, nodes, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
@@ -60,6 +62,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
             "sentinel-users.acl": renderSentinelUsers(config),
             "redis-sentinel.service": renderSentinelUnit(config),
           },
+          repair,
         },
         { parent: this, dependsOn: claim },
       ),

@@ -14,6 +14,8 @@ export interface RemoteFilesArgs {
   owner: string;
   /** What is in them, by name; it travels on standard input only. */
   files: Record<string, pulumi.Input<string>>;
+  /** The files are written again when it changes. */
+  repair: pulumi.Input<string>;
 }
 
 // One write of small files; longer means that the host is stuck.
@@ -45,7 +47,9 @@ export function remoteFiles(
         `${programDirectory}/write-files`,
         ...[args.directory, args.mode, args.owner],
       ]),
-      stdin: pulumi.all(contents).apply((texts) => [...texts, "==> end <==\n"].join("")),
+      stdin: pulumi
+        .all([args.repair, ...contents])
+        .apply(([repair, ...texts]) => [...texts, "==> end <==\n", repaired(repair)].join("")),
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,
     },
@@ -53,10 +57,12 @@ export function remoteFiles(
   );
 }
 
+const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);
+
 /** Puts the script that writes all other files on a host that has nothing of ours yet. */
 export function remoteFileWriter(
   name: string,
-  args: { connection: pulumi.Input<Connection>; content: string },
+  args: { connection: pulumi.Input<Connection>; content: pulumi.Input<string> },
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
   return new remote.Command(

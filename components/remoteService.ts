@@ -26,7 +26,7 @@ export interface RemoteClaimArgs {
   /** Whether taking the component away takes its data too. */
   deleteData: boolean;
   /** What the claim reads, where it reads anything. */
-  stdin?: string;
+  stdin?: pulumi.Input<string>;
 }
 
 // A package installation, or a replica's full sync of a large data set, fits; a stuck host is let go.

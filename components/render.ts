@@ -117,6 +117,44 @@ interface Line {
   value: string;
 }
 
+/**
+ * What a running daemon takes, and what makes it restart: the lines of a host's files by their names, redis.hz
+ * say, and the units.
+ */
+export function settingsByClass(
+  config: Config,
+  host: HostConfig,
+): Record<"live" | "restart", Settings> {
+  const line = new RegExp(`^(?!#)(?:sentinel )?(\\S+)(?: ${config.masterName})? (.*)$`, "gm");
+  const settings = (daemon: string, text: string): Settings =>
+    Object.fromEntries(
+      [...text.matchAll(line)].map(([, name, value]) => [`${daemon}.${name}`, value]),
+    );
+  const [redis, redisLive] = renderRedisConf(config, host).split("# live:");
+  const unit = (text: string) => `unit ${hash(text).slice(0, 16)}`;
+  const all = {
+    live: settings("redis", redisLive),
+    restart: {
+      ...settings("redis", redis),
+      "redis-cluster.service": unit(renderNodeUnit(config)),
+    },
+  };
+  if (!host.sentinel) return all;
+  const [sentinel, sentinelLive] = renderSentinelConf(config, host).split("# live:");
+  return {
+    live: {
+      ...all.live,
+      ...settings("sentinel", sentinelLive),
+      "sentinel.quorum": String(config.quorum),
+    },
+    restart: {
+      ...all.restart,
+      ...settings("sentinel", sentinel),
+      "redis-sentinel.service": unit(renderSentinelUnit(config)),
+    },
+  };
+}
+
 /** The settings as lines, those that wait for a restart apart from those that do not. */
 function lines(
   daemon: Daemon,

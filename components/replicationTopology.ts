@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
-import { TopologyConfig } from "./config";
+import { HostConfig, TopologyConfig } from "./config";
+import { HostDrift } from "./hostDrift";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
-import { renderMembers, renderRedisConf, renderSentinelConf } from "./render";
-import { creationSettings } from "./settings";
+import { renderMembers, renderRedisConf, renderSentinelConf, settingsByClass } from "./render";
+import { creationSettings, Settings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
 export interface ReplicationTopologyArgs {
@@ -25,15 +26,32 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     const plan = planOf(config);
     const child = { parent: this };
 
+    const route = {
+      hosts: config.hosts.map((host) => ({
+        name: host.name,
+        host: host.sshHost,
+        port: config.ssh.port,
+        user: config.ssh.user,
+        hostKey: host.hostKey,
+      })),
+      bastion: config.ssh.bastion,
+      privateKey: config.secrets.sshPrivateKey,
+    };
+    const drift = new HostDrift("host-drift", route, child);
+    const repairs = config.hosts.map(({ name: host }) =>
+      drift.repair.apply((ids) => ids[host] ?? ""),
+    );
+
     const nodes = config.hosts.map(
-      (host) => new RedisNode(`${host.name}-node`, { config, host, plan }, child),
+      (host, index) =>
+        new RedisNode(`${host.name}-node`, { config, host, plan, repair: repairs[index] }, child),
     );
     const sentinels = config.hosts.map((host, index) =>
       host.sentinel === undefined
         ? undefined
         : new RedisSentinel(
             `${host.name}-sentinel`,
-            { config, host, plan, node: nodes[index], nodes },
+            { config, host, plan, repair: repairs[index], node: nodes[index], nodes },
             child,
           ),
     );
@@ -53,6 +71,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     // One at a time: a failover during the rollout can leave a second one.
     for (const node of nodes) last = [node.rollMaster(last)];
 
+    const byHost = (settings: (host: HostConfig) => Settings) =>
+      Object.fromEntries(config.hosts.map((host) => [host.name, settings(host)]));
     const check = new SentinelQuorum(
       "sentinel-quorum",
       {
@@ -66,19 +86,13 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         sentinels: config.hosts
           .filter(({ sentinel }) => sentinel !== undefined)
           .map(({ name: host, address }) => ({ name: host, address, port: config.sentinelPort })),
-        hosts: config.hosts.map((host) => ({
-          name: host.name,
-          host: host.sshHost,
-          port: config.ssh.port,
-          user: config.ssh.user,
-          hostKey: host.hostKey,
-        })),
+        ...route,
+        live: byHost((host) => settingsByClass(config, host).live),
+        restart: byHost((host) => settingsByClass(config, host).restart),
         created: config.hosts.map((host) => ({
           name: host.name,
           redis: creationSettings(host.redis),
         })),
-        bastion: config.ssh.bastion,
-        privateKey: config.secrets.sshPrivateKey,
         operatorPassword: config.secrets.passwords.operator,
         rollout: last[0].stdout,
       },

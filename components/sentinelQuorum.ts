@@ -11,7 +11,11 @@ import {
   refusedChanges,
   table,
 } from "./gate";
-import { askGroup, askSentinels, openRoute, SshTarget } from "./sentinelProbe";
+import { askGroup, askSentinels } from "./sentinelProbe";
+import { openRoute, SshTarget } from "./sshRoute";
+
+/** Settings by the host's name. */
+type SettingsByHost = Record<string, Record<string, string>>;
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs {
@@ -24,6 +28,8 @@ interface Inputs {
   privateKey?: string;
   operatorPassword: string;
   rollout: string;
+  live: SettingsByHost;
+  restart: SettingsByHost;
   created: Created[];
   timeoutSeconds: number;
   providerVersion: number;
@@ -51,6 +57,9 @@ export interface SentinelQuorumArgs {
   operatorPassword: pulumi.Input<string>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
+  /** What a running daemon takes, and what makes it restart: for a preview to tell in which class a change is. */
+  live: SettingsByHost;
+  restart: SettingsByHost;
   /** Settings that hold the data together, by host: a change of one is refused, in the preview already. */
   created: Created[];
   /** How long the group may take to become whole, in seconds. Default 60. */
@@ -61,7 +70,7 @@ export interface SentinelQuorumArgs {
  * Part of the inputs: raise it when a change below must reach stacks in which nothing else
  * changed, since the engine keeps the stored provider code until an input changes.
  */
-const providerVersion = 1;
+const providerVersion = 2;
 
 const inputNames: (keyof Inputs)[] = [
   "masterName",
@@ -73,6 +82,8 @@ const inputNames: (keyof Inputs)[] = [
   "privateKey",
   "operatorPassword",
   "rollout",
+  "live",
+  "restart",
   "created",
   "timeoutSeconds",
   "providerVersion",

@@ -17,7 +17,8 @@ new=$(mktemp -d "$directory/.new.XXXXXX") || failed
 trap 'rm -rf "$new"' EXIT
 # All of them are on the disk before the first takes its place.
 awk -v new="$new" '
-  /^==> end <==$/ { ended = 1; exit }
+  ended { next }
+  /^==> end <==$/ { ended = 1; next }
   /^==> [A-Za-z0-9._-]+ <==$/ { if (file) close(file); file = new "/" $2; printf "" >file; next }
   { print >file }
   END { exit !ended }

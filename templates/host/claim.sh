@@ -7,7 +7,7 @@
 replacement_limit=1800
 
 claim_file() {
-  printf '%s/usr/local/lib/redis-cluster/claim.%s' "$root" "$1"
+  printf '%s/claim.%s' "$programs" "$1"
 }
 
 # verb claim COMPONENT TOKEN [new]: a node's prepares the host first. The token is the id of the host program's
@@ -59,7 +59,7 @@ remove_node() {
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
-  rm -f "$root/usr/local/lib/redis-cluster/"{redis-cluster,write-files}
+  rm -f "$programs"/{redis-cluster,write-files,sums}
 }
 
 remove_unit() {

@@ -8,14 +8,16 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: "node-port PORT", "sentinel-port PORT", and "firewall" where there is one, on stdin.
+# install_host: "node-port PORT", "sentinel-port PORT", "program SHA256 NAME", and "firewall" where there is
+# one, on stdin.
 install_host() {
-  local keyword value node sentinel firewall=0
-  while read -r keyword value; do
+  local keyword value name node sentinel firewall=0 sums=''
+  while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
       firewall) firewall=1 ;;
+      program) sums+="$value  $name"$'\n' ;;
     esac
   done
   refuse_other_systems
@@ -29,6 +31,7 @@ install_host() {
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
+  printf '%s' "$sums" >"$programs/sums"
 }
 
 fresh_id() {

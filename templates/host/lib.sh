@@ -9,6 +9,7 @@ run=$root/run/redis-cluster
 staged=$etc/staged
 releases=$etc/releases
 current=$etc/current
+programs=$root/usr/local/lib/redis-cluster
 
 # A daemon that does not answer within this many seconds counts as unreachable.
 ask_timeout=2
@@ -74,14 +75,15 @@ secret() {
   die "$1: no secret named $2; run pulumi up again"
 }
 
-# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout, as the user `operator`.
+# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout, as the user `operator`; ADDRESS may be a socket.
 # 0: a reply; 1: unreachable; 2: an error reply, which is on stdout. Wants operator_password.
 # Without COMMAND redis-cli reads commands from stdin, one a line; it then never reports an error reply by 2.
 ask() {
-  local address=$1 port=$2 reply status=0
+  local where=(-h "$1" -p "$2") reply status=0
+  if [[ $1 == /* ]]; then where=(-s "$1"); fi
   shift 2
   reply=$(REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-    redis-cli --user operator --no-auth-warning -e -h "$address" -p "$port" "$@" 2>&1) || status=$?
+    redis-cli --user operator --no-auth-warning -e "${where[@]}" "$@" 2>&1) || status=$?
   printf '%s\n' "${reply//$'\r'/}"
   if [[ $status -eq 124 || $reply == 'Could not connect'* || $reply == 'Error: '* ]]; then return 1; fi
   if ((status == 0)); then return 0; fi

@@ -17,11 +17,12 @@ begin_step() {
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
+  mend_release
   refuse_lost_passwords
   refuse_changed_creation
 }
 
-# verb node-start (proofs on stdin): brings up the node if it is down.
+# verb node-start (proofs on stdin): brings up the node if it is down, and takes back what was set in it by hand.
 verb_node_start() {
   local chosen
   begin_step
@@ -44,17 +45,25 @@ verb_node_start() {
     start_unit redis-cluster.service
     # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
     wait_linked || true
+  else
+    enable_unit redis-cluster.service
+    apply_firewall
+    repair_node
   fi
   fresh_id
 }
 
-# verb sentinel-start: brings up the sentinel if it is down, on the release that the node runs.
+# verb sentinel-start: brings up the sentinel if it is down, on the release that the node runs, and takes back
+# what was set in it by hand.
 verb_sentinel_start() {
   begin_step
   if ! running redis-sentinel.service; then
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
     start_unit redis-sentinel.service
+  else
+    enable_unit redis-sentinel.service
+    repair_sentinel
   fi
   disarm_return
   fresh_id
@@ -134,7 +143,7 @@ verb_node_roll_master() {
 make_release() {
   local temporary
   release=$(release_hash "$staged")
-  if [[ -d $releases/$release ]]; then return; fi
+  if intact_release "$release"; then return; fi
   temporary=$(mktemp -d "$releases/.XXXXXX")
   cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
   chown root:redis "$temporary"
@@ -144,7 +153,19 @@ make_release() {
     die "what is staged was refused by $(redis-server --version | cut -d' ' -f1-3); nothing that runs was touched. Correct the setting named above in the stack's configuration, then run pulumi up again"
   fi
   sync -f "$temporary"
+  if [[ -d $releases/$release ]]; then mv "$releases/$release" "$releases/.edited.$release"; fi
   mv "$temporary" "$releases/$release"
+  rm -rf "$releases/.edited.$release"
+}
+
+intact_release() {
+  [[ -d $releases/$1 && $(release_hash "$releases/$1") == "$1" ]]
+}
+
+# A current release in which somebody has edited a file is made anew, where it is the one that is staged.
+mend_release() {
+  local release
+  if [[ $(readlink "$current") == "releases/$(release_hash "$staged")" ]]; then make_release; fi
 }
 
 # Settings that the data were written with: with another value Redis would start without them, or not at all.
@@ -184,12 +205,31 @@ running() {
 
 # Installs the release's unit where it differs; a unit that is not the release's is never started.
 install_unit() {
+  local path
+  while read -r path; do rm -f "$path"; done < <(drop_ins "$1")
   if ! cmp -s "$current/$1" "$unit_directory/$1"; then
     install -m 0644 "$current/$1" "$unit_directory/.$1.new"
     mv -f "$unit_directory/.$1.new" "$unit_directory/$1"
   fi
   systemctl daemon-reload
-  systemctl enable --quiet "$1"
+  enable_unit "$1"
+}
+
+enable_unit() {
+  systemctl is-enabled --quiet "$1" || systemctl enable --quiet "$1"
+}
+
+# installed_unit UNIT: whether the staged unit, and nothing beside it, is what systemd goes by.
+installed_unit() {
+  cmp -s "$staged/$1" "$unit_directory/$1" && [[ -z $(drop_ins "$1") ]]
+}
+
+# drop_ins UNIT: the files by which somebody changes this unit alone.
+drop_ins() {
+  local directory
+  for directory in "$root"/{etc,run}/systemd/system{,.control,.attached}/"$1.d"; do
+    if [[ -d $directory ]]; then find "$directory" -name '*.conf'; fi
+  done
 }
 
 start_unit() {
@@ -245,10 +285,10 @@ owed() {
   hash=$(running_release "$daemon")
   if ! running "$unit" || [[ -z $hash ]]; then
     printf restart
-  elif [[ $(release_hash "$staged") == "$hash" ]] && cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$unit"; then
+  elif [[ $(release_hash "$staged") == "$hash" ]] && installed_unit "$unit" && same_binary "$unit"; then
     printf none
   elif cmp -s <(restart_part "$staged/$conf") <(restart_part "$releases/$hash/$conf") &&
-    cmp -s "$staged/$unit" "$unit_directory/$unit" && same_binary "$unit" &&
+    installed_unit "$unit" && same_binary "$unit" &&
     [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]]; then
     printf live
   else

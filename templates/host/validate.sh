@@ -7,7 +7,7 @@ validate_limit=10
 # validate_release DIR: 0 if Redis and Sentinel accept DIR's files; else 1, with their own words on stderr.
 # Wants the members loaded.
 validate_release() {
-  local scratch accepted=1
+  local scratch accepted=1 questions=''
   scratch=$(mktemp -d)
   node_text "$1" >"$scratch/node.conf"
   # Port 1 of this host: a master that nobody answers for, so that nothing is announced to anyone.
@@ -22,7 +22,8 @@ validate_release() {
 }
 
 # dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says
-# READY; else reports what it said about the file called NAME in the release.
+# READY and has answered `questions`, if there are any, into DIR/answers; else reports what it said about the file
+# called NAME in the release.
 dry_run() {
   local name=$1 scratch=$2 ready=$3 output='' line pid log as_redis=() status=1
   shift 3
@@ -39,6 +40,7 @@ dry_run() {
       break
     fi
   done
+  if ((status == 0)) && [[ -n ${questions:-} ]]; then ask "$scratch/socket" '' <<<"$questions" >"$scratch/answers" || status=1; fi
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   exec {log}<&-

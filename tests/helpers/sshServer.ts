@@ -7,6 +7,8 @@ export interface SshServer {
   port: number;
   user: string;
   hostKey: string;
+  /** What a command that is run there prints, and its exit status; by default it is not known there. */
+  answer: (command: string) => { stdout?: string; stderr?: string; status: number };
   /** Connections accepted so far. */
   logins(): number;
   stop(): Promise<void>;
@@ -18,7 +20,7 @@ export function keyPair(): { private: string; public: string } {
 }
 
 /**
- * An sshd in this process that lets the owner of one key forward to anywhere and do nothing else.
+ * An sshd in this process that lets the owner of one key forward to anywhere and run what `answer` knows.
  *
  * @param host address to listen on; the port is a free one
  * @param authorizedKey public key line
@@ -50,6 +52,16 @@ export async function startSshServer(
       else attempt.reject(["publickey"]);
     });
     client.on("ready", () => logins++);
+    client.on("session", (accept) => {
+      accept().on("exec", (acceptExec, _reject, { command }) => {
+        const channel = acceptExec();
+        const { stdout = "", stderr = "", status } = sshServer.answer(command);
+        channel.write(stdout);
+        channel.stderr.write(stderr);
+        channel.exit(status);
+        channel.end();
+      });
+    });
     if (!forwards) return;
     client.on("tcpip", (accept, reject, { destIP, destPort }) => {
       const socket = connect(destPort, destIP, () => {
@@ -63,8 +75,9 @@ export async function startSshServer(
     });
   });
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  return {
+  const sshServer: SshServer = {
     host,
+    answer: () => ({ stderr: "command not found", status: 127 }),
     port: (server.address() as { port: number }).port,
     user: "deploy",
     hostKey: hostKeys.public,
@@ -74,4 +87,5 @@ export async function startSshServer(
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+  return sshServer;
 }

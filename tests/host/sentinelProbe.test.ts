@@ -1,4 +1,5 @@
-import { askGroup, openRoute, RouteArgs } from "../../components/sentinelProbe";
+import { askGroup } from "../../components/sentinelProbe";
+import { openRoute, RouteArgs } from "../../components/sshRoute";
 import { addressOf, Answers, judge, table } from "../../components/gate";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";

@@ -80,6 +80,8 @@ function configure(changes: Partial<SentinelQuorumArgs>): void {
       hostKey,
     })),
     rollout: "first",
+    live: {},
+    restart: {},
     created: [],
     ...changes,
   };

@@ -55,6 +55,13 @@ async function sentinelSetting(host: string, name: string): Promise<string> {
   return fields[fields.indexOf(name) + 1];
 }
 
+/** The classes of change that a plain preview tells. */
+async function previewedClasses(): Promise<string[]> {
+  const { stdout } = await dev.stack.preview();
+  const [, names = ""] = /sentinel-quorum update .*\[diff: ([^\]]*)\]/.exec(stdout) ?? [];
+  return names.split(",").filter((name) => /live|restart/.test(name));
+}
+
 const nodes = (ids: Record<string, string>) =>
   Object.fromEntries(Object.entries(ids).filter(([daemon]) => daemon.endsWith("node")));
 
@@ -93,6 +100,7 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
     await set("redis.maxmemory", "256mb");
     await set("redis.save[0]", "3600 1");
     await set("sentinel.down-after-milliseconds", "5001");
+    expect(await previewedClasses()).toEqual(["~live"]);
     expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(3);
   });
   expect(await identities(dev)).toEqual(before);
@@ -114,6 +122,7 @@ it("restart class: replicas first, one handover, every node restarted once, no w
   const [oldMaster, oldEpoch] = [await namedMaster(dev), await epoch(dev)];
   await losingNothing(async () => {
     await set("redis.tcp-backlog", "600");
+    expect(await previewedClasses()).toEqual(["~restart"]);
     // One at a time is down, and never two.
     expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(2);
   });

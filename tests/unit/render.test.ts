@@ -12,6 +12,7 @@ import {
   renderSentinelConf,
   renderSentinelUnit,
   renderSentinelUsers,
+  settingsByClass,
 } from "../../components/render";
 import { host, secrets, topologyConfig } from "../helpers/config";
 
@@ -196,6 +197,47 @@ describe("firewall", () => {
       "ip saddr 10.78.0.0/16 accept",
     ]);
     expect(text).toContain("tcp dport != { 6389, 26389 } accept\n    iif lo accept");
+  });
+});
+
+describe("settings by class", () => {
+  const difference = (more: object) => {
+    const classes = (one: typeof config) => settingsByClass(one, one.hosts[0]);
+    const [before, after] = [classes(topologyConfig()), classes(topologyConfig({ ...more }))];
+    const changed = (which: "live" | "restart") =>
+      Object.entries(after[which]).filter(([name, value]) => before[which][name] !== value);
+    return { live: changed("live"), restart: changed("restart") };
+  };
+
+  it("names what a running daemon takes as live, and what restarts it as restart", () => {
+    expect(difference({ redis: { hz: 20 } })).toEqual({ live: [["redis.hz", "20"]], restart: [] });
+    expect(difference({ sentinel: { "down-after-milliseconds": 5000 }, quorum: 3 })).toEqual({
+      live: [
+        ["sentinel.down-after-milliseconds", "5000"],
+        ["sentinel.quorum", "3"],
+      ],
+      restart: [],
+    });
+    expect(difference({ redis: { "tcp-backlog": 600 }, sentinelPort: 26390 })).toEqual({
+      live: [],
+      restart: [
+        ["redis.tcp-backlog", "600"],
+        ["sentinel.port", "26390"],
+      ],
+    });
+  });
+
+  it("has every line of both files in one class, and the units with what restarts", () => {
+    const { live, restart } = settingsByClass(config, config.hosts[0]);
+    expect(Object.keys(live).filter((name) => name in restart)).toEqual([]);
+    const lines = [renderRedisConf, renderSentinelConf].flatMap((render) =>
+      render(config, config.hosts[0])
+        .split("\n")
+        .filter((line) => line !== "" && !line.startsWith("#")),
+    );
+    // With the quorum and the two units.
+    expect(Object.keys({ ...live, ...restart })).toHaveLength(lines.length + 3);
+    expect(Object.keys(restart).filter((name) => name.endsWith(".service"))).toHaveLength(2);
   });
 });
 

@@ -131,6 +131,21 @@ describe("three hosts", () => {
     expect(graph.get("sentinel-quorum")?.inputs.rollout).toContain("ran console-node-roll-master");
   });
 
+  it("looks for drift before anything, and writes all files anew on a host that has drifted", () => {
+    const files = [...graph.values()].filter(({ name }) =>
+      /-(program|write-files|node-files|node-secrets|sentinel-files)$/.test(name),
+    );
+    expect(files).toHaveLength(15);
+    for (const { name, inputs } of files) {
+      expect(before("host-drift", name)).toBe(true);
+      expect(String(inputs.stdin).includes("# repair drifted")).toBe(name.startsWith("app-1-"));
+    }
+    // What the host tells its programs by is what they are.
+    expect(graph.get("app-1-node-install")?.inputs.stdin).not.toBe(
+      graph.get("app-2-node-install")?.inputs.stdin,
+    );
+  });
+
   it("keeps what is secret secret, and the rest readable", () => {
     const secretOf = (name: string) => graph.get(name)?.secretInputs ?? [];
     for (const host of hosts) {

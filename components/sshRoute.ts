@@ -1,0 +1,177 @@
+/**
+ * How this program itself reaches the hosts by SSH, the way the Commands go.
+ *
+ * Plain functions and package imports only: sentinelQuorum.ts and hostDrift.ts hand them to Pulumi, which
+ * stores their source in the stack's state.
+ */
+import { createHash } from "crypto";
+import { Duplex } from "stream";
+import { Client } from "ssh2";
+
+/** An sshd and who logs in there; hostKey is an "ssh-ed25519 AAAA..." line, unset: not checked. */
+export interface SshTarget {
+  host: string;
+  port: number;
+  user: string;
+  hostKey?: string;
+}
+
+/** How the hosts are reached: by name, through the bastion where there is one. */
+export interface RouteArgs {
+  hosts: (SshTarget & { name: string })[];
+  bastion?: SshTarget;
+  /** OpenSSH private key, without a passphrase; unset: the SSH agent at SSH_AUTH_SOCK logs in. */
+  privateKey?: string;
+}
+
+/** How a command ended on a host; -1 is the status of one that a signal ended. */
+export interface Ran {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** One SSH connection a host, opened when first used and again when it broke. */
+export interface Route {
+  /** A connection from the named host to address:port; rejects with an Error naming the host. */
+  dial(name: string, address: string, port: number): Promise<Duplex>;
+  /** Runs a command on the named host; rejects with an Error naming the host when it cannot be run there. */
+  run(name: string, command: string): Promise<Ran>;
+  close(): void;
+}
+
+/** A host that has not logged us in within this many milliseconds is unreachable. */
+const sshTimeout = 10000;
+
+/** A route that connects to nothing yet. Close it, or the process does not end. */
+export function openRoute(args: RouteArgs): Route {
+  const clients = new Map<string, Promise<Client>>();
+  let closed = false;
+
+  function client(label: string, connect: () => Promise<Client>): Promise<Client> {
+    let opening = clients.get(label);
+    if (!opening) {
+      opening = connect();
+      clients.set(label, opening);
+      const forget = () => clients.delete(label);
+      opening.then((open) => {
+        open.on("close", forget);
+        if (closed) open.destroy();
+      }, forget);
+    }
+    return opening;
+  }
+
+  function host(name: string): Promise<Client> {
+    const target = args.hosts.find((each) => each.name === name);
+    if (!target) return Promise.reject(new Error(`${name}: no such host in the SSH route`));
+    return client(`host ${name}`, async () => {
+      const { bastion, privateKey } = args;
+      if (!bastion) return login(name, target, privateKey);
+      const jump = await client("bastion", () => login("bastion", bastion, privateKey));
+      return login(
+        name,
+        target,
+        privateKey,
+        await forward("bastion", jump, target.host, target.port),
+      );
+    });
+  }
+
+  return {
+    dial: async (name, address, port) => forward(name, await host(name), address, port),
+    run: async (name, command) => execute(name, await host(name), command),
+    close: () => {
+      closed = true;
+      for (const opening of clients.values()) opening.then((open) => open.end()).catch(() => null);
+    },
+  };
+}
+
+function login(
+  name: string,
+  target: SshTarget,
+  privateKey: string | undefined,
+  sock?: Duplex,
+): Promise<Client> {
+  const { host, port, user, hostKey } = target;
+  return new Promise((resolve, reject) => {
+    const client = new Client();
+    let mismatch = "";
+    // Stays attached after the login too: an 'error' that nobody hears ends the process.
+    client.on("error", (error) => {
+      reject(new Error(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message}`));
+    });
+    client.on("close", () => {
+      sock?.destroy();
+      reject(new Error(`${name} (ssh ${user}@${host}:${port}): connection closed`));
+    });
+    client.on("ready", () => resolve(client));
+    try {
+      client.connect({
+        host,
+        port,
+        username: user,
+        ...(privateKey ? { privateKey } : { agent: process.env.SSH_AUTH_SOCK }),
+        sock,
+        readyTimeout: sshTimeout,
+        keepaliveInterval: 1000,
+        keepaliveCountMax: 5,
+        ...(hostKey && {
+          algorithms: { serverHostKey: ["ssh-ed25519"] },
+          hostVerifier: (offered: Buffer) => {
+            const expected = Buffer.from(hostKey.trim().split(/\s+/)[1] ?? "", "base64");
+            if (offered.equals(expected)) return true;
+            mismatch =
+              `host key is ${fingerprint(offered)}, expected ${fingerprint(expected)} ` +
+              `as configured (compare with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there)`;
+            return false;
+          },
+        }),
+      });
+    } catch (error) {
+      // ssh2 throws what is wrong with the private key, without quoting the key.
+      reject(new Error(`${name} (ssh ${user}@${host}:${port}): ${(error as Error).message}`));
+    }
+  });
+}
+
+function fingerprint(key: Buffer): string {
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+}
+
+function forward(name: string, client: Client, address: string, port: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    client.forwardOut("127.0.0.1", 0, address, port, (error, channel) => {
+      if (!error) return resolve(channel);
+      const { reason } = error as Error & { reason?: number };
+      // RFC 4254: 1 is "administratively prohibited".
+      const why =
+        reason === 1
+          ? "its sshd forbids forwarding; expected AllowTcpForwarding yes or local"
+          : error.message.replace("(SSH) Channel open failure: ", "");
+      reject(new Error(`from ${name} to ${address}:${port}: ${why}`));
+    });
+  });
+}
+
+function execute(name: string, client: Client, command: string): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (refused, channel) => {
+      if (refused) return reject(new Error(`${name}: ${refused.message}`));
+      const ran = { status: -1, stdout: "", stderr: "" };
+      channel.on("data", (chunk: Buffer) => (ran.stdout += chunk.toString()));
+      channel.stderr.on("data", (chunk: Buffer) => (ran.stderr += chunk.toString()));
+      channel.on("exit", (status: number | null) => (ran.status = status ?? -1));
+      channel.on("close", () => resolve(ran));
+    });
+  });
+}
+
+/** Rejects when it takes longer than so many seconds. */
+export function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`silent for ${seconds} s`)), seconds * 1000);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

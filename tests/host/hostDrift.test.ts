@@ -1,0 +1,126 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "fs";
+import { join, resolve } from "path";
+import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { changes } from "../helpers/lab";
+import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
+
+// The resource alone, through the real engine: hosts are SSH servers that answer for the host program.
+
+jest.setTimeout(300000);
+
+const repository = resolve(__dirname, "../..");
+const names = ["app-1", "app-2"];
+const key = keyPair();
+const found = "app-1 redis.maxmemory: wanted 0, seen 104857600";
+let servers: SshServer[];
+let directory: string;
+let stack: Stack;
+
+beforeAll(async () => {
+  servers = await Promise.all(names.map(() => startSshServer("127.0.0.1", key.public)));
+  mkdirSync(join(repository, "build"), { recursive: true });
+  directory = mkdtempSync(join(repository, "build", "drift-test-"));
+  mkdirSync(join(directory, "state"));
+  const write = (file: string, text: string) => writeFileSync(join(directory, file), text);
+  write("Pulumi.yaml", "name: drift-test\nruntime: nodejs\nmain: index.ts\n");
+  write("tsconfig.json", '{ "extends": "../../tsconfig.json" }\n');
+  const hosts = servers.map(({ host, port, user, hostKey }, i) => ({
+    ...{ name: names[i], host, port, user, hostKey },
+  }));
+  write("hosts.json", JSON.stringify(hosts));
+  write(
+    "index.ts",
+    `import * as pulumi from "@pulumi/pulumi";
+import { HostDrift } from "../../components/hostDrift";
+const privateKey = new pulumi.Config().requireSecret("privateKey");
+export const { repair } = new HostDrift("drift", { hosts: require("./hosts.json"), privateKey });
+`,
+  );
+  stack = await LocalWorkspace.createOrSelectStack(
+    { stackName: "test", workDir: directory },
+    {
+      envVars: {
+        PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
+        PULUMI_CONFIG_PASSPHRASE: "of the test",
+        TS_NODE_TRANSPILE_ONLY: "1",
+      },
+    },
+  );
+  await stack.setConfig("privateKey", { value: key.private, secret: true });
+});
+
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function answer(host: string, ...lines: string[]): void {
+  servers[names.indexOf(host)].answer = (command) =>
+    command.endsWith("/redis-cluster drift")
+      ? { stdout: lines.map((line) => `${line}\n`).join(""), status: 0 }
+      : { status: 127 };
+}
+
+const logins = () => servers.map((server) => server.logins());
+
+async function upped(): Promise<{ changes: object; repair: Record<string, string> }> {
+  const { summary, outputs } = await stack.up();
+  return {
+    changes: changes(summary.resourceChanges),
+    repair: outputs.repair.value as Record<string, string>,
+  };
+}
+
+/** What each test leaves: the next one goes on from there. */
+test("preview and up ask nobody, also the second time", async () => {
+  const preview = await stack.preview({ diff: true });
+  expect(preview.stdout).toMatch(/repair *: \{\s*app-1: ""\s*app-2: ""/);
+  expect(await upped()).toEqual({ changes: { create: 2 }, repair: { "app-1": "", "app-2": "" } });
+  expect(await upped()).toMatchObject({ changes: {} });
+  expect(logins()).toEqual([0, 0]);
+});
+
+test("a refresh of hosts as they were deployed finds nothing, and there is nothing to do", async () => {
+  for (const host of names) answer(host);
+  await stack.refresh();
+  expect(await upped()).toMatchObject({ changes: {} });
+});
+
+test("a finding: the refresh and the preview tell it, and that host alone gets another id", async () => {
+  answer("app-1", found);
+  const refresh = await stack.refresh();
+  expect(refresh.stdout).toContain(found);
+  const preview = await stack.preview({ diff: true });
+  expect(preview.stdout).toContain(`- [0]: "${found}"`);
+  const { changes: made, repair } = await upped();
+  expect(made).toEqual({ update: 1 });
+  expect(repair["app-2"]).toBe("");
+  expect(repair["app-1"]).toMatch(/^[0-9a-f]{16}$/);
+  expect(preview.stdout).toContain(repair["app-1"]);
+  expect(await upped()).toEqual({ changes: {}, repair });
+  answer("app-1");
+  await stack.refresh();
+  expect(await upped()).toEqual({ changes: {}, repair });
+  answer("app-1", found);
+  await stack.refresh();
+  expect((await upped()).repair["app-1"]).not.toBe(repair["app-1"]);
+});
+
+test("a host that cannot tell is a finding, one that is out of reach is none", async () => {
+  answer("app-1");
+  servers[1].answer = () => ({ stderr: "sudo: redis-cluster: command not found\n", status: 127 });
+  const { stdout } = await stack.refresh();
+  expect(stdout).toContain("app-2 redis-cluster drift: wanted an answer, seen sudo:");
+  expect((await upped()).changes).toEqual({ update: 1 });
+  await servers[1].stop();
+  expect((await stack.refresh()).stdout).toMatch(
+    /app-2 was not looked at: app-2 \(ssh .*ECONNREFUSED/,
+  );
+  expect((await upped()).changes).toEqual({});
+});
+
+test("the key stays secret", () => {
+  const state = readFileSync(join(directory, "state/.pulumi/stacks/drift-test/test.json"), "utf8");
+  expect(state).not.toContain("OPENSSH PRIVATE KEY");
+  expect(state).not.toContain(repository);
+});

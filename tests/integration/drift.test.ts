@@ -1,0 +1,165 @@
+import {
+  address,
+  ask,
+  changes,
+  epoch,
+  Host,
+  hosts,
+  identities,
+  lab,
+  masterName,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  untilWhole,
+  writerOn,
+} from "../helpers/lab";
+
+// What somebody changes by hand on a running group: `pulumi refresh` names it, `pulumi up` puts it right.
+
+let dev: Stack;
+let master: Host;
+let replicas: Host[];
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  await dev.stack.up();
+});
+
+afterAll(async () => {
+  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
+  await dev.stack.up();
+  await dev.stack.destroy();
+});
+
+const findings = (output: string) =>
+  [...output.matchAll(/^ {4}(\S+ \S.*: wanted .*)$/gm)].map(([, line]) => line).sort();
+
+/** What a refresh finds; the same, a line each, as the host programs themselves say. */
+async function refreshed(): Promise<string[]> {
+  const { stdout } = await dev.stack.refresh();
+  const found = findings(stdout);
+  const program = "/usr/local/lib/redis-cluster/redis-cluster drift";
+  const told = hosts.flatMap((host) => on(host, program).split("\n").filter(Boolean));
+  expect(found).toEqual(told.sort());
+  return found;
+}
+
+/** Runs `up` while a client writes; nothing acknowledged may be lost. */
+async function repaired(): Promise<void> {
+  const writer = await writerOn(dev);
+  await dev.stack.up().finally(async () => {
+    const { acknowledged, lost } = await writer.stop();
+    expect({ lost, wrote: acknowledged > 20 }).toEqual({ lost: 0, wrote: true });
+  });
+}
+
+async function nothingLeft(): Promise<void> {
+  expect(await refreshed()).toEqual([]);
+  const { changeSummary } = await dev.stack.preview();
+  expect(changes(changeSummary)).toEqual({});
+}
+
+const file = (name: string) => `/etc/redis-cluster/staged/${name}`;
+const node = (host: Host) => ({ host, daemon: "node" }) as const;
+const sentinel = (host: Host) => ({ host, daemon: "sentinel" }) as const;
+
+it("finds nothing on a group as it was deployed, also after a failover", async () => {
+  await nothingLeft();
+  await ask(dev, sentinel("app-1"), "SENTINEL", "FAILOVER", masterName);
+  await untilWhole();
+  master = (await namedMaster(dev)) as Host;
+  replicas = hosts.filter((host) => host !== master);
+  expect(master).not.toBe("console");
+  await nothingLeft();
+});
+
+it("live class: settings, users, watched masters, files, a stopped and a disabled service", async () => {
+  const [first, second] = replicas;
+  await ask(dev, node(master), "CONFIG", "SET", "maxmemory", "100mb");
+  await ask(dev, node(first), "CONFIG", "SET", "masterauth", "typed-by-hand");
+  await ask(dev, node(first), "ACL", "SETUSER", "sentinel", "-config|rewrite");
+  await ask(dev, sentinel(first), "SENTINEL", "SET", masterName, "down-after-milliseconds", "9000");
+  await ask(dev, sentinel(first), "SENTINEL", "SET", masterName, "quorum", "3");
+  await ask(dev, sentinel(second), "SENTINEL", "REMOVE", masterName);
+  await ask(dev, sentinel(second), "SENTINEL", "MONITOR", masterName, "10.9.9.9", "6389", "2");
+  await ask(dev, sentinel(second), "SENTINEL", "MONITOR", "other", "10.9.9.9", "6379", "1");
+  const before = await identities(dev);
+  on(master, "systemctl stop redis-sentinel");
+  on(second, "systemctl disable redis-cluster");
+  on(second, `sed -i 's/^hz 10$/hz 12/' ${file("redis.conf")}; echo more >>${file("secrets")}`);
+  on(second, "echo '# edited' >>/usr/local/lib/redis-cluster/write-files");
+  const found = await refreshed();
+  expect(found).toEqual(
+    [
+      `${master} redis-sentinel.service: wanted active, seen inactive`,
+      `${master} redis.maxmemory: wanted 0, seen 104857600`,
+      `${first} redis.acl.sentinel: wanted +config|rewrite, seen ""`,
+      `${first} redis.masterauth: wanted the deployed password, seen another`,
+      `${first} sentinel.down-after-milliseconds: wanted 6001, seen 9000`,
+      `${first} sentinel.quorum: wanted 2, seen 3`,
+      `${second} /etc/redis-cluster/staged/redis.conf: wanted hz 10, seen hz 12`,
+      `${second} /etc/redis-cluster/staged/secrets: wanted as deployed, seen edited`,
+      `${second} /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing`,
+      `${second} redis-cluster.service: wanted enabled, seen disabled`,
+      expect.stringMatching(
+        `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
+      ),
+      `${second} sentinel.auth-user: wanted sentinel, seen 0`,
+      `${second} sentinel.down-after-milliseconds: wanted 6001, seen 30000`,
+      `${second} sentinel.failover-timeout: wanted 60000, seen 180000`,
+      `${second} sentinel.monitor other: wanted no such master, seen monitored`,
+      `${second} sentinel.monitor ${masterName}: wanted ${address(master)} 6389, seen 10.9.9.9 6389`,
+    ].sort(),
+  );
+  const preview = await dev.stack.preview({ diff: true });
+  for (const line of found) expect(preview.stdout).toContain(JSON.stringify(line));
+  await repaired();
+  const after = await identities(dev);
+  const restarted = Object.keys(before).filter((daemon) => before[daemon] !== after[daemon]);
+  expect(restarted).toEqual([`${master} sentinel`]);
+  expect(await epoch(dev)).toBe(1);
+  await untilWhole();
+  await nothingLeft();
+});
+
+it("restart class: a unit, a drop-in, an edited release; the master is not touched", async () => {
+  const [first, second] = replicas;
+  on(
+    first,
+    "sed -i 's/^TimeoutStopSec=.*/TimeoutStopSec=5/' /etc/systemd/system/redis-cluster.service",
+  );
+  on(second, "mkdir /etc/systemd/system/redis-sentinel.service.d");
+  on(second, "echo '[Service]' >/etc/systemd/system/redis-sentinel.service.d/mine.conf");
+  on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/current/redis.conf");
+  on(second, "systemctl restart redis-cluster");
+  await untilWhole();
+  const release = on(second, "readlink -f /etc/redis-cluster/current");
+  expect(await refreshed()).toEqual([
+    `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,
+    `${second} /etc/systemd/system/redis-sentinel.service.d/mine.conf: wanted none, seen a file`,
+    `${second} ${release}/redis.conf: wanted no such line, seen tcp-backlog 77`,
+  ]);
+  const before = await identities(dev);
+  await repaired();
+  const after = await identities(dev);
+  const restarted = Object.keys(before).filter((daemon) => before[daemon] !== after[daemon]);
+  expect(restarted).toEqual(
+    expect.arrayContaining([`${first} node`, `${second} node`, `${second} sentinel`]),
+  );
+  expect(restarted).not.toContain(`${master} node`);
+  expect(await epoch(dev)).toBe(1);
+  expect(await ask(dev, node(second), "CONFIG", "GET", "tcp-backlog")).toEqual([
+    "tcp-backlog",
+    "511",
+  ]);
+  await nothingLeft();
+});
+
+it("keeps every secret to itself", async () => {
+  const state = JSON.stringify(await dev.stack.exportStack());
+  for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim(), "typed-by-hand"])
+    expect(state).not.toContain(secret);
+});
