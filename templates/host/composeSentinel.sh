@@ -39,7 +39,7 @@ read_own_state() {
   local file=$etc/redis-sentinel.conf line word
   own_watched='' config_epoch=0 carried=()
   [[ -r $file ]] || return 0
-  local id='^[0-9a-f]{40}$' number='^[0-9]{1,18}$' lines=()
+  local id='^[0-9a-f]{40}$' number='^(0|[1-9][0-9]{0,17})$' lines=()
   while read -r -a line; do
     [[ ${line[0]:-} == sentinel ]] || continue
     word=${line[1]:-}

@@ -82,7 +82,7 @@ sentinel_problems() {
     return
   fi
   local key value
-  while read -r key && read -r value; do is[$key]=$value; done <<<"$reply"
+  while read -r key && read -r value; do is[${key:-none}]=$value; done <<<"$reply"
   said="${is[ip]:-}:${is[port]:-}"
   if [[ -z $master ]]; then
     master=$said epoch=${is[config-epoch]:-}

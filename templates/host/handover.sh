@@ -62,7 +62,11 @@ fail_over() {
       pause_writes >/dev/null || true
       named=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name") || true
       new_address=$(sed -n 1p <<<"$named") new_port=$(sed -n 2p <<<"$named")
-      if [[ -n $new_port && $new_address:$new_port != "$node_address_here:$node_port_here" ]]; then return 0; fi
+      if [[ -n $new_port && $new_address:$new_port != "$node_address_here:$node_port_here" ]]; then
+        if is_node "$new_address $new_port"; then return 0; fi
+        failover_reply="the sentinel on $name names $new_address:$new_port, which is no member"
+        return 1
+      fi
       sleep 0.1
     done
     failover_reply="the sentinel on $name began a failover that did not end within $switch_limit s"

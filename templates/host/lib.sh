@@ -13,9 +13,13 @@ programs=$root/usr/local/lib/redis-cluster
 
 # A daemon that does not answer within this many seconds counts as unreachable.
 ask_timeout=2
+# So does one whose answer takes the client more than this many KiB of memory: a daemon that lies may go on for
+# ever. The list of a full node's clients, 20 MB, takes less.
+ask_memory=524288
 
+# What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
 say() {
-  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" >&2
+  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | tr -d '\000-\010\013-\037\177' >&2
 }
 
 die() {
@@ -82,15 +86,19 @@ ask() {
   local where=(-h "$1" -p "$2") reply status=0
   if [[ $1 == /* ]]; then where=(-s "$1"); fi
   shift 2
-  reply=$(REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-    redis-cli --user operator --no-auth-warning -e "${where[@]}" "$@" 2>&1) || status=$?
-  printf '%s\n' "${reply//$'\r'/}"
+  reply=$(
+    ulimit -v "$ask_memory"
+    REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
+      redis-cli --user operator --no-auth-warning -e "${where[@]}" "$@" 2>&1 |
+      tr -d '\000-\010\013-\037\177'
+  ) || status=$?
+  printf '%s\n' "$reply"
   if [[ $status -eq 124 || $reply == 'Could not connect'* || $reply == 'Error: '* ]]; then return 1; fi
   if ((status == 0)); then return 0; fi
   return 2
 }
 
-# field TEXT NAME: the value of "NAME:value" in an INFO reply; empty when there is none.
+# field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.
 field() {
-  sed -n "s/^$2://p" <<<"$1"
+  sed -n "/^$2:/{s///p;q}" <<<"$1"
 }

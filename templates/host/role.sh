@@ -23,7 +23,7 @@ ask_sentinel() {
   fi
   mapfile -t lines <<<"$reply"
   epoch=$(sed -n '/^config-epoch$/{n;p;q}' <<<"$reply")
-  if [[ $epoch =~ ^[0-9]{1,18}$ && ${lines[1]:-} =~ ^[0-9]+$ ]]; then
+  if [[ $epoch =~ ^(0|[1-9][0-9]{0,17})$ && ${lines[1]:-} =~ ^[0-9]+$ ]]; then
     if is_node "${lines[0]} ${lines[1]}"; then
       printf 'names %s %s %s\n' "${lines[0]}" "${lines[1]}" "$epoch"
     else
@@ -316,7 +316,8 @@ only_master() {
   local name answer found=()
   for name in "${node_names[@]}"; do
     answer=${heard["node $name"]:-}
-    if [[ $answer == 'master '* ]] && ((${answer##* } >= $1)); then
+    # A number and nothing else: what a shell takes for arithmetic it may run.
+    if [[ $answer =~ ^master\ [a-z]+\ ([0-9]{1,9})$ ]] && ((10#${BASH_REMATCH[1]} >= $1)); then
       found+=("${node_address[$name]} ${node_port[$name]}")
     fi
   done

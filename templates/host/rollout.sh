@@ -422,6 +422,8 @@ refuse_evicting_maxmemory() {
   local conf=$releases/$release/redis.conf limit used
   limit=$(plain_value "$(setting "$conf" maxmemory 0)")
   used=$(field "$(here INFO memory)" used_memory)
+  # A number and nothing else: what a shell takes for arithmetic it may run. Whether the node answers is the gate's.
+  [[ $used =~ ^[0-9]{1,18}$ ]] || return 0
   if ((limit > 0 && limit < used)) && [[ $(setting "$conf" maxmemory-policy noeviction) != noeviction ]]; then
     die "redis-cluster:redis.maxmemory is $limit bytes, below the $used in use, and maxmemory-policy would evict keys; expected more, or the policy noeviction first. Nothing was changed on this host"
   fi
@@ -451,7 +453,7 @@ plain_value() {
       [0-9]*k) factor=1000 ;; [0-9]*m) factor=1000000 ;; [0-9]*g) factor=1000000000 ;;
       slave) word=replica ;;
     esac
-    if [[ $word =~ ^([0-9]+)[kmg]b?$ ]]; then word=$((BASH_REMATCH[1] * factor)); fi
+    if [[ $word =~ ^([0-9]+)[kmg]b?$ ]]; then word=$((10#${BASH_REMATCH[1]} * factor)); fi
     plain+=("$word")
   done
   printf '%s' "${plain[*]:-}"

@@ -1,0 +1,187 @@
+import { existsSync, rmSync } from "node:fs";
+import { array, bulk, endless, Liar, liar, Lie, trickle } from "./support/liar";
+import { Host, Hosts, masterName, Outcome } from "./support/hosts";
+
+jest.setTimeout(60000);
+
+let hosts: Hosts;
+let consoleHost: Host;
+let app1: Host;
+let app2: Host;
+let liars: Liar[] = [];
+
+beforeEach(() => {
+  hosts = new Hosts();
+  [consoleHost, app1, app2] = hosts.all;
+});
+
+afterEach(async () => {
+  await Promise.all(liars.map((each) => each.stop()));
+  liars = [];
+  await hosts.destroy();
+});
+
+const lying = async (
+  host: Host,
+  daemon: "node" | "sentinel",
+  answer: (command: string) => Lie,
+): Promise<Liar> => {
+  const one = await liar(host.address, answer, daemon === "node" ? 6389 : 26389);
+  liars.push(one);
+  return one;
+};
+
+const info = (fields: Record<string, string>, more = "") =>
+  bulk(
+    Object.entries({ loading: "0", ...fields })
+      .map(([name, value]) => `${name}:${value}\r\n`)
+      .join("") + more,
+  );
+
+/** Runs shell with what a verb has at hand; what it prints comes with its errors. */
+const shell = (host: Host, line: string): Promise<Outcome> =>
+  host.shell(
+    `load_members ${host.path("releases/one/members")}; operator_password=x; { ${line}; } 1>&2`,
+  );
+
+/** A word that a shell which takes it for arithmetic would run; one file for each. */
+const trap = (host: Host) => `PATH[$(touch\${IFS}${host.path("/tmp/trapped")})]`;
+const trapped = (host: Host) => existsSync(host.path("/tmp/trapped"));
+
+describe("a reply without an end", () => {
+  test.each([
+    ["is enormous", `$1073741824\r\n`],
+    ["is a line", "+"],
+  ])("that %s costs neither time nor memory", async (_, head) => {
+    const one = await lying(app1, "node", () => endless(head));
+    const outcome = await shell(app1, `ask ${app1.address} 6389 INFO || echo status $?`);
+    expect(outcome.stderr.length).toBeLessThan(1000);
+    expect(outcome.stderr).toContain("status 1");
+    expect(outcome.seconds).toBeLessThan(15);
+    expect(one.taken()).toBeLessThan(400 << 20);
+  });
+
+  test("that comes byte by byte is no reply", async () => {
+    await lying(app1, "node", () => trickle("$1000000\r\n"));
+    const outcome = await shell(app1, `ask ${app1.address} 6389 INFO || echo status $?`);
+    expect(outcome.stderr).toContain("status 1");
+    expect(outcome.seconds).toBeLessThan(15);
+  });
+
+  test("but a long one is told whole", async () => {
+    await lying(app1, "node", () => bulk("client\n".repeat(3 << 20)));
+    const outcome = await shell(app1, `ask ${app1.address} 6389 CLIENT LIST | wc -l`);
+    expect(outcome.stderr.trim()).toBe(String(3 << 20));
+  });
+});
+
+describe("a sentinel that lies", () => {
+  const says = (addressed: string[], fields: string[]) => (command: string) =>
+    command.startsWith("SENTINEL GET-MASTER") ? array(...addressed) : array(...fields);
+  const master = (epoch: string) => ["name", masterName, "config-epoch", epoch];
+
+  test.each([
+    ["a stranger", ["203.0.113.9", "6389"], "7", /names-nobody of this group: 203.0.113.9 6389/],
+    ["loopback", ["127.0.0.1", "6389"], "7", /names-nobody of this group: 127.0.0.1 6389/],
+    ["shell text", ["$(touch x)`id`;", "6389"], "7", /names-nobody of this group: \$\(touch/],
+    ["a port of shell text", ["203.0.113.9", "a[$(id)]"], "7", /^refused /],
+    ["an epoch with a letter", ["SELF", "6389"], "7a", /^refused /],
+    ["an epoch of 30 digits", ["SELF", "6389"], "9".repeat(30), /^refused /],
+    ["an epoch that is octal to a shell", ["SELF", "6389"], "08", /^refused /],
+    ["an epoch that is code to a shell", ["SELF", "6389"], "x[$(id)]", /^refused /],
+    ["nothing", [], "7", /^refused /],
+    ["lines of its own", ["SELF\n6389\nsentinel app-1 names", "6389"], "7", /^names(-nobody)? /],
+  ])("and names %s is no witness, in one line", async (_, addressed, epoch, answer) => {
+    const named = addressed.map((text) => text.replace("SELF", app2.address));
+    await lying(app2, "sentinel", says(named, master(epoch)));
+    const { stderr } = await shell(app1, "ask_sentinel app-2");
+    expect(stderr).toMatch(answer);
+    expect(stderr).not.toMatch(/uid=|\n./);
+  });
+
+  test("steers no terminal", async () => {
+    await lying(app2, "sentinel", () => "-ERR \x1b[2J\x07 no\r\n");
+    const { stderr } = await shell(app1, "ask_sentinel app-2");
+    expect(stderr).toMatch(/^refused ERR \[2J no /);
+    // eslint-disable-next-line no-control-regex
+    expect(stderr).not.toMatch(/[\x00-\x08\x0b-\x1f]/);
+  });
+
+  test.each([
+    ["no fields", []],
+    ["fields without a name", ["", "x", "", "y", "runid", "z"]],
+    ["fields of shell text", ["$(id)", "`id`", "x[$(id)]", "@"]],
+    ["one field without a value", ["ip"]],
+  ])("and tells %s fails the gate and nothing else", async (_, fields) => {
+    for (const host of hosts.all) await lying(host, "sentinel", () => array(...fields));
+    const outcome = await shell(app1, "gate_patience=0; gate");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("the group is not whole, so nothing was stopped");
+    expect(outcome.stderr).toContain("app-2 sentinel: flags is unknown; expected master");
+    expect(outcome.stderr).toContain("app-2 node ");
+    expect(outcome.stderr).not.toMatch(/uid=|bad array subscript|line \d+:/);
+  });
+
+  test("gets no handover to a stranger", async () => {
+    for (const host of [consoleHost, app2]) {
+      await lying(host, "sentinel", (command) =>
+        command.startsWith("SENTINEL GET-MASTER") ? array("203.0.113.9", "6389") : "+OK\r\n",
+      );
+    }
+    const asked: string[] = [];
+    await lying(app1, "node", (command) => {
+      asked.push(command);
+      return command.startsWith("INFO")
+        ? info(
+            { role: "master", master_repl_offset: "1" },
+            "slave0:state=online,offset=1,lag=0\r\n",
+          )
+        : "+OK\r\n";
+    });
+    const outcome = await shell(app1, "switch_limit=3; handover");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("names 203.0.113.9:6389, which is no member");
+    expect(asked.join()).not.toContain("REPLICAOF");
+    expect(asked).toContain("CLIENT UNPAUSE");
+  });
+});
+
+describe("a node that lies", () => {
+  test("about its replicas runs nothing on the host that asks", async () => {
+    await lying(consoleHost, "node", () => info({ role: "master", connected_slaves: trap(app1) }));
+    expect((await app1.compose("sentinel")).status).toBe(1);
+    expect(trapped(app1)).toBe(false);
+    expect((await app1.compose("node")).status).toBe(1);
+    expect(trapped(app1)).toBe(false);
+  });
+
+  test("in two lines answers for itself only", async () => {
+    const forged = "connected_slaves:sentinel app-1 names 203.0.113.9 6389 9\r\n";
+    await lying(consoleHost, "node", () => info({ role: "master", connected_slaves: "1" }, forged));
+    const { stderr } = await shell(app1, "ask_node console");
+    expect(stderr).toBe("master empty 1\n");
+  });
+
+  test("about its memory runs nothing as root", async () => {
+    await lying(app1, "node", () => info({ used_memory: trap(app1) }));
+    app1.write("releases/two/redis.conf", "maxmemory 100mb\nmaxmemory-policy allkeys-lru\n");
+    const outcome = await shell(app1, "release=two; refuse_evicting_maxmemory");
+    expect(trapped(app1)).toBe(false);
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("about a size that is octal to a shell ends no step", async () => {
+    expect((await shell(app1, "plain_value 08mb")).stderr).toBe("8388608");
+  });
+});
+
+test("a host whose name is shell text and control characters", async () => {
+  const outcome = await consoleHost.shell(
+    `uname() { printf '%s' '$(touch ${consoleHost.path("/tmp/trapped")})'$'\\e[2J'; }; say hello`,
+  );
+  expect(outcome.stderr).toBe(
+    `redis-cluster[$(touch ${consoleHost.path("/tmp/trapped")})[2J]: hello\n`,
+  );
+  expect(trapped(consoleHost)).toBe(false);
+  rmSync(consoleHost.path("/tmp"), { recursive: true });
+});
