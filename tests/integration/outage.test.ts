@@ -31,8 +31,6 @@ const master = async () => (await namedMaster(dev)) as Host;
 beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
-  // A vote that two remaining sentinels split is repeated after twice this time.
-  await dev.stack.setConfig("redis-cluster:sentinel.failover-timeout", { value: "10000" }, true);
   await dev.stack.up();
   await writeKeys(dev, "console", 0, 1000);
 });
