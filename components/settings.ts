@@ -539,7 +539,14 @@ export const nodeDirectives: Directive[] = [
 export const sentinelDirectives: Directive[] = [
   // About the master that is watched
   live("down-after-milliseconds", integer(1, maxLong), "6001", ofMaster),
-  live("failover-timeout", integer(1, maxLong), "60000", ofMaster),
+  live("failover-timeout", integer(1, maxLong), "10000", {
+    about: "master",
+    departure: {
+      from: "60000",
+      reason:
+        "Sentinel repeats a failed attempt, and fails over again, after twice this time; two sentinels alone may split their votes",
+    },
+  }),
   live("parallel-syncs", integer(1), "1", ofMaster),
   live("master-reboot-down-after-period", integer(0, maxLong), "6001", {
     about: "master",

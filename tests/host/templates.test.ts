@@ -308,7 +308,7 @@ describe("a sentinel", () => {
       const master = (await call("sentinel", "master", masterName)) as string[];
       const value = (field: string): string => master[master.indexOf(field) + 1];
       expect(value("down-after-milliseconds")).toBe("6001");
-      expect(value("failover-timeout")).toBe("60000");
+      expect(value("failover-timeout")).toBe("10000");
       expect(value("parallel-syncs")).toBe("1");
       for (const args of [
         ["failover", masterName],
@@ -327,7 +327,7 @@ describe("a sentinel", () => {
   test("starts on other values, and takes the live directives at run time", async () => {
     const sentinel = {
       "down-after-milliseconds": 2000,
-      "failover-timeout": 10000,
+      "failover-timeout": 20000,
       "parallel-syncs": 2,
       "master-reboot-down-after-period": 1000,
       "deny-scripts-reconfig": false,

@@ -38,8 +38,6 @@ async function replace(...lost: Host[]): Promise<void> {
 beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
-  // After this time Sentinel turns a replica that still waits for the old master.
-  await dev.stack.setConfig("redis-cluster:sentinel.failover-timeout", { value: "10000" }, true);
   await dev.stack.up();
   await writeKeys(dev, "console", 0, 2000);
 });

@@ -31,8 +31,6 @@ const master = async () => (await namedMaster(dev)) as Host;
 beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
-  // A vote that two remaining sentinels split is repeated after twice this time.
-  await dev.stack.setConfig("redis-cluster:sentinel.failover-timeout", { value: "10000" }, true);
   await dev.stack.up();
   await writeKeys(dev, "console", 0, 1000);
 });
@@ -121,10 +119,11 @@ it("a master that loads for long after a crash is failed over", async () => {
     return aof_rewrite_in_progress === "0";
   });
   const dropIn = "/run/systemd/system/redis-cluster.service.d";
-  const slowly = "--key-load-delay 2000 --loading-process-events-interval-bytes 1024";
+  const slowly =
+    "ExecStart=/usr/bin/redis-server /etc/redis-cluster/redis-cluster.conf --key-load-delay 2000 --loading-process-events-interval-bytes 1024";
   on(
     old,
-    `mkdir ${dropIn} && systemctl cat redis-cluster | sed -n 's/^ExecStart=.*/[Service]\nExecStart=\n& ${slowly}/p' >${dropIn}/slow.conf && systemctl daemon-reload`,
+    `mkdir ${dropIn} && printf '%s\\n' '[Service]' ExecStart= '${slowly}' >${dropIn}/slow.conf && systemctl daemon-reload`,
   );
   const writer = await writerOn(dev);
   await sleep(1000);

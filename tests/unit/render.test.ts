@@ -94,7 +94,7 @@ describe("sentinel.conf", () => {
     );
     expect(parts(text).live).toEqual([
       "sentinel down-after-milliseconds redis-dev-cluster 2000",
-      "sentinel failover-timeout redis-dev-cluster 60000",
+      "sentinel failover-timeout redis-dev-cluster 10000",
       "sentinel parallel-syncs redis-dev-cluster 1",
       "sentinel master-reboot-down-after-period redis-dev-cluster 6001",
       "",

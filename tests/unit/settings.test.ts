@@ -82,7 +82,6 @@ describe("the table", () => {
 
   test.each([
     ["down-after-milliseconds", "6001"],
-    ["failover-timeout", "60000"],
     ["parallel-syncs", "1"],
   ])("keeps the role's sentinel %s %s", (name, value) => {
     expect(effectiveSettings("sentinel", "10.0.0.1", {})[name]).toBe(value);
@@ -100,6 +99,17 @@ describe("the table", () => {
     expect(effectiveSettings("node", "10.0.0.1", {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
     expect(departed).toHaveLength(5);
+  });
+
+  test.each([
+    ["bind", "10.0.0.1 127.0.0.1"],
+    ["failover-timeout", "10000"],
+    ["master-reboot-down-after-period", "6001"],
+  ])("departs from the role's sentinel with %s %s, and says why", (name, value) => {
+    const departed = directives("sentinel").filter(({ departure }) => departure);
+    expect(effectiveSettings("sentinel", "10.0.0.1", {})[name]).toBe(value);
+    expect(departed.map((directive) => directive.name)).toContain(name);
+    expect(departed).toHaveLength(3);
   });
 });
 
