@@ -207,6 +207,7 @@ sentinel_drift() {
     if [[ $name != "$master_name" ]]; then compare "sentinel.monitor $name" 'no such master' 'monitored'; fi
   done < <(sed -n '/^name$/{n;p}' <<<"$reply")
   monitor_drift
+  lost_strangers
   reply=$(ask_own_sentinel SENTINEL MASTER "$master_name") || return 0
   compare sentinel.quorum "$quorum" "$(value_in "$reply" quorum)"
   while read -r _ option name value; do
@@ -278,6 +279,18 @@ watched_at_start() {
   echo "$watched"
 }
 
+# lost_strangers: members that the sentinel remembers though they are none and are not there: a master that somebody
+# made it watch for a moment, a host that has another address now. With them no gate holds.
+lost_strangers() {
+  local known member
+  for known in replica sentinel; do
+    while read -r member; do
+      is_node "$member" || is_other_sentinel "$member" || compare "sentinel.known-$known" 'members alone' "$member"
+    done < <(ask_own_sentinel SENTINEL "${known^^}S" "$master_name" |
+      awk '{ if (last == "ip") ip = $0; if (last == "port") port = $0; if (last == "flags" && /s_down|disconnected/) print ip, port; last = $0 }')
+  done
+}
+
 masters_heard() {
   local name
   for name in "${node_names[@]}"; do
@@ -306,7 +319,7 @@ repair_node() {
 
 # As repair_node. What is watched comes first: a master that is monitored anew begins with defaults.
 repair_sentinel() {
-  local setting wanted found release commands
+  local setting wanted found release commands watched
   release=$(running_release sentinel)
   for _ in 1 2; do
     found=$(sentinel_drift | grep '^sentinel\.' || true)
@@ -319,6 +332,7 @@ repair_sentinel() {
         acl.*) ;;
         "monitor $master_name") commands+=("SENTINEL REMOVE $master_name" "SENTINEL MONITOR $master_name $wanted $quorum") ;;
         'monitor '*) commands+=("SENTINEL REMOVE ${setting#monitor }") ;;
+        known-*) watched=$(watched_if_master) && commands+=("SENTINEL REMOVE $master_name" "SENTINEL MONITOR $master_name $watched $quorum") ;;
         announce-* | resolve-* | sentinel-*) commands+=("SENTINEL CONFIG SET $setting $(as_argument "$wanted")") ;;
         *) commands+=("SENTINEL SET $master_name $setting $(as_argument "$wanted")") ;;
       esac
@@ -328,7 +342,21 @@ repair_sentinel() {
       apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
     fi
   done
-  if sentinel_drift | grep '^sentinel\.' >/dev/null; then rm -f "$run/sentinel/release"; fi
+  if sentinel_drift | grep '^sentinel\.' | grep -v '^sentinel\.known-' >/dev/null; then rm -f "$run/sentinel/release"; fi
+}
+
+# watched_if_master: the "ADDRESS PORT" that this host's sentinel watches; 1 unless it is there and a master: a
+# sentinel that forgets its replicas learns them from the master alone.
+watched_if_master() {
+  local watched name
+  watched=$(watched_now)
+  for name in "${node_names[@]}"; do
+    if [[ "${node_address[$name]} ${node_port[$name]}" == "$watched" && $(ask_node "$name") == 'master '* ]]; then
+      echo "$watched"
+      return
+    fi
+  done
+  return 1
 }
 
 tell_found() {

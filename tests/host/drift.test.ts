@@ -237,6 +237,22 @@ describe("the running sentinel", () => {
       expect(masterAsSeenBy(app1)).toContain(`\nip\n${consoleHost.address}\n`);
     },
   );
+
+  test("a replica that is no member and not there is forgotten, those of the group are not", async () => {
+    await app1.stop("sentinel");
+    const ghost = `sentinel known-replica ${masterName} 127.0.0.1 1\n`;
+    app1.write("redis-sentinel.conf", app1.read("redis-sentinel.conf") + ghost);
+    await app1.start("sentinel");
+    await eventually(10, () => masterAsSeenBy(app1).includes("num-slaves\n3\n"));
+    expect(await drift(app1)).toEqual([
+      "app-1 sentinel.known-replica: wanted members alone, seen 127.0.0.1 1",
+    ]);
+    await repair(app1, "sentinel");
+    await eventually(15, () =>
+      /num-slaves\n2\n.*num-other-sentinels\n2\n/s.test(masterAsSeenBy(app1)),
+    );
+    expect(await drift(app1)).toEqual([]);
+  });
 });
 
 describe("files, units and services", () => {

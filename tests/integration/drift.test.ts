@@ -1,5 +1,7 @@
+import { readFileSync } from "fs";
+import { join } from "path";
+import { fileURLToPath } from "url";
 import {
-  address,
   ask,
   changes,
   epoch,
@@ -35,7 +37,9 @@ afterAll(async () => {
 });
 
 const findings = (output: string) =>
-  [...output.matchAll(/^ {4}(\S+ \S.*: wanted .*)$/gm)].map(([, line]) => line).sort();
+  [...output.matchAll(/^ +((?:app-1|app-2|console) .*: wanted .*)$/gm)]
+    .map(([, line]) => line)
+    .sort();
 
 /** What a refresh finds; the same, a line each, as the host programs themselves say. */
 async function refreshed(): Promise<string[]> {
@@ -111,7 +115,8 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${second} sentinel.down-after-milliseconds: wanted 6001, seen 30000`,
       `${second} sentinel.failover-timeout: wanted 60000, seen 180000`,
       `${second} sentinel.monitor other: wanted no such master, seen monitored`,
-      `${second} sentinel.monitor ${masterName}: wanted ${address(master)} 6389, seen 10.9.9.9 6389`,
+      // The other sentinels' greetings have told it the master, and it remembers the stranger as a replica.
+      `${second} sentinel.known-replica: wanted members alone, seen 10.9.9.9 6389`,
     ].sort(),
   );
   const preview = await dev.stack.preview({ diff: true });
@@ -158,8 +163,9 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   await nothingLeft();
 });
 
-it("keeps every secret to itself", async () => {
-  const state = JSON.stringify(await dev.stack.exportStack());
+it("keeps every secret to itself", () => {
+  const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL ?? "");
+  const state = readFileSync(join(backend, ".pulumi/stacks/redis-cluster/dev.json"), "utf8");
   for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim(), "typed-by-hand"])
     expect(state).not.toContain(secret);
 });
