@@ -68,7 +68,9 @@ refuse_taken_port() {
 
 refuse_full_disk() {
   local directory free
-  for directory in "$root/etc" "$root/var/lib" "$root/var/log"; do
+  for directory in "$etc" "$data" "$root/var/log/redis-cluster"; do
+    # Before the first installation they are still to be made.
+    [[ -d $directory ]] || directory=${directory%/*}
     free=$(df --output=avail -m "$directory" | tail -n 1)
     ((free >= least_free)) ||
       die "$directory has ${free// /} MiB free; expected at least $least_free. Free some space, then run pulumi up again"

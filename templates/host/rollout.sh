@@ -317,6 +317,7 @@ live_names() {
 
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
 enter_rollout() {
+  refuse_full_disk
   make_release
   start_what_is_down
   if running redis-cluster.service; then refuse_evicting_maxmemory; fi
@@ -344,6 +345,8 @@ is_master() {
 restart_node() {
   install_unit redis-cluster.service
   if running redis-cluster.service; then
+    # A node that is stopped on a full disk does not start again.
+    refuse_full_disk
     wait_persistence_idle
     systemctl stop redis-cluster.service
   fi

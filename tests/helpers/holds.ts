@@ -9,7 +9,7 @@ export interface Hold {
   point: "before" | "after";
 }
 
-const fileOf = ({ point, verb }: Hold) => `/run/holds/${point}.${verb}`;
+export const fileOf = ({ point, verb }: Hold): string => `/run/holds/${point}.${verb}`;
 
 /** Lets steps on a host be held from now on. */
 export function installHolds(host: string): void {

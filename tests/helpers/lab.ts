@@ -177,10 +177,13 @@ export async function namedMaster(stack: Stack): Promise<string | undefined> {
 }
 
 /** What must not change when nothing is owed: process and run ids of every daemon on every host. */
-export async function identities(stack: Stack): Promise<Record<string, string>> {
+export async function identities(
+  stack: Stack,
+  ...daemons: ("node" | "sentinel")[]
+): Promise<Record<string, string>> {
   const all = await Promise.all(
     hosts.flatMap((host) =>
-      (["node", "sentinel"] as const).map(async (daemon) => {
+      (daemons.length ? daemons : (["node", "sentinel"] as const)).map(async (daemon) => {
         const server = await info(stack, { host, daemon }, "server");
         return [`${host} ${daemon}`, `${server.process_id} ${server.run_id}`];
       }),

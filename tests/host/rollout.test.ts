@@ -71,6 +71,25 @@ test("what an interrupted run has left down is started before the gate is asked"
   ]);
 });
 
+test("a node is not stopped on a full disk: it would not start again", async () => {
+  host.write("staged/members", host.releaseFiles().members);
+  host.write(
+    "/usr/bin/df",
+    "#!/bin/bash\necho Avail; case ${!#} in */log/*) echo 15 ;; *) echo 16 ;; esac\n",
+  );
+  chmodSync(host.path("/usr/bin/df"), 0o755);
+  const { status, stderr } = await host.shell(
+    `load_members ${host.path("staged/members")}; install_unit() { :; }; restart_node`,
+  );
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(
+      /error: \S*\/log\/redis-cluster has 15 MiB free; expected at least 16/,
+    ),
+  });
+  expect(told()).toEqual(["systemctl is-active redis-cluster.service"]);
+});
+
 test.each([
   ["nothing", "none none", ""],
   ["the sentinel's return", "live live", "sentinel-return 33"],

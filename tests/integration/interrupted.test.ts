@@ -3,13 +3,13 @@ import { join } from "path";
 import { WriterResult } from "../writer";
 import {
   ask,
-  changes,
   eventually,
   Host,
   hosts,
   identities,
   info,
   lab,
+  meanwhile,
   meanwhileOn,
   namedMaster,
   openStack,
@@ -17,7 +17,7 @@ import {
   unlock,
   writerOn,
 } from "../helpers/lab";
-import { held, Hold, hold, installHolds, release, releaseAll } from "../helpers/holds";
+import { fileOf, held, Hold, hold, installHolds, release, releaseAll } from "../helpers/holds";
 
 // A rollout of the restart class that something cuts through, while a client writes all the time. The steps are
 // held on the hosts, so that each fault comes at an exact place. Runs are chained: the one that finishes or takes
@@ -28,7 +28,8 @@ interface Row {
   verb: string;
   fault: string;
   said: string;
-  ended: string;
+  /** What was done next, and how that ended. */
+  then: string;
   acknowledged: number;
   lost: number;
   longestGap: number;
@@ -41,6 +42,9 @@ const steps = [
   ),
   ...hosts.map((host) => ({ host, verb: "node-roll-master" })),
 ];
+
+/** The stack's setting, in seconds. */
+const sentinelReturn = 15;
 
 const rows: Row[] = [];
 let dev: Stack;
@@ -117,10 +121,10 @@ function family(pid: number): number[] {
 }
 
 /** Kills engine, language host and plugins at once, or the engine alone: then the plugin hears a step's end, and nobody hears the plugin. */
-async function kill(up: Up, engineAlone = false): Promise<void> {
+async function kill(up: Up, whom: "all" | "the engine alone" = "all"): Promise<void> {
   const pids = family(up.pid);
   expect(pids.length).toBeGreaterThan(2);
-  for (const pid of engineAlone ? [up.pid] : pids) process.kill(pid, "SIGKILL");
+  for (const pid of whom === "all" ? pids : [up.pid]) process.kill(pid, "SIGKILL");
   await up.ended;
 }
 
@@ -182,7 +186,7 @@ async function failOver(how: keyof typeof failovers): Promise<string> {
 /** Runs it while a client writes. Each call of `note` ends a row of the table; nothing may be lost at any of them. */
 async function recorded(
   what: (
-    note: (row: Pick<Row, "host" | "verb" | "fault" | "said" | "ended">) => Promise<void>,
+    note: (row: Pick<Row, "host" | "verb" | "fault" | "said" | "then">) => Promise<void>,
   ) => Promise<void>,
 ): Promise<void> {
   const writer = await writerOn(dev);
@@ -216,44 +220,55 @@ async function writesGoOn(): Promise<void> {
   expect(acknowledged).toBeGreaterThan(0);
 }
 
-/** The last thing of interest that a run said. */
+/** What a run said last: its error, or what it did, or where it was cut off. */
 function lastWords({ said }: Up): string {
-  const lines = said.split("\n").map((line) => line.trim());
-  const error = lines.find((line) => line.includes("error:"));
-  return (error ?? lines.filter(Boolean).at(-1) ?? "").slice(0, 100);
+  const [error] = /(redis-cluster\[[^\]]+\]: error|wait|dial|read tcp): .*/.exec(said) ?? [];
+  const [resources] = /(?<=Resources:\n)[^]*?(?=\n\n)/.exec(said) ?? [];
+  const [step] = [...said.matchAll(/\S+ updating(?= \()/g)].at(-1) ?? [];
+  return (error ?? resources ?? step ?? "").trim().replace(/\s+/g, " ").slice(0, 80);
 }
 
-/** One `up` ends on what is wanted: on every host, with nothing owed, and the next one changes nothing. */
-async function upSettles(): Promise<string> {
+/** The node runs with what is wanted. */
+async function rolled(host: Host): Promise<void> {
+  const backlog = await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", "tcp-backlog");
+  expect({ host, backlog }).toEqual({ host, backlog: ["tcp-backlog", String(wanted)] });
+}
+
+/** `up` ends on what is wanted: on every host, with nothing owed. */
+async function upEndsOnWanted(): Promise<void> {
   await success(startUp());
-  const before = await identities(dev);
-  const again = await dev.stack.up();
-  expect(changes(again.summary.resourceChanges)).toEqual({});
-  expect(await identities(dev)).toEqual(before);
   for (const host of hosts) {
-    const node = { host, daemon: "node" } as const;
-    expect(await ask(dev, node, "CONFIG", "GET", "tcp-backlog")).toEqual([
-      "tcp-backlog",
-      String(wanted),
+    await rolled(host);
+    // Answered by a replica too, but not during a pause of writes.
+    await ask(dev, { host, daemon: "node" }, "PUBLISH", "nobody", "listens");
+  }
+  const said = await Promise.all(
+    hosts.map((host) =>
+      meanwhileOn(
+        host,
+        "bash -c 'cd /etc/redis-cluster; cat /run/redis-cluster/*/release; basename $(readlink current);" +
+          " (cd staged; sha256sum -- * | sha256sum | cut -c 1-16); grep ^tcp-backlog redis-sentinel.conf;" +
+          " systemctl is-active redis-cluster redis-sentinel redis-sentinel-return.timer || true'",
+      ),
+    ),
+  );
+  for (const lines of said.map((text) => text.split("\n"))) {
+    expect(lines).toEqual([
+      // What the two daemons run with, what the next start would take, and what is wanted.
+      ...Array<string>(4).fill(lines[0]),
+      `tcp-backlog ${wanted}`,
+      ...["active", "active", "inactive"],
     ]);
-    const said = await meanwhileOn(
-      host,
-      "bash -c 'cd /etc/redis-cluster; cat /run/redis-cluster/*/release; basename $(readlink current);" +
-        " (cd staged; sha256sum -- * | sha256sum | cut -c 1-16); grep ^tcp-backlog redis-sentinel.conf;" +
-        " systemctl is-active redis-cluster redis-sentinel redis-sentinel-return.timer || true'",
-    );
-    const [release] = said.split("\n");
-    expect({ host, said: said.split("\n") }).toEqual({
-      host,
-      said: [
-        ...Array<string>(4).fill(release),
-        `tcp-backlog ${wanted}`,
-        ...["active", "active", "inactive"],
-      ],
-    });
   }
   expect(await namedMaster(dev)).toBe(await master());
-  return "wanted state";
+}
+
+async function upChangesNothing(): Promise<void> {
+  const before = await identities(dev);
+  const up = startUp();
+  await success(up);
+  expect(up.said).toMatch(/Resources:\n +\d+ unchanged\n/);
+  expect(await identities(dev)).toEqual(before);
 }
 
 beforeAll(async () => {
@@ -261,13 +276,14 @@ beforeAll(async () => {
   dev = await openStack("dev");
   await dev.stack.setAllConfig(
     {
-      "redis-cluster:sentinelReturn": { value: "15" },
+      "redis-cluster:sentinelReturn": { value: String(sentinelReturn) },
       // Crashes are noticed in half the time, and a busy machine is still no crash.
       "redis-cluster:sentinel.down-after-milliseconds": { value: "3000" },
     },
     true,
   );
-  await dev.stack.up();
+  await want(600);
+  await success(startUp());
   for (const host of hosts) installHolds(host);
 });
 
@@ -276,43 +292,94 @@ afterEach(async () => {
 });
 
 afterAll(() => {
-  const heads = ["step", "host", "what was injected", "what the run said", "how it ended"];
-  const cells = rows.map((row) => [
-    ...[row.verb, row.host, row.fault, row.said, row.ended],
-    ...[String(row.acknowledged), String(row.lost), `${row.longestGap.toFixed(1)} s`],
-  ]);
-  const all = [[...heads, "acknowledged", "lost", "longest gap"], ...cells];
-  const widths = all[0].map((_, i) => Math.max(...all.map((row) => row[i].length)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]))
-      .join("  ")
-      .trimEnd(),
-  );
-  process.stdout.write(`${lines.join("\n")}\n`);
+  const table = [
+    ["step", "host", "fault", "what the run said", "then", "acknowledged", "lost", "longest gap"],
+    ...rows.map((row) => [
+      ...[row.verb, row.host, row.fault, row.said, row.then],
+      ...[String(row.acknowledged), String(row.lost), `${row.longestGap.toFixed(1)} s`],
+    ]),
+  ];
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  for (const row of table) {
+    process.stdout.write(
+      `${row
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join("  ")
+        .trimEnd()}\n`,
+    );
+  }
 });
 
-it("killed at every step, then finished", async () => {
+it("killed at every step, its work done and unheard, and finished by the next run", async () => {
   await want(700);
   await recorded(async (note) => {
-    for (const { host, verb } of steps) {
-      const one = { host, verb, point: "after" } as const;
+    for (const step of steps) {
+      const one = { ...step, point: "after" } as const;
       await hold(one);
       const up = startUp();
       await reached(up, one);
       await kill(up);
       await release(one);
       await unlock(dev);
+      if (step === steps[0]) await sentinelReturns(step.host);
       await writesGoOn();
-      await note({
-        host,
-        verb,
-        fault: "killed, done but unheard",
-        said: lastWords(up),
-        ended: `${await master()} is master`,
-      });
+      const then = "up: killed at the next step";
+      await note({ ...step, fault: "killed, done but unheard", said: lastWords(up), then });
     }
-    await note({ host: "", verb: "up", fault: "", said: "", ended: await upSettles() });
+    const check = startUp();
+    await eventually("the quorum check begins", 60, () =>
+      check.said.includes(" sentinel-quorum updating"),
+    );
+    await kill(check);
+    await unlock(dev);
+    await upEndsOnWanted();
+    const then = "up: finished";
+    await note({ host: "", verb: "(quorum)", fault: "killed", said: lastWords(check), then });
+    await upChangesNothing();
+  });
+});
+
+/** With everything dead. */
+async function sentinelReturns(host: Host): Promise<void> {
+  await eventually(
+    `the sentinel of ${host} has returned by itself`,
+    sentinelReturn + 10,
+    async () => {
+      return (await meanwhileOn(host, "systemctl is-active redis-sentinel")) === "active";
+    },
+  );
+}
+
+// One chain: each run takes back the one before, passes the step that it was killed at, and is killed at the next.
+it("killed at the hard steps while they go on, and taken back by the next run", async () => {
+  await recorded(async (note) => {
+    const [old, other] = [wanted, wanted + 1];
+    const lead = await master();
+    const replicas = hosts.filter((host) => host !== lead);
+    const chain = [
+      { value: other, host: replicas[0], verb: "node-roll", before: [] },
+      { value: old, host: lead, verb: "sentinel-stop", before: [] },
+      { value: other, host: lead, verb: "node-roll-master", before: replicas },
+    ];
+    for (const { value, host, verb, before } of chain) {
+      await want(value);
+      const one = { host, verb, point: "before" } as const;
+      await hold(one);
+      const up = startUp();
+      await reached(up, one);
+      for (const replica of before) await rolled(replica);
+      // The plugin lives on, as it does where only the engine is killed, and so does the step.
+      await kill(up, "the engine alone");
+      await release(one);
+      await unlock(dev);
+      await writesGoOn();
+      const then = "up: taken back";
+      await note({ host, verb, fault: "engine killed, step goes on", said: lastWords(up), then });
+    }
+    await want(old);
+    await upEndsOnWanted();
+    await note({ host: "", verb: "", fault: "", said: "", then: "wanted state" });
+    await upChangesNothing();
   });
 });
 
@@ -327,11 +394,112 @@ it("a failover between each pair of steps of one rollout", async () => {
     const up = startUp();
     for (const [i, one] of holds.entries()) {
       await reached(up, one);
-      const fault = await failOver(i % 2 ? "crash" : "stop");
-      await note({ ...one, fault, said: "", ended: "" });
+      const fault = await failOver(i % 3 === 1 ? "crash" : "stop");
+      await note({ ...one, fault: `${one.point}: ${fault}`, said: "", then: "the run goes on" });
       await release(one);
     }
     await success(up);
-    await note({ host: "", verb: "up", fault: "", said: lastWords(up), ended: await upSettles() });
+    await upEndsOnWanted();
+    await note({ host: "", verb: "", fault: "", said: lastWords(up), then: "up: wanted state" });
+    await upChangesNothing();
   });
+});
+
+/** Nothing can be written where the daemons and the releases have their files. */
+const fullDisk = {
+  async begin(host: Host): Promise<void> {
+    await meanwhile("disk", host, "/etc/redis-cluster", "40m");
+    await meanwhileOn(host, "bash -c 'head -c 40m /dev/zero > /etc/redis-cluster/filler || true'");
+  },
+  async end(host: Host): Promise<void> {
+    await meanwhileOn(host, "rm /etc/redis-cluster/filler");
+  },
+};
+
+it("hosts that fail in the middle, replicas and the master", async () => {
+  await want(900);
+  await recorded(async (note) => {
+    /** A run that comes to this step. */
+    const upTo = async (one: Hold, running?: Up) => {
+      await hold(one);
+      const up = running ?? startUp();
+      return { up, ...(await reached(up, one)) };
+    };
+    const failed = async (up: Up) => expect(await up.ended).not.toBe(0);
+    const again = "up: the next fault";
+
+    const begin = { host: steps[0].host, verb: "sentinel-stop", point: "before" } as const;
+    const old = await master();
+    const { up: cut } = await upTo(begin);
+    await meanwhile("cut", old);
+    await release(begin);
+    await failed(cut);
+    await meanwhile("heal", old);
+    await linked(old);
+    await note({ ...begin, fault: "master unreachable", said: lastWords(cut), then: again });
+
+    const lead = await master();
+    const [first, second] = hosts.filter((host) => host !== lead);
+    const roll = { host: first, verb: "node-roll", point: "before" } as const;
+    const unheard = await upTo(roll);
+    await meanwhileOn(first, `kill -KILL ${unheard.session}`);
+    await failed(unheard.up);
+    await release(roll);
+    await note({ ...roll, fault: "replica: SSH cut", said: lastWords(unheard.up), then: again });
+
+    const next = { host: second, verb: "node-roll", point: "before" } as const;
+    const { up: full } = await upTo(next);
+    const before = await identities(dev, "node");
+    await fullDisk.begin(second);
+    await release(next);
+    await failed(full);
+    expect(await identities(dev, "node")).toEqual(before);
+    await fullDisk.end(second);
+    await note({ ...next, fault: "replica: disk full", said: lastWords(full), then: again });
+
+    const { up } = await upTo(next);
+    // The step goes on while its host is away.
+    await meanwhileOn(second, `systemd-run --quiet --on-active=1 rm ${fileOf(next)}`);
+    await meanwhile("cut", second);
+    await new Promise((resolve) => setTimeout(resolve, 8000));
+    await meanwhile("heal", second);
+    await note({ ...next, fault: "replica unreachable, 8 s", said: "", then: "the run goes on" });
+
+    const last = { host: lead, verb: "node-roll-master", point: "before" } as const;
+    await upTo(last, up);
+    await fullDisk.begin(lead);
+    await release(last);
+    await failed(up);
+    expect(await master()).toBe(lead);
+    await fullDisk.end(lead);
+    await note({ ...last, fault: "master: disk full", said: lastWords(up), then: again });
+
+    const handover = await upTo(last);
+    await meanwhileOn(lead, `kill -KILL ${handover.session}`);
+    await failed(handover.up);
+    await release(last);
+    await writesGoOn();
+    await upEndsOnWanted();
+    const then = "up: wanted state";
+    await note({ ...last, fault: "master: SSH cut", said: lastWords(handover.up), then });
+    await upChangesNothing();
+  });
+});
+
+it("no sentinel was ever stopped for longer than its timer allows", async () => {
+  for (const host of hosts) {
+    const journal = await meanwhileOn(
+      host,
+      "journalctl -u redis-sentinel.service -o short-unix --no-pager",
+    );
+    const events = [...journal.matchAll(/^([\d.]+) .*: (Stopped|Started) /gm)].map(
+      ([, at, what]) => ({ at: Number(at), what }),
+    );
+    const stopped = events.filter(({ what }) => what === "Stopped");
+    expect(stopped.length).toBeGreaterThan(1);
+    for (const { at } of stopped) {
+      const back = events.find((event) => event.what === "Started" && event.at >= at);
+      expect(back!.at - at).toBeLessThan(sentinelReturn + 5);
+    }
+  }
 });

@@ -42,6 +42,7 @@ export class Host {
     for (const directory of [
       "tmp",
       "var/lib/redis-cluster",
+      "var/log/redis-cluster",
       "run/redis-cluster/node",
       "run/redis-cluster/sentinel",
     ]) {
