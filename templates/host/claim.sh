@@ -49,11 +49,8 @@ remove_sentinel() {
 # With the data stays the role they were written in: a later deployment has to know whose are the newest.
 remove_node() {
   if [[ $1 == keep-data && -f $etc/redis-cluster.conf ]]; then
-    if grep -q '^replicaof ' "$etc/redis-cluster.conf"; then
-      rm -f "$data/retired-master"
-    else
-      touch "$data/retired-master"
-    fi
+    rm -f "$data/retired-master"
+    if ! grep -q '^replicaof ' "$etc/redis-cluster.conf"; then "${as_redis[@]}" touch "$data/retired-master"; fi
   fi
   remove_unit redis-cluster.service
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi

@@ -38,7 +38,7 @@ verb_compose_sentinel() {
 read_own_state() {
   local file=$etc/redis-sentinel.conf line word
   own_watched='' config_epoch=0 carried=()
-  [[ -r $file ]] || return 0
+  [[ -f $file && -r $file ]] || return 0
   local id='^[0-9a-f]{40}$' number='^(0|[1-9][0-9]{0,17})$' lines=()
   while read -r -a line; do
     [[ ${line[0]:-} == sentinel ]] || continue

@@ -15,7 +15,7 @@ setting() {
 has_keys() {
   [[ -s $1 ]] || return 1
   (($(stat -c %s "$1") < 4096)) || return 0
-  ! redis-check-rdb "$1" 2>/dev/null | grep -q ' 0 keys read'
+  ! "${as_redis[@]}" redis-check-rdb "$1" 2>/dev/null | grep -q ' 0 keys read'
 }
 
 # loads_data CONF: whether Redis would load at least one key or write from the files that CONF names.
@@ -29,7 +29,7 @@ loads_data() {
   fi
   name=$(setting "$1" appendfilename appendonly.aof)
   manifest=$dir/$(setting "$1" appenddirname appendonlydir)/$name.manifest
-  if [[ ! -e $manifest ]]; then
+  if [[ ! -f $manifest ]]; then
     # Redis takes over the single AOF file of its versions before 7.
     [[ -s $dir/$name ]]
     return

@@ -28,6 +28,8 @@ install_host() {
   install_redis
   if ((firewall)) && ! installed nftables; then install_package nftables; fi
   refuse_old_redis
+  # Before redis may put a link in the place of one.
+  if [[ ! -d $etc ]]; then install -d -m 0750 -o root -g redis "$etc" "$staged" "$releases"; fi
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"

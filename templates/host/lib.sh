@@ -17,6 +17,10 @@ ask_timeout=2
 # ever. The list of a full node's clients, 20 MB, takes less.
 ask_memory=524288
 
+# Before a command on what redis has written or may replace: root would follow the links that are left there.
+as_redis=()
+if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
+
 # What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
 say() {
   printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | tr -d '\000-\010\013-\037\177' >&2

@@ -28,6 +28,13 @@ load_release() {
   operator_password=$(secret "$release/secrets" operator)
 }
 
+# place MODE FILE: root's stdin becomes FILE in $etc, where redis may have left a link or a pipe in its way. Made
+# elsewhere and renamed, it follows and waits for none.
+place() {
+  install -m "$1" -g redis /dev/stdin "$releases/.placed"
+  mv -fT "$releases/.placed" "$2"
+}
+
 # put FILE: stdin becomes FILE, whole or not at all, readable by its owner only.
 put() {
   local part=$1.part

@@ -279,7 +279,7 @@ may_lead() {
 # when there is none of ours or it follows no member of the group.
 last_role() {
   local file=$etc/redis-cluster.conf line
-  grep -q '^# composed from release ' "$file" 2>/dev/null || return 0
+  [[ -f $file ]] && grep -q '^# composed from release ' "$file" 2>/dev/null || return 0
   line=$(grep -E '^replicaof[[:space:]]' "$file" | tail -n 1) || true
   if [[ -z $line ]]; then
     echo master
@@ -293,7 +293,7 @@ last_role() {
 # bootstrap_mark: the name of the bootstrap master of a first deployment that is going on. It says nothing
 # any more once the group has been whole.
 bootstrap_mark() {
-  [[ ! -e $etc/initialised && -e $etc/bootstrap ]] || return 0
+  [[ ! -e $etc/initialised && -f $etc/bootstrap ]] || return 0
   local name
   read -r name <"$etc/bootstrap" || true
   printf '%s' "${name:-}"

@@ -27,7 +27,7 @@ verb_node_start() {
   local chosen
   begin_step
   chosen=$(choose_bootstrap "$step_input")
-  if [[ -n $chosen ]]; then install -m 0644 <(printf '%s\n' "$chosen") "$etc/bootstrap"; fi
+  if [[ -n $chosen ]]; then place 0644 "$etc/bootstrap" <<<"$chosen"; fi
   rm -f "$data/retired-master"
   if [[ -e $current/secrets ]]; then
     operator_password=$(operator_login)
@@ -194,8 +194,8 @@ switch_release() {
 }
 
 point_link() {
-  ln -sfn "$2" "$etc/.$1.new"
-  mv -fT "$etc/.$1.new" "$etc/$1"
+  ln -sfn "$2" "$releases/.$1.new"
+  mv -fT "$releases/.$1.new" "$etc/$1"
   sync -f "$etc"
 }
 
@@ -276,7 +276,8 @@ restart_owed() {
 # The release that a running daemon was composed from; empty when there is no telling.
 running_release() {
   local hash
-  hash=$(cat "$run/$1/release" 2>/dev/null || true)
+  # Redis owns the directory: what is there may be a link or a pipe.
+  hash=$(dd if="$run/$1/release" iflag=nofollow,nonblock bs=17 count=1 status=none 2>/dev/null | tr -d '\0') || true
   if [[ $hash =~ ^[0-9a-f]{16}$ && -d $releases/$hash ]]; then printf '%s' "$hash"; fi
 }
 
@@ -482,8 +483,9 @@ apply_sentinel_live() {
 # The daemon now runs with all that the release says: the next start composes from it too.
 adopt_release() {
   switch_release
-  printf '%s\n' "$release" >"$run/$1/release.new"
-  mv -f "$run/$1/release.new" "$run/$1/release"
+  # Made where redis may not write: it could have left a link there.
+  printf '%s\n' "$release" >"$run/.$1.release"
+  mv -fT "$run/.$1.release" "$run/$1/release"
 }
 
 wait_whole() {
@@ -504,7 +506,7 @@ turn_not_over() {
 # The next host's turn begins on a group that is whole, which can never be bootstrapped again.
 end_turn() {
   wait_whole
-  touch "$etc/initialised"
+  place 0644 "$etc/initialised" </dev/null
   rm -f "$etc/bootstrap"
   prune_releases
 }

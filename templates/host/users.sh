@@ -33,7 +33,7 @@ users_text() {
 # Read without a program's help, as its arguments would show the hashes.
 accepted_of() {
   local name hash also=()
-  [[ -r $accepted ]] || return 0
+  [[ -f $accepted && -r $accepted ]] || return 0
   while read -r name hash _; do
     if [[ $name == "$1" && " $2 " != *" $hash "* ]]; then also+=("$hash"); fi
   done <"$accepted"
@@ -66,7 +66,7 @@ accept_passwords() {
     fi
     if [[ -n $since ]]; then text+="$name $hash $since"$'\n'; fi
   done < <(awk '$1 == "hash" { for (i = 3; i <= NF; i++) print $2, $i }' "$staged/secrets")
-  install -m 0640 -g redis /dev/stdin "$accepted" <<<"${text%$'\n'}"
+  place 0640 "$accepted" <<<"${text%$'\n'}"
   if ((${#added[@]} == 0)); then return; fi
   if running redis-cluster.service; then add_passwords "$node_address_here" "$node_port_here" "${added[@]}"; fi
   if has_sentinel && running redis-sentinel.service; then
@@ -77,9 +77,12 @@ accept_passwords() {
 # accepted_since NAME HASH: since when, in seconds since 1970; empty when that was before any change.
 accepted_since() {
   local name hash since
-  [[ -r $accepted ]] || return 0
+  [[ -f $accepted && -r $accepted ]] || return 0
   while read -r name hash since; do
-    if [[ $name == "$1" && $hash == "$2" ]]; then printf '%s' "$since"; fi
+    if [[ $name == "$1" && $hash == "$2" && $since =~ ^[0-9]+$ ]]; then
+      printf '%s' "$since"
+      return
+    fi
   done <"$accepted"
 }
 

@@ -25,9 +25,8 @@ validate_release() {
 # READY and has answered `questions`, if there are any, into DIR/answers; else reports what it said about the file
 # called NAME in the release.
 dry_run() {
-  local name=$1 scratch=$2 ready=$3 output='' line pid log as_redis=() status=1
+  local name=$1 scratch=$2 ready=$3 output='' line pid log status=1
   shift 3
-  if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
   exec {log}< <(
     exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --unixsocket "$scratch/socket" \
       --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1
