@@ -17,9 +17,13 @@ ask_timeout=2
 # ever. The list of a full node's clients, 20 MB, takes less.
 ask_memory=524288
 
-# What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
 say() {
-  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | tr -d '\000-\010\013-\037\177' >&2
+  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | printable >&2
+}
+
+# What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
+printable() {
+  tr -d '\000-\010\013-\037\177'
 }
 
 die() {
