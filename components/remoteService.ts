@@ -40,9 +40,10 @@ function hostCommand(words: string[]): string {
 }
 
 /**
- * A step on a host: the host program compares what runs with what is wanted and does what is owed.
+ * A step on a host: the host program compares what runs with what is wanted and does what is owed. What it
+ * did stands in the run's output.
  *
- * @returns the Command; its stdout is a fresh id each time the step runs.
+ * @returns the Command; its stdout, one line of what it did, is another each time the step runs.
  */
 export function remoteStep(
   name: string,
@@ -65,7 +66,8 @@ export function remoteStep(
       connection: args.connection,
       create: hostCommand(args.verb),
       stdin,
-      logging: remote.Logging.None,
+      // Errors come with the failure itself.
+      logging: remote.Logging.Stdout,
       addPreviousOutputInEnv: false,
     },
     opts,

@@ -360,7 +360,7 @@ watched_if_master() {
 }
 
 tell_found() {
-  say "takes back what was set by hand: $(cut -d $'\x1f' -f 1 <<<"$1" | paste -sd ' ')"
+  did "took back what was set by hand: $(cut -d $'\x1f' -f 1 <<<"$1" | paste -sd ' ')"
 }
 
 # as_argument TEXT: one argument in a line that redis-cli reads.

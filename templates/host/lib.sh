@@ -21,9 +21,13 @@ ask_memory=524288
 as_redis=()
 if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
 
-# What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
 say() {
-  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | tr -d '\000-\010\013-\037\177' >&2
+  printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | printable >&2
+}
+
+# What daemons and hosts say is in the messages: it may not steer the terminal that shows them.
+printable() {
+  tr -d '\000-\010\013-\037\177'
 }
 
 die() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The steps of a rollout on this host. Each compares what runs with what is staged, does what is
-# owed and nothing else, and prints a fresh id, on which the next step runs.
+# owed and nothing else, and prints one line of what that was, with a fresh id, on which the next step runs.
 
 # How long a started daemon may take to serve, and the group to be whole again, in seconds.
 start_limit=60
@@ -13,13 +13,23 @@ take_lock() {
 
 # Reads all of stdin: a provider that still has something to send takes an early end for a failure.
 begin_step() {
-  step_input=$(cat)
+  step_input=$(cat) work=''
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
   mend_release
   refuse_lost_passwords
   refuse_changed_creation
+}
+
+# did TEXT: notes what this step has done.
+did() {
+  work+="${work:+; }$*"
+}
+
+# The step's last word is what the run's output shows of it.
+end_step() {
+  printf '%s [%s]\n' "${work:-nothing owed}" "$(fresh_id | cut -c 1-8)" | printable
 }
 
 # verb node-start (proofs on stdin): brings up the node if it is down, and takes back what was set in it by hand.
@@ -45,12 +55,13 @@ verb_node_start() {
     start_unit redis-cluster.service
     # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
     wait_linked || true
+    did "started as $(role_here)"
   else
     enable_unit redis-cluster.service
     apply_firewall
     repair_node
   fi
-  fresh_id
+  end_step
 }
 
 # verb sentinel-start: brings up the sentinel if it is down, on the release that the node runs, and takes back
@@ -61,22 +72,28 @@ verb_sentinel_start() {
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
     start_unit redis-sentinel.service
+    did started
   else
     enable_unit redis-sentinel.service
     repair_sentinel
   fi
   disarm_return
-  fresh_id
+  end_step
 }
 
 # verb sentinel-stop: the first step of a restart on this host. All that can refuse is done before.
 verb_sentinel_stop() {
   begin_step
-  if restart_owed && ! { [[ $node_owed == restart ]] && is_master; }; then
-    enter_rollout
-    stop_sentinel
+  if restart_owed; then
+    if [[ $node_owed == restart ]] && is_master; then
+      did "let be, with the master: its turn is last"
+    else
+      enter_rollout
+      stop_sentinel
+      did stopped
+    fi
   fi
-  fresh_id
+  end_step
 }
 
 # verb node-roll: the node takes what is staged. A master that must restart is left for node-roll-master.
@@ -91,7 +108,7 @@ verb_node_roll() {
       ;;
     restart)
       if is_master; then
-        say "is the master; restarted last, after a handover"
+        did "let be: the master, whose turn is last"
       else
         # A sentinel that runs tells that no sentinel-stop came before in this run, and so no gate.
         if ! has_sentinel || running redis-sentinel.service; then enter_rollout; fi
@@ -100,7 +117,7 @@ verb_node_roll() {
       ;;
   esac
   if ! has_sentinel && turn_not_over "$node_owed"; then end_turn; fi
-  fresh_id
+  end_step
 }
 
 # verb sentinel-roll: brings the sentinel to what is staged, running.
@@ -109,6 +126,7 @@ verb_sentinel_roll() {
   find_owed
   if ! running redis-sentinel.service; then
     start_unit redis-sentinel.service
+    did started
   elif [[ $sentinel_owed == live ]]; then
     make_release
     apply_sentinel_live
@@ -117,10 +135,11 @@ verb_sentinel_roll() {
     enter_rollout
     stop_sentinel
     start_unit redis-sentinel.service
+    did restarted
   fi
   disarm_return
   if turn_not_over "$sentinel_owed"; then end_turn; fi
-  fresh_id
+  end_step
 }
 
 # verb node-roll-master: what was left because this node was the master in its turn.
@@ -129,14 +148,17 @@ verb_node_roll_master() {
   find_owed
   if [[ $node_owed == restart ]]; then
     enter_rollout
-    if is_master; then handover; fi
+    if is_master; then
+      handover
+      did "handed over to $new_address:$new_port"
+    fi
     stop_sentinel
     restart_node
     if has_sentinel; then start_unit redis-sentinel.service; fi
     disarm_return
     end_turn
   fi
-  fresh_id
+  end_step
 }
 
 # A release is what is staged, copied whole and accepted by the very binaries that will read it.
@@ -353,6 +375,17 @@ restart_node() {
   fi
   start_unit redis-cluster.service
   wait_linked || die "the restarted node is not linked to a master after $start_limit s; run 'redis-cluster gate' here, then pulumi up again"
+  did "restarted as $(role_here)"
+}
+
+role_here() {
+  local info
+  info=$(here INFO replication)
+  if [[ $(field "$info" role) == slave ]]; then
+    printf 'replica of %s:%s' "$(field "$info" master_host)" "$(field "$info" master_port)"
+  else
+    field "$info" role
+  fi
 }
 
 # A SIGTERM during the first AOF write is lost, so no stop before persistence is idle.
@@ -414,6 +447,7 @@ apply_node_live() {
     reply=$(here CONFIG SET "${words[@]}") ||
       die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
     read_back "$before" "${words[@]}"
+    did "set at run time: $(printf '%s\n' "${words[@]}" | sed -n 'p;n' | paste -sd ' ')"
   fi
   if same_users "$hash" users.acl; then return; fi
   apply_users "$node_address_here" "$node_port_here" users.acl
@@ -469,6 +503,7 @@ apply_sentinel_live() {
   while read -r _ option name value; do
     reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$name" "$option" "$value") ||
       die "SENTINEL SET $option was refused: $reply; correct redis-cluster:sentinel.$option, then run pulumi up again"
+    did "set at run time: $option"
   done < <(changed_live sentinel.conf "$hash")
   reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$master_name" quorum "$quorum") ||
     die "SENTINEL SET quorum was refused: $reply; correct redis-cluster:quorum, then run pulumi up again"
@@ -483,6 +518,7 @@ apply_sentinel_live() {
 # The daemon now runs with all that the release says: the next start composes from it too.
 adopt_release() {
   switch_release
+  did "nothing restarted"
   # Made where redis may not write: it could have left a link there.
   printf '%s\n' "$release" >"$run/.$1.release"
   mv -fT "$run/.$1.release" "$run/$1/release"

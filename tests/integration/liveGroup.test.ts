@@ -1,4 +1,5 @@
 import {
+  address,
   ask,
   changes,
   epoch,
@@ -24,6 +25,15 @@ let dev: Stack;
 
 const set = (path: string, value: string) =>
   dev.stack.setConfig(`redis-cluster:${path}`, { value }, true);
+
+/** What a run's output shows of the steps that had something to do, each with its duration. */
+function timeline(said: string): string[] {
+  const step =
+    /Command (\S+-(?:stop|roll|roll-master)) updated \([\d.ms]+\) \[diff: [^\]]*\]; (.*) \[[0-9a-f]{8}\]$/gm;
+  return [...said.matchAll(step)]
+    .filter(([, , did]) => did !== "nothing owed")
+    .map(([, name, did]) => `${name}: ${did}`);
+}
 
 /** Runs it while new clients come all the time; returns how few sentinels answered one of them. */
 async function fewestSentinelsDuring(what: () => Promise<unknown>): Promise<number> {
@@ -119,13 +129,34 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
 
 it("restart class: replicas first, one handover, every node restarted once, no write lost", async () => {
   const before = await identities(dev);
-  const [oldMaster, oldEpoch] = [await namedMaster(dev), await epoch(dev)];
+  const [oldMaster, oldEpoch] = [(await namedMaster(dev))!, await epoch(dev)];
+  let said = "";
+  const up = async () => {
+    said = (await dev.stack.up({ color: "never" })).stdout;
+  };
   await losingNothing(async () => {
     await set("redis.tcp-backlog", "600");
     expect(await previewedClasses()).toEqual(["~restart"]);
     // One at a time is down, and never two.
-    expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(2);
+    expect(await fewestSentinelsDuring(up)).toBe(2);
   });
+  const [from, to] = [oldMaster, (await namedMaster(dev))!].map((host) => `${address(host)}:6389`);
+  expect(timeline(said)).toEqual([
+    ...hosts.flatMap((host) =>
+      host === oldMaster
+        ? [
+            `${host}-sentinel-stop: let be, with the master: its turn is last`,
+            `${host}-node-roll: let be: the master, whose turn is last`,
+            `${host}-sentinel-roll: nothing restarted`,
+          ]
+        : [
+            `${host}-sentinel-stop: stopped`,
+            `${host}-node-roll: restarted as replica of ${from}`,
+            `${host}-sentinel-roll: started`,
+          ],
+    ),
+    `${oldMaster}-node-roll-master: handed over to ${to}; restarted as replica of ${to}`,
+  ]);
   const after = await identities(dev);
   for (const daemon of Object.keys(before)) expect(after[daemon]).not.toBe(before[daemon]);
   expect(await epoch(dev)).toBe(oldEpoch + 1);
