@@ -453,6 +453,7 @@ apply_node_live() {
   apply_users "$node_address_here" "$node_port_here" users.acl
   reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)
   [[ $reply == OK ]] || die "CONFIG SET masterauth was refused: $reply; run pulumi up again"
+  did "changed users"
 }
 
 # A limit below what is in use would throw keys away at once, where the policy is to evict.
@@ -513,6 +514,7 @@ apply_sentinel_live() {
   reply=$(printf 'SENTINEL SET %s auth-pass %s\nSENTINEL CONFIG SET sentinel-pass %s\n' "$master_name" "$password" "$password" |
     ask "${sentinel_address[$self]}" "${sentinel_port[$self]}") || true
   [[ $reply == OK$'\n'OK ]] || die "the sentinel refused its new password: $reply; run pulumi up again"
+  did "changed users"
 }
 
 # The daemon now runs with all that the release says: the next start composes from it too.

@@ -68,6 +68,7 @@ accept_passwords() {
   done < <(awk '$1 == "hash" { for (i = 3; i <= NF; i++) print $2, $i }' "$staged/secrets")
   place 0640 "$accepted" <<<"${text%$'\n'}"
   if ((${#added[@]} == 0)); then return; fi
+  did "accepts a new password of $(cut -d' ' -f3 < <(printf '%s\n' "${added[@]}") | sort -u | paste -sd ' ')"
   if running redis-cluster.service; then add_passwords "$node_address_here" "$node_port_here" "${added[@]}"; fi
   if has_sentinel && running redis-sentinel.service; then
     add_passwords "${sentinel_address[$self]}" "${sentinel_port[$self]}" "${added[@]}"

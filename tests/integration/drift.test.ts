@@ -113,7 +113,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       ),
       `${second} sentinel.auth-user: wanted sentinel, seen 0`,
       `${second} sentinel.down-after-milliseconds: wanted 6001, seen 30000`,
-      `${second} sentinel.failover-timeout: wanted 60000, seen 180000`,
+      `${second} sentinel.failover-timeout: wanted 10000, seen 180000`,
       `${second} sentinel.monitor other: wanted no such master, seen monitored`,
       // The other sentinels' greetings have told it the master, and it remembers the stranger as a replica.
       `${second} sentinel.known-replica: wanted members alone, seen 10.9.9.9 6389`,
