@@ -524,6 +524,7 @@ adopt_release() {
   # Made where redis may not write: it could have left a link there.
   printf '%s\n' "$release" >"$run/.$1.release"
   mv -fT "$run/.$1.release" "$run/$1/release"
+  did "nothing restarted"
 }
 
 wait_whole() {
