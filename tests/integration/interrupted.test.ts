@@ -19,9 +19,10 @@ import {
 } from "../helpers/lab";
 import { fileOf, held, Hold, hold, installHolds, release, releaseAll } from "../helpers/holds";
 
-// A rollout of the restart class that something cuts through, while a client writes all the time. The steps are
-// held on the hosts, so that each fault comes at an exact place. Runs are chained: the one that finishes or takes
-// back what the one before it left is the one that the next fault strikes; every chain ends on the wanted state.
+// Rollouts of the restart class that something cuts through, while a client writes all the time. The steps are held
+// on the hosts, so that each fault comes at an exact place. Runs are chained: the run that finishes or takes back
+// what the one before it left is itself struck further on; every chain ends on the wanted state, and the next run
+// changes nothing.
 
 interface Row {
   host: string;
@@ -120,7 +121,7 @@ function family(pid: number): number[] {
   return below(pid);
 }
 
-/** Kills engine, language host and plugins at once, or the engine alone: then the plugin hears a step's end, and nobody hears the plugin. */
+/** Kills engine, language host and plugins, or the engine alone, as one does by hand. */
 async function kill(up: Up, whom: "all" | "the engine alone" = "all"): Promise<void> {
   const pids = family(up.pid);
   expect(pids.length).toBeGreaterThan(2);
@@ -151,20 +152,20 @@ async function linked(host: Host): Promise<void> {
   });
 }
 
-const downAtAll = "/run/systemd/system/redis-cluster.service.d/down.conf";
+const dropIns = "/run/systemd/system/redis-cluster.service.d";
 
 const failovers = {
   /** The process is killed and stays away until the others have a master. */
   async crash(old: Host): Promise<void> {
     await meanwhileOn(
       old,
-      `bash -c 'mkdir -p ${downAtAll.replace(/\/[^/]*$/, "")}; printf "[Service]\\nRestart=no\\n" > ${downAtAll};` +
+      `bash -c 'mkdir ${dropIns}; printf "[Service]\\nRestart=no\\n" > ${dropIns}/down.conf;` +
         " systemctl daemon-reload; systemctl kill --kill-who=main -s KILL redis-cluster'",
     );
     await eventually("another master", 60, async () => (await master()) !== old);
     await meanwhileOn(
       old,
-      `bash -c 'rm ${downAtAll}; systemctl daemon-reload; systemctl start redis-cluster'`,
+      `bash -c 'rm -r ${dropIns}; systemctl daemon-reload; systemctl start redis-cluster'`,
     );
   },
   /** The unit is stopped, which hands over, and started again. */
@@ -326,11 +327,20 @@ it("killed at every step, its work done and unheard, and finished by the next ru
       const then = "up: killed at the next step";
       await note({ ...step, fault: "killed, done but unheard", said: lastWords(up), then });
     }
+    // The quorum check goes on for as long as a node is silent.
+    const last = { ...steps.at(-1)!, point: "after" } as const;
+    await hold(last);
     const check = startUp();
+    await reached(check, last);
+    const lead = await master();
+    const silent = hosts.find((host) => host !== lead)!;
+    await meanwhileOn(silent, "systemctl kill --kill-who=main -s STOP redis-cluster");
+    await release(last);
     await eventually("the quorum check begins", 60, () =>
       check.said.includes(" sentinel-quorum updating"),
     );
     await kill(check);
+    await meanwhileOn(silent, "systemctl kill --kill-who=main -s CONT redis-cluster");
     await unlock(dev);
     await upEndsOnWanted();
     const then = "up: finished";
@@ -339,7 +349,7 @@ it("killed at every step, its work done and unheard, and finished by the next ru
   });
 });
 
-/** With everything dead. */
+/** Until the timer of a stopped sentinel has started it, with everything else dead. */
 async function sentinelReturns(host: Host): Promise<void> {
   await eventually(
     `the sentinel of ${host} has returned by itself`,
@@ -350,7 +360,8 @@ async function sentinelReturns(host: Host): Promise<void> {
   );
 }
 
-// One chain: each run takes back the one before, passes the step that it was killed at, and is killed at the next.
+// One chain: each run takes back the one before, passes the step that that one was killed at, and is killed itself at
+// the next. The host of the chain's second half is whoever is master.
 it("killed at the hard steps while they go on, and taken back by the next run", async () => {
   await recorded(async (note) => {
     const [old, other] = [wanted, wanted + 1];
@@ -438,6 +449,7 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     await linked(old);
     await note({ ...begin, fault: "master unreachable", said: lastWords(cut), then: again });
 
+    // The failover has made another host the master.
     const lead = await master();
     const [first, second] = hosts.filter((host) => host !== lead);
     const roll = { host: first, verb: "node-roll", point: "before" } as const;
