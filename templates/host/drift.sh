@@ -107,8 +107,8 @@ node_drift() {
   if as_released node "$scratch"; then
     while IFS=$'\x1f' read -r name wanted seen; do
       setting_drift
-    done < <(join -t $'\x1f' <(settings_in <"$scratch/answers") <(settings_in <<<"$reply"))
-    acl_drift redis "$scratch/answers" "$reply"
+    done < <(join -t $'\x1f' <(settings_in <<<"$answered") <(settings_in <<<"$reply"))
+    acl_drift redis "$answered" "$reply"
   else
     compare "${conf%/*}" 'a release that Redis accepts' 'refused'
   fi
@@ -120,8 +120,8 @@ composed_from() {
   echo "$releases/$(running_release "$1")"
 }
 
-# as_released DAEMON DIR: DIR/answers become what a daemon says of itself that was started on the release of the
-# running one.
+# as_released DAEMON DIR: `answered` becomes what a daemon says of itself that was started, in DIR, on the release of
+# the running one.
 as_released() {
   local scratch=$2 directory questions=$'CONFIG GET *\nACL LIST' arguments=(--appendonly no --save '' --replicaof no one)
   directory=$(composed_from "$1")
@@ -172,20 +172,25 @@ settled_priority() {
   echo "$now"
 }
 
-# acl_drift DAEMON FILE REPLY: of each user the words in which a reply to ACL LIST differs from the one in FILE.
+# acl_drift DAEMON WANTED SEEN: of each user the words in which two replies to ACL LIST differ.
 acl_drift() {
   local user wanted seen
   while read -r user; do
-    wanted=$(sed -n "s/^user $user //p" "$2") seen=$(sed -n "s/^user $user //p" <<<"$3")
+    wanted=$(rules_of "$user" <<<"$2") seen=$(rules_of "$user" <<<"$3")
     compare "$1.acl.$user" "$(words_without "$wanted" "$seen")" "$(words_without "$seen" "$wanted")"
-  done < <(sed -n 's/^user \([^ ]*\) .*/\1/p' "$2" - <<<"$3" | sort -u)
+  done < <(sed -n 's/^user \([^ ]*\) .*/\1/p' <<<"$2"$'\n'"$3" | sort -u)
+}
+
+rules_of() {
+  awk -v name="$1" '$1 == "user" && $2 == name { sub(/^user [^ ]+ /, ""); print; exit }'
 }
 
 # words_without RULES OTHERS: the words of RULES that OTHERS lack; hashes of passwords are not told, and the default
 # that Redis writes out only after ACL SETUSER does not count.
 words_without() {
-  local word words=()
-  for word in $1; do
+  local word all words=()
+  read -r -a all <<<"$1"
+  for word in "${all[@]}"; do
     [[ " $2 sanitize-payload " == *" $word "* ]] || words+=("$word")
   done
   printf '%s' "${words[*]/#\#*/(a password)}"
@@ -225,7 +230,7 @@ sentinel_drift() {
   reply=$(ask_own_sentinel ACL LIST) || return 0
   scratch=$(mktemp -d)
   if as_released sentinel "$scratch"; then
-    acl_drift sentinel "$scratch/answers" "$reply"
+    acl_drift sentinel "$answered" "$reply"
   else
     compare "$directory" 'a release that Sentinel accepts' 'refused'
   fi
@@ -243,7 +248,9 @@ value_in() {
 
 # persisted OPTION: what SENTINEL MASTER does not tell, from the file that Sentinel writes: all but the defaults.
 persisted() {
-  sed -n "s/^sentinel $1 $master_name //p" "$etc/redis-sentinel.conf" | grep . || echo 0
+  # Redis owns the file: what is there may be a link or a pipe.
+  dd if="$etc/redis-sentinel.conf" iflag=nofollow,nonblock bs=1M count=1 status=none 2>/dev/null |
+    sed -n "s/^sentinel $1 $master_name //p" | grep . || echo 0
 }
 
 # monitor_drift: whether the sentinel watches another master than it would at its next start, and that one is there.
@@ -314,7 +321,7 @@ repair_node() {
   done <<<"$found"
   if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | here >/dev/null || true; fi
   if [[ $found == *redis.acl.* ]]; then apply_users "$node_address_here" "$node_port_here" users.acl; fi
-  if node_drift | grep '^redis\.' >/dev/null; then rm -f "$run/node/release"; fi
+  if node_drift | grep '^redis\.' >/dev/null; then forget_release node; fi
 }
 
 # As repair_node. What is watched comes first: a master that is monitored anew begins with defaults.
@@ -342,7 +349,12 @@ repair_sentinel() {
       apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
     fi
   done
-  if sentinel_drift | grep '^sentinel\.' | grep -v '^sentinel\.known-' >/dev/null; then rm -f "$run/sentinel/release"; fi
+  if sentinel_drift | grep '^sentinel\.' | grep -v '^sentinel\.known-' >/dev/null; then forget_release sentinel; fi
+}
+
+# Redis owns the directory; a file that cannot be removed is no release's name either.
+forget_release() {
+  "${as_redis[@]}" rm -f "$run/$1/release" || true
 }
 
 # watched_if_master: the "ADDRESS PORT" that this host's sentinel watches; 1 unless it is there and a master: a

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
 
 // What `redis-cluster drift` finds on hosts that run, and what the steps put right. The services are processes
@@ -161,6 +162,7 @@ describe("the running node", () => {
 
   test("what CONFIG SET cannot take back owes a restart", async () => {
     const release = app1.path("/run/redis-cluster/node/release");
+    chmodSync(dirname(release), 0o777);
     await app1.stop("node");
     app1.write("redis-cluster.conf", app1.read("redis-cluster.conf") + "\ntcp-backlog 77\n");
     await app1.start("node");
