@@ -123,15 +123,19 @@ composed_from() {
 # as_released DAEMON DIR: DIR/answers become what a daemon says of itself that was started on the release of the
 # running one.
 as_released() {
-  local scratch=$2 directory questions=$'CONFIG GET *\nACL LIST' arguments=(--appendonly no --save '' --replicaof no one)
+  local scratch=$2/daemon answers=$2/answers directory questions=$'CONFIG GET *\nACL LIST' arguments=(--appendonly no --save '' --replicaof no one)
   directory=$(composed_from "$1")
+  mkdir "$scratch"
   if [[ $1 == node ]]; then
     node_text "$directory" >"$scratch/conf"
   else
     questions='ACL LIST' arguments=(--sentinel)
     sentinel_text "$directory" 127.0.0.1 1 >"$scratch/conf"
   fi
-  if ((EUID == 0)); then chown -R redis:redis "$scratch"; fi
+  if ((EUID == 0)); then
+    chmod 0711 "$2"
+    chown -R redis:redis "$scratch"
+  fi
   dry_run "the release that the $1 runs" "$scratch" "$([[ $1 == node ]] && echo 'eady to accept' || echo '+monitor master')" \
     "$scratch/conf" "${arguments[@]}"
 }
@@ -176,9 +180,17 @@ settled_priority() {
 acl_drift() {
   local user wanted seen
   while read -r user; do
-    wanted=$(sed -n "s/^user $user //p" "$2") seen=$(sed -n "s/^user $user //p" <<<"$3")
+    wanted=$(rights_of "$user" <"$2") seen=$(rights_of "$user" <<<"$3")
     compare "$1.acl.$user" "$(words_without "$wanted" "$seen")" "$(words_without "$seen" "$wanted")"
   done < <(sed -n 's/^user \([^ ]*\) .*/\1/p' "$2" - <<<"$3" | sort -u)
+}
+
+# rights_of USER: from a reply to ACL LIST (stdin). Anything can be in a name, so it is no part of a program.
+rights_of() {
+  local name rights
+  while read -r _ name rights; do
+    if [[ $name == "$1" ]]; then printf '%s\n' "$rights"; fi
+  done
 }
 
 # words_without RULES OTHERS: the words of RULES that OTHERS lack; hashes of passwords are not told, and the default
@@ -243,7 +255,8 @@ value_in() {
 
 # persisted OPTION: what SENTINEL MASTER does not tell, from the file that Sentinel writes: all but the defaults.
 persisted() {
-  sed -n "s/^sentinel $1 $master_name //p" "$etc/redis-sentinel.conf" | grep . || echo 0
+  local file=$etc/redis-sentinel.conf
+  { [[ -f $file ]] && sed -n "s/^sentinel $1 $master_name //p" "$file" | grep .; } || echo 0
 }
 
 # monitor_drift: whether the sentinel watches another master than it would at its next start, and that one is there.
@@ -268,7 +281,9 @@ watched_at_start() {
   local own_watched='' config_epoch=0 carried=() watched why answer
   if is_node "$1"; then
     answer=$(ask_sentinel "$self")
-    own_watched=$1 config_epoch=${answer##* }
+    own_watched=$1
+    # What is said instead may end in anything.
+    if [[ $answer == 'names '* ]]; then config_epoch=${answer##* }; fi
   fi
   ask_everybody sentinel
   decide_watched || return 1

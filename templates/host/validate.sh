@@ -22,7 +22,7 @@ validate_release() {
 }
 
 # dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says
-# READY and has answered `questions`, if there are any, into DIR/answers; else reports what it said about the file
+# READY and has answered `questions`, if there are any, into the file `answers`; else reports what it said about the file
 # called NAME in the release.
 dry_run() {
   local name=$1 scratch=$2 ready=$3 output='' line pid log status=1
@@ -39,7 +39,7 @@ dry_run() {
       break
     fi
   done
-  if ((status == 0)) && [[ -n ${questions:-} ]]; then ask "$scratch/socket" '' <<<"$questions" >"$scratch/answers" || status=1; fi
+  if ((status == 0)) && [[ -n ${questions:-} ]]; then ask "$scratch/socket" '' <<<"$questions" >"$answers" || status=1; fi
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   exec {log}<&-
