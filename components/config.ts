@@ -135,7 +135,9 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
 /** The problems as one message, one line each. */
 export function report(stack: string, problems: Problem[]): string {
   const lines = problems.map(
-    ({ key, seen, expected }) => `  ${namespace}:${key} ${seen}; expected ${expected}`,
+    // A key can be anything that somebody typed.
+    ({ key, seen, expected }) =>
+      `  ${namespace}:${key} ${seen}; expected ${expected}`.replace(/\p{Cc}+/gu, " "),
   );
   const count = problems.length === 1 ? "1 error" : `${problems.length} errors`;
   return `The configuration of stack ${stack} has ${count}; no host was touched.\n${lines.join("\n")}`;

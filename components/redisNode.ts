@@ -20,6 +20,7 @@ import {
   renderRedisConf,
   renderSecrets,
 } from "./render";
+import { lastLine } from "./shell";
 
 export interface RedisNodeArgs {
   config: TopologyConfig;
@@ -133,7 +134,7 @@ export class RedisNode extends pulumi.ComponentResource {
   start(proofs: remote.Command[]): remote.Command {
     const stdin = pulumi
       .all(proofs.map((proof) => proof.stdout))
-      .apply((lines) => lines.join("\n"));
+      .apply((outputs) => outputs.map(lastLine).join("\n"));
     return this.step("start", { after: this.staged.map((file) => file.stdout), stdin }, proofs);
   }
 

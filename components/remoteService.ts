@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
 import { programDirectory } from "./hostProgram";
-import { commandLine } from "./shell";
+import { commandLine, lastLine } from "./shell";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;
@@ -55,7 +55,7 @@ export function remoteStep(
     .apply(([input, ...ids]) =>
       [
         ...(input === "" ? [] : [input]),
-        ...ids.map((id) => `# after ${id}`),
+        ...ids.map((id) => `# after ${lastLine(id)}`),
         `# plan ${args.plan}`,
         ...(args.override === undefined ? [] : [`# override ${args.override}`]),
       ].join("\n"),
@@ -82,7 +82,7 @@ export function remoteClaim(
 ): remote.Command {
   const token = pulumi.output(args.token);
   const command = (verb: string, ...last: string[]) =>
-    token.apply((id) => hostCommand([verb, args.component, id.trim(), ...last]));
+    token.apply((id) => hostCommand([verb, args.component, lastLine(id), ...last]));
   return new remote.Command(
     name,
     {

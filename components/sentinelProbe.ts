@@ -55,12 +55,12 @@ function askAll<Said>(
       const conversation = async () => {
         const stream = await route.dial(endpoint.name, endpoint.address, endpoint.port);
         redis = talk(stream, group.operatorPassword);
-        return ask(redis);
+        return Promise.race([ask(redis), tooLong(stream)]);
       };
       try {
         return { ...endpoint, said: await within(seconds, conversation()) };
       } catch (error) {
-        return { ...endpoint, error: (error as Error).message };
+        return { ...endpoint, error: plain((error as Error).message) };
       } finally {
         redis?.disconnect();
       }
@@ -94,8 +94,28 @@ function talk(stream: Duplex, operatorPassword: string): Redis {
   return redis;
 }
 
-async function nodeSaid(redis: Redis): Promise<NodeSaid> {
-  const info = await redis.info();
+/** Rejects once a daemon has sent more bytes than any answer has: it may go on for ever. */
+function tooLong(stream: Duplex): Promise<never> {
+  const limit = 1 << 20;
+  return new Promise((_, reject) => {
+    let bytes = 0;
+    stream.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > limit) reject(new Error(`answers with more than ${limit} bytes`));
+    });
+  });
+}
+
+/** What a daemon says stands in messages and in the state: in one line, without control characters, not for ever. */
+function plain(said: unknown): string {
+  return String(said)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
+    .slice(0, 500);
+}
+
+/** What a node says of itself. Throws when that is no answer to INFO. */
+export async function nodeSaid(redis: Pick<Redis, "info">): Promise<NodeSaid> {
+  const info = text(await redis.info());
   const field = (name: string) => infoField(info, name);
   const replica = field("role") !== "master";
   return {
@@ -103,32 +123,51 @@ async function nodeSaid(redis: Redis): Promise<NodeSaid> {
     loading: field("loading") === "1" || field("async_loading") === "1",
     offset: Number(field(replica ? "slave_repl_offset" : "master_repl_offset")),
     onlineReplicas: [...info.matchAll(/^slave\d+:.*state=online/gm)].length,
-    master: replica ? `${field("master_host")}:${field("master_port")}` : undefined,
+    master: replica ? plain(`${field("master_host")}:${field("master_port")}`) : undefined,
     linkUp: field("master_link_status") === "up",
     syncing: field("master_sync_in_progress") === "1",
   };
 }
 
-async function sentinelSaid(redis: Redis, masterName: string): Promise<SentinelSaid> {
+/** What a sentinel says of itself and of the master. Throws when a field is missing or no number. */
+export async function sentinelSaid(
+  redis: Pick<Redis, "info" | "call">,
+  masterName: string,
+): Promise<SentinelSaid> {
   const [master, myid, ckquorum, info] = await Promise.all([
-    redis.call("SENTINEL", "MASTER", masterName) as Promise<string[]>,
-    redis.call("SENTINEL", "MYID") as Promise<string>,
+    redis.call("SENTINEL", "MASTER", masterName),
+    redis.call("SENTINEL", "MYID"),
     // NOQUORUM is an error reply, and as good an answer as OK.
     redis.call("SENTINEL", "CKQUORUM", masterName).catch((error: Error) => error.message),
     redis.info("sentinel"),
   ]);
-  const field = (name: string) => master[master.indexOf(name) + 1];
-  return {
-    myid,
-    master: `${field("ip")}:${field("port")}`,
-    flags: field("flags"),
-    epoch: Number(field("config-epoch")),
-    quorum: Number(field("quorum")),
-    replicas: Number(field("num-slaves")),
-    otherSentinels: Number(field("num-other-sentinels")),
-    tilt: infoField(info, "sentinel_tilt") === "1",
-    ckquorum: String(ckquorum),
+  const field = (name: string): string => {
+    const at = Array.isArray(master) ? master.indexOf(name) : -1;
+    const value: unknown = at % 2 === 0 ? (master as unknown[])[at + 1] : undefined;
+    if (typeof value !== "string") throw new Error(`SENTINEL MASTER does not tell ${name}`);
+    return value;
   };
+  const number = (name: string): number => {
+    const value = field(name);
+    if (/^\d{1,15}$/.test(value)) return Number(value);
+    throw new Error(`SENTINEL MASTER tells ${name} "${plain(value)}", expected a number`);
+  };
+  return {
+    myid: plain(myid),
+    master: plain(`${field("ip")}:${field("port")}`),
+    flags: plain(field("flags")),
+    epoch: number("config-epoch"),
+    quorum: number("quorum"),
+    replicas: number("num-slaves"),
+    otherSentinels: number("num-other-sentinels"),
+    tilt: infoField(text(info), "sentinel_tilt") === "1",
+    ckquorum: plain(ckquorum),
+  };
+}
+
+function text(reply: unknown): string {
+  if (typeof reply === "string") return reply;
+  throw new Error("INFO is answered with something that is no text");
 }
 
 function infoField(info: string, name: string): string | undefined {

@@ -155,13 +155,23 @@ function forward(name: string, client: Client, address: string, port: number): P
   });
 }
 
+/** What a command may print, in bytes: a host could go on for ever. */
+const longest = 1 << 20;
+
 function execute(name: string, client: Client, command: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
     client.exec(command, (refused, channel) => {
       if (refused) return reject(new Error(`${name}: ${refused.message}`));
       const ran = { status: -1, stdout: "", stderr: "" };
-      channel.on("data", (chunk: Buffer) => (ran.stdout += chunk.toString()));
-      channel.stderr.on("data", (chunk: Buffer) => (ran.stderr += chunk.toString()));
+      const take = (kind: "stdout" | "stderr") => (chunk: Buffer) => {
+        if (ran[kind].length + chunk.length > longest) {
+          channel.close();
+          return reject(new Error(`${name}: says more than ${longest} bytes`));
+        }
+        ran[kind] += chunk.toString();
+      };
+      channel.on("data", take("stdout"));
+      channel.stderr.on("data", take("stderr"));
       channel.on("exit", (status: number | null) => (ran.status = status ?? -1));
       channel.on("close", () => resolve(ran));
     });

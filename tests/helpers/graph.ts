@@ -24,14 +24,18 @@ interface Monitor {
 
 const nameOf = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
 
-/** Every resource that `program` registers under Pulumi's mocks, by its name; something drifted on app-1. */
+/** Every resource that `program` registers under Pulumi's mocks, by its name; hosts greet; something drifted on app-1. */
 export async function registeredBy(program: () => void): Promise<Map<string, Registered>> {
   const seen = new Map<string, Registered>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ name, inputs }) => ({
         id: `${name}-id`,
-        state: { ...(inputs as object), stdout: `ran ${name}`, repair: { "app-1": "drifted" } },
+        state: {
+          ...(inputs as object),
+          stdout: `Welcome to\n${name}!\nran ${name}`,
+          repair: { "app-1": "drifted" },
+        },
       }),
       call: ({ token }) => {
         throw new Error(`unexpected call of ${token}`);

@@ -122,6 +122,19 @@ describe("a sentinel that lies", () => {
     expect(outcome.stderr).not.toMatch(/uid=|bad array subscript|line \d+:/);
   });
 
+  test("about its epoch runs nothing as root", async () => {
+    // What is left of a long refusal may end in any word.
+    const outcome = await shell(
+      app1,
+      `ask_sentinel() {
+         if [[ $1 == app-1 ]]; then echo 'refused ERR ${trap(app1)}'; else echo 'names ${app2.address} 6389 7'; fi
+       }
+       watched_at_start '${app2.address} 6389'`,
+    );
+    expect(trapped(app1)).toBe(false);
+    expect(outcome.stderr).toBe(`${app2.address} 6389\n`);
+  });
+
   test("gets no handover to a stranger", async () => {
     for (const host of [consoleHost, app2]) {
       await lying(host, "sentinel", (command) =>
@@ -168,6 +181,17 @@ describe("a node that lies", () => {
     const outcome = await shell(app1, "release=two; refuse_evicting_maxmemory");
     expect(trapped(app1)).toBe(false);
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("about its users runs nothing as root", async () => {
+    const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
+    app1.write("/tmp/answers", "user operator on\n");
+    const outcome = await shell(
+      app1,
+      `acl_drift redis ${app1.path("/tmp/answers")} $'user ${user} on\\nuser operator on'`,
+    );
+    expect(trapped(app1)).toBe(false);
+    expect(outcome.stderr).toBe(`redis.acl.${user}\x1f\x1fon\n`);
   });
 
   test("about a size that is octal to a shell ends no step", async () => {

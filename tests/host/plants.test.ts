@@ -204,7 +204,9 @@ test("names of files are no lines and no code", async () => {
 
 test("the directories are there before redis may put anything beside them", async () => {
   rmSync(host.path("."), { recursive: true });
-  mkdirSync(host.path("/var/log"), { recursive: true });
+  for (const directory of ["/var/log", "/usr/local/lib/redis-cluster"]) {
+    mkdirSync(host.path(directory), { recursive: true });
+  }
   const outcome = await host.shell(
     `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
      refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
@@ -217,4 +219,15 @@ test("the directories are there before redis may put anything beside them", asyn
      for i in 1 2; do install_host <<<$'node-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $staged $releases >&2`,
   );
   expect(outcome.stderr).toBe(isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n" : "");
+});
+
+test("a link beside a daemon that is tried out gets nothing that root writes", async () => {
+  host.write("/run/redis-cluster/node/release", "0123456789abcdef\n");
+  host.release("0123456789abcdef");
+  const outcome = await step(
+    `release=$releases/0123456789abcdef; scratch=$(mktemp -d)
+     chown() { command chown "$@"; ln -s ${victim} "\${*: -1}/answers"; }; ask() { echo x; }
+     as_released node $scratch`,
+  );
+  expect(outcome).toMatchObject({ status: 0, stderr: "" });
 });

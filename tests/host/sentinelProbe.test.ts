@@ -3,6 +3,7 @@ import { openRoute, RouteArgs } from "../../components/sshRoute";
 import { addressOf, Answers, judge, table } from "../../components/gate";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";
+import { endless, liar } from "./support/liar";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
 
 jest.setTimeout(60000);
@@ -144,4 +145,27 @@ test("a daemon that hangs and a host that is away cost no more than the bound", 
   expect(answers.nodes[1].error).toBe("silent for 2 s");
   expect(answers.sentinels[1].said).toBeDefined();
   expect(answers.nodes[2].error).toContain("app-2 (ssh deploy@127.0.0.9:9)");
+});
+
+test("a reply without an end costs no memory, and is said to be one", async () => {
+  const one = await liar("127.0.0.1", () => endless("$1073741824\r\n"));
+  const endpoint = { name: names[0], address: "127.0.0.1", port: one.port };
+  const route = openRoute(routeArgs());
+  const group = { masterName, nodes: [endpoint], sentinels: [endpoint], operatorPassword };
+  const answers = await askGroup(group, route, 20);
+  route.close();
+  expect(errors(answers)).toEqual(Array(2).fill("answers with more than 1048576 bytes"));
+  expect(one.taken()).toBeLessThan(200 << 20);
+  await one.stop();
+});
+
+test("a host that prints without an end is not listened to", async () => {
+  const server = await startSshServer("127.0.0.1", key.public);
+  server.answer = () => ({ stdout: "x".repeat(8 << 20), status: 0 });
+  const route = openRoute({ ...routeArgs(), hosts: [{ ...server, name: "console" }] });
+  await expect(route.run("console", "true")).rejects.toThrow(
+    "console: says more than 1048576 bytes",
+  );
+  route.close();
+  await server.stop();
 });

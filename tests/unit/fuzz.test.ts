@@ -1,0 +1,363 @@
+import { spawnSync } from "child_process";
+import fc from "fast-check";
+import { parseConfig, report, secretOutputs, TopologyConfig } from "../../components/config";
+import { judge, table } from "../../components/gate";
+import {
+  renderMembers,
+  renderNodeUsers,
+  renderRedisConf,
+  renderSecrets,
+  renderSentinelConf,
+  renderSentinelUsers,
+} from "../../components/render";
+import { nodeSaid, sentinelSaid } from "../../components/sentinelProbe";
+import { directives } from "../../components/settings";
+import { commandLine, lastLine } from "../../components/shell";
+import { host, keyPair, rawConfig, secrets } from "../helpers/config";
+
+// Each property holds for some hundreds of values; a failure prints the seed to see it again.
+fc.configureGlobal({ numRuns: 300 });
+
+const anyText = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }));
+/** What somebody may type who means harm, or does not know better. */
+const nasty = fc.oneof(
+  anyText,
+  fc.constantFrom(
+    ...["", " ", "\n", "a\nreplicaof 203.0.113.9 1", "\r", "\0", "\u2028", "\u0085", "\x1b[2J"],
+    ...["$(id)", "`id`", "'", '"', "\\", "{{x}}", "{{> sandbox}}", "#", "%", "a b", "~", "*"],
+    ...["__proto__", "constructor", "toString", "-1", "1e9", "08", "0x10", "yes", "\ud800"],
+  ),
+);
+
+describe("configuration", () => {
+  const keys = Object.keys(rawConfig());
+  const json = fc.oneof(
+    nasty,
+    fc.json(),
+    fc.jsonValue().map((value) => JSON.stringify(value)),
+    fc.dictionary(nasty, fc.jsonValue()).map((value) => JSON.stringify(value)),
+  );
+
+  test("whatever is in it, it is refused by keys, in lines, and never by an exception", () => {
+    const known = fc.constantFrom(
+      ...keys,
+      "users",
+      "redis",
+      "sentinel",
+      "quorum",
+      "tls",
+      "firewall",
+    );
+    const changes = fc.dictionary(fc.oneof(known, known, nasty), json, { maxKeys: 6 });
+    fc.assert(
+      fc.property(changes, (change) => {
+        const { config, problems } = parseConfig("dev", { ...rawConfig(), ...change }, () => true);
+        expect(config === undefined).toBe(problems.length > 0);
+        const lines = report("dev", problems).split("\n");
+        if (problems.length > 0) expect(lines.length).toBe(problems.length + 1);
+      }),
+    );
+  });
+
+  test("deep below a host, a user or a setting too", () => {
+    const places = fc.constantFrom(
+      ...[
+        "hosts.console",
+        "hosts.console.redis",
+        "hosts.console.sentinel",
+        "hosts.console.address",
+      ],
+      ...["hosts.console.hostKey", "hosts.console.sshHost", "users", "users.x", "users.x.keys"],
+      ...["users.x.commands", "ssh", "ssh.bastion", "ssh.port", "redis", "sentinel"],
+    );
+    fc.assert(
+      fc.property(places, fc.oneof(fc.jsonValue(), nasty), (place, value) => {
+        const raw: Record<string, unknown> = { ...rawConfig(), users: "{}", redis: "{}" };
+        const [key, ...path] = place.split(".");
+        let top: unknown = value;
+        for (let depth = path.length; depth > 0; depth--) {
+          const before = path
+            .slice(0, depth - 1)
+            .reduce<unknown>(
+              (at, name) => (at as Record<string, unknown> | undefined)?.[name],
+              typeof raw[key] === "string" ? JSON.parse(raw[key]) : {},
+            );
+          top = { ...(before as object), [path[depth - 1]]: top };
+        }
+        const change = { [key]: typeof top === "string" ? top : JSON.stringify(top) };
+        const { config, problems } = parseConfig("dev", rawConfig(change), () => true);
+        expect(config === undefined).toBe(problems.length > 0);
+        for (const problem of problems) expect(problem.key).not.toBe("");
+      }),
+    );
+  });
+
+  test("a secret is in no message, whatever is wrong with it", () => {
+    const value = fc
+      .oneof(anyText, nasty, fc.constant(keyPair.private.replace("OPENSSH", "OPENSSL")))
+      .map((text) => `s3cret${text}t3rces`);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(secrets)),
+        value,
+        fc.boolean(),
+        (key, text, set) => {
+          const { problems } = parseConfig("dev", rawConfig({ [key]: text }), () => set);
+          expect(report("dev", problems)).not.toMatch(/s3cret|t3rces/);
+          const more = { [key.replace(/(Password)?$/, "PreviousPassword")]: text };
+          const previous = parseConfig("dev", rawConfig(more), () => set);
+          expect(report("dev", previous.problems)).not.toMatch(/s3cret|t3rces/);
+        },
+      ),
+    );
+  });
+});
+
+describe("rendering", () => {
+  /** A configuration that parseConfig takes, with as much of the wanted change as it takes. */
+  const accepted = (change: Record<string, unknown>): TopologyConfig | undefined => {
+    const { config } = parseConfig("dev", rawConfig(change), () => true);
+    return config && { ...config, secrets: secretOutputs(config.secrets) };
+  };
+  const files = (config: TopologyConfig) =>
+    config.hosts.flatMap((each) => [
+      renderRedisConf(config, each),
+      renderMembers(config, each),
+      ...(each.sentinel ? [renderSentinelConf(config, each)] : []),
+      renderNodeUsers(config),
+      renderSentinelUsers(config),
+    ]);
+  /** Lines as redis-server and bash divide a file. */
+  const names = (text: string) =>
+    text
+      .split("\n")
+      .filter((line) => !/^(#|$)/.test(line))
+      .map((line) => line.replace(/^(sentinel \S+|user \S+|node \S+|\S+).*$/s, "$1"));
+  const plain = accepted({}) as TopologyConfig;
+
+  test.each(["node", "sentinel"] as const)(
+    "a value of a %s directive is one line in its place, as it was taken",
+    (daemon) => {
+      const key = daemon === "node" ? "redis" : "sentinel";
+      const settable = directives(daemon).filter((each) => each.type);
+      const value = fc.oneof(nasty, fc.integer(), fc.boolean(), fc.array(nasty, { maxLength: 4 }));
+      let taken = 0;
+      fc.assert(
+        fc.property(fc.constantFrom(...settable), value, (directive, given) => {
+          const config = accepted({ [key]: { [directive.name]: given } });
+          if (!config) return;
+          taken++;
+          expect(files(config).map(names).flat().length - files(plain).map(names).flat().length)
+            // A directive without a default has a line only when it is set.
+            .toBeLessThanOrEqual(directive.default === undefined ? config.hosts.length : 0);
+          for (const each of config.hosts) {
+            const settings = daemon === "node" ? each.redis : (each.sentinel ?? {});
+            const text =
+              daemon === "node" ? renderRedisConf(config, each) : renderSentinelConf(config, each);
+            const lines = text
+              .split("\n")
+              .filter((line) => new RegExp(`^(sentinel )?${directive.name} `).test(line))
+              .map((line) => line.replace(`${config.masterName} `, ""));
+            expect(lines.map((line) => line.replace(/^(sentinel )?\S+ /, ""))).toEqual([
+              settings[directive.name],
+            ]);
+          }
+        }),
+        { numRuns: 1500 },
+      );
+      expect(taken).toBeGreaterThan(20);
+    },
+  );
+
+  test("the members read back as the hosts that were configured", () => {
+    const label = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?$/);
+    const address = fc.tuple(
+      fc.integer({ min: 1, max: 126 }),
+      fc.nat(255),
+      fc.nat(255),
+      fc.nat(255),
+    );
+    const group = fc
+      .uniqueArray(fc.tuple(label, address), { minLength: 3, maxLength: 3, selector: ([n]) => n })
+      .filter((all) => new Set(all.map(([, at]) => at.join())).size === 3);
+    const ports = fc.uniqueArray(fc.integer({ min: 1024, max: 65535 }), {
+      minLength: 2,
+      maxLength: 2,
+    });
+    fc.assert(
+      fc.property(group, ports, (all, [nodePort, sentinelPort]) => {
+        const config = accepted({
+          hosts: Object.fromEntries(all.map(([name, at]) => [name, host(at.join("."))])),
+          bootstrapMaster: all[0][0],
+          nodePort: String(nodePort),
+          sentinelPort: String(sentinelPort),
+        });
+        if (!config) return;
+        const words = renderMembers(config, config.hosts[0])
+          .split("\n")
+          .map((line) => line.split(" "));
+        for (const [kind, port] of [
+          ["node", nodePort],
+          ["sentinel", sentinelPort],
+        ] as const) {
+          const read = words.filter(([first]) => first === kind).map(([, ...rest]) => rest);
+          expect(new Set(read.map(String))).toEqual(
+            new Set(all.map(([name, at]) => String([name, at.join("."), port]))),
+          );
+        }
+      }),
+    );
+  });
+
+  test("a user's rights read back as words, one line each", () => {
+    const pattern = fc.oneof(nasty, fc.stringMatching(/^[!-~]{1,20}$/));
+    const rights = fc.record({
+      keys: fc.array(pattern, { maxLength: 3 }),
+      channels: fc.array(pattern, { maxLength: 3 }),
+      commands: fc.array(fc.oneof(nasty, fc.stringMatching(/^[+-]@?[a-z|]{1,9}$/)), {
+        maxLength: 3,
+      }),
+    });
+    let taken = 0;
+    fc.assert(
+      fc.property(rights, ({ keys, channels, commands }) => {
+        const config = accepted({ users: { application: { keys, channels, commands } } });
+        if (!config) return;
+        taken++;
+        const lines = renderNodeUsers(config).trimEnd().split("\n");
+        expect(lines.length).toBe(renderNodeUsers(plain).trimEnd().split("\n").length);
+        const line = lines.filter((each) => each.startsWith("user application "));
+        // As sdssplitargs divides it: by ASCII's spaces.
+        expect(line[0].trimEnd().split(/[ \t\n\r\v\f\0]+/)).toEqual([
+          ...["user", "application", "on", "#application", "resetkeys"],
+          ...keys.map((each) => `~${each}`),
+          "resetchannels",
+          ...channels.map((each) => `&${each}`),
+          "-@all",
+          ...commands,
+        ]);
+      }),
+    );
+    expect(taken).toBeGreaterThan(10);
+  });
+
+  test("passwords read back as their hashes, and the host's own as they are", async () => {
+    const own = fc.stringMatching(/^[A-Za-z0-9_-]{32,60}$/);
+    await fc.assert(
+      fc.asyncProperty(nasty, own, async (application, operator) => {
+        const config = accepted({ applicationPassword: application, operatorPassword: operator });
+        if (!config) return;
+        const text = await new Promise<string>((resolve) =>
+          renderSecrets(config.secrets).apply(resolve),
+        );
+        expect(text).toMatch(new RegExp(`^operator ${operator}$`, "m"));
+        expect(text.match(/^hash application [0-9a-f]{64}$/gm)).toHaveLength(1);
+        expect(names(text).length).toBe(3 + Object.keys(secrets).length - 1);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("shell", () => {
+  test("takes any words as they are", () => {
+    const word = nasty.map((text) => Buffer.from(text.replaceAll("\0", "")).toString());
+    const lists = fc.sample(fc.array(word, { minLength: 1, maxLength: 5 }), 1000);
+    const script = lists
+      .map((words) => commandLine(["printf", "%s\\0", ...words, "end"]))
+      .join("\n");
+    const { stdout, stderr } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+    expect(stderr).toBe("");
+    expect(stdout).toBe(lists.map((words) => [...words, "end", ""].join("\0")).join(""));
+  });
+
+  test("a greeting before an id is no part of it", () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.array(anyText), fc.constantFrom("", "\n"), (id, before, end) => {
+        expect(lastLine([...before, id].join("\n") + end)).toBe(id);
+      }),
+    );
+  });
+});
+
+describe("what daemons reply", () => {
+  const reply: fc.Arbitrary<unknown> = fc.oneof(
+    fc.constantFrom(null, undefined, "", "OK", 0, [], [[]], ["name"], "role:master\r\n"),
+    nasty,
+    fc.array(fc.oneof(nasty, fc.constantFrom("ip", "port", "flags", "config-epoch", "7"))),
+    fc.anything({ maxDepth: 2 }),
+  );
+  const fields = {
+    name: "g",
+    ip: "10.0.0.1",
+    port: "6389",
+    flags: "master",
+    "config-epoch": "3",
+    quorum: "2",
+    "num-slaves": "2",
+    "num-other-sentinels": "2",
+  };
+  const sentinel = (master: unknown, other: unknown) => ({
+    call: (_: string, word: string) => Promise.resolve(word === "MASTER" ? master : other),
+    info: () => Promise.resolve("sentinel_tilt:0\r\n"),
+  });
+  const said = async <Said>(answer: Promise<Said>) => {
+    try {
+      return { said: await answer };
+    } catch (error) {
+      expect(error).toBeInstanceOf(Error);
+      return { error: (error as Error).message };
+    }
+  };
+  const at = (name: string) => ({ name, address: "10.0.0.1", port: 6389 });
+
+  test("of any kind is an answer or an error that says what is missing, in one line", async () => {
+    await fc.assert(
+      fc.asyncProperty(reply, reply, async (one, other) => {
+        const node = await said(nodeSaid({ info: () => Promise.resolve(one as string) }));
+        const watcher = await said(sentinelSaid(sentinel(one, other) as never, "g"));
+        if (watcher.error !== undefined) {
+          expect(watcher.error).toMatch(/^SENTINEL MASTER |^INFO |convert/);
+        }
+        const answers = {
+          nodes: [{ ...at("a"), ...node }],
+          sentinels: [{ ...at("a"), ...watcher }],
+        };
+        expect(table(answers).split("\n")).toHaveLength(2);
+        // eslint-disable-next-line no-control-regex
+        expect(table(answers)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f\u2028]/);
+        expect(judge(answers, 1)).not.toEqual([]);
+      }),
+    );
+  });
+
+  test("with one field away or no number names that field", async () => {
+    for (const name of Object.keys(fields).slice(1)) {
+      const without = Object.entries(fields).filter(([each]) => each !== name);
+      const { error } = await said(sentinelSaid(sentinel(without.flat(), "x") as never, "g"));
+      expect(error).toContain(name);
+    }
+    for (const epoch of ["3a", "9".repeat(30), "-1", "", "\n", "0x3", "1e3"]) {
+      const told = Object.entries({ ...fields, "config-epoch": epoch }).flat();
+      const { error } = await said(sentinelSaid(sentinel(told, "x") as never, "g"));
+      expect(error).toMatch(/^SENTINEL MASTER tells config-epoch ".*", expected a number$/);
+    }
+    const { said: whole } = await said(
+      sentinelSaid(sentinel(Object.entries(fields).flat(), "id") as never, "g"),
+    );
+    expect(whole).toMatchObject({ master: "10.0.0.1:6389", epoch: 3, replicas: 2 });
+  });
+
+  test("a value that is called as a field is not taken for it", async () => {
+    const told = ["name", "ip", ...Object.entries(fields).slice(1).flat()];
+    const { said: whole } = await said(sentinelSaid(sentinel(told, "id") as never, "g"));
+    expect(whole ?? { master: "10.0.0.1:6389" }).toMatchObject({ master: "10.0.0.1:6389" });
+  });
+
+  test("a megabyte in one line is read in no time", async () => {
+    const long = "slave0:" + "state=onlin,".repeat(1 << 16);
+    const began = performance.now();
+    await said(nodeSaid({ info: () => Promise.resolve(long + "\r\nrole:master") }));
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+});
