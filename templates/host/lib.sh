@@ -75,15 +75,16 @@ secret() {
   die "$1: no secret named $2; run pulumi up again"
 }
 
-# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout, as the user `operator`; ADDRESS may be a socket.
-# 0: a reply; 1: unreachable; 2: an error reply, which is on stdout. Wants operator_password.
+# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout; ADDRESS may be a socket. Logs in as `operator`, or
+# as whom ask_as names, with the password in operator_password.
+# 0: a reply; 1: unreachable; 2: an error reply, which is on stdout.
 # Without COMMAND redis-cli reads commands from stdin, one a line; it then never reports an error reply by 2.
 ask() {
   local where=(-h "$1" -p "$2") reply status=0
   if [[ $1 == /* ]]; then where=(-s "$1"); fi
   shift 2
   reply=$(REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-    redis-cli --user operator --no-auth-warning -e "${where[@]}" "$@" 2>&1) || status=$?
+    redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1) || status=$?
   printf '%s\n' "${reply//$'\r'/}"
   if [[ $status -eq 124 || $reply == 'Could not connect'* || $reply == 'Error: '* ]]; then return 1; fi
   if ((status == 0)); then return 0; fi
