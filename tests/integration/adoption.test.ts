@@ -190,10 +190,10 @@ describe("refuses, and touches nothing that runs", () => {
   it("a password that is not the one of the role's clients", async () => {
     await set("adoptPassword", "another", true);
     expect(await failedUp(dev)).toMatch(/WRONGPASS[^]*config set --secret adoptPassword/);
-    await set("adoptPassword", password, true);
   });
 
   it("a group of another master name", async () => {
+    await set("adoptPassword", password, true);
     await set("masterName", "redis-dev-other");
     expect(await failedUp(dev)).toMatch(
       /its sentinel watches 'redis-dev-cluster'; expected redis-dev-other[^]*redis-cluster:masterName/,
@@ -202,6 +202,7 @@ describe("refuses, and touches nothing that runs", () => {
   });
 
   it("a unit on one host that is not the role's", async () => {
+    await set("adoptPassword", password, true);
     const file = "/etc/systemd/system/redis-sentinel.service";
     on("app-2", `sed -i.kept 's,^ExecStart=.*,ExecStart=/opt/sentinel,' ${file}`);
     try {
@@ -213,6 +214,7 @@ describe("refuses, and touches nothing that runs", () => {
 });
 
 it("takes the group over: same data, ids and master name, one rolling restart, no write lost", async () => {
+  await set("adoptPassword", password, true);
   const before = { ids: sentinelIds(), epoch: 1, starts: starts() };
   const oldMaster = roleMaster("app-1");
   await losingNothing(async () => {
