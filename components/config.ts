@@ -57,8 +57,12 @@ interface Topology<Secret> {
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */
   firewall?: { allow: string[] };
   users: User[];
+  /** Whether what the old Ansible role deployed is taken over, and its clients are served as the user default. */
+  adopt: boolean;
   secrets: {
     sshPrivateKey?: Secret;
+    /** Of the clients of what the old Ansible role deployed. */
+    adoptPassword?: Secret;
     /** By the user's name, as all of these. */
     passwords: Record<string, Secret>;
     /** Passwords that go on to be accepted while clients move to the new ones. */
@@ -85,13 +89,15 @@ const otherKeys = [
   "firewall",
   "users",
   "sshPrivateKey",
+  "adoptPassword",
 ];
 
 /** What an application may do where the stack does not say otherwise: all but administration. */
-const applicationCommands = [
-  ...["+@all", "-@admin", "-@dangerous"],
-  ...["+info", "+role", "+sort", "+sort_ro"],
-];
+export const applicationRights: Omit<User, "name"> = {
+  keys: ["*"],
+  channels: ["*"],
+  commands: ["+@all", "-@admin", "-@dangerous", "+info", "+role", "+sort", "+sort_ro"],
+};
 
 /**
  * The stack's configuration; the only reader of it.
@@ -127,6 +133,8 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
   return {
     sshPrivateKey:
       secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
+    adoptPassword:
+      secrets.adoptPassword === undefined ? undefined : pulumi.secret(secrets.adoptPassword),
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
   };
@@ -263,6 +271,7 @@ export function parseConfig(
       override,
       firewall,
       users,
+      adopt: secrets.adoptPassword !== undefined,
       secrets,
     },
   };
@@ -574,12 +583,18 @@ class Checker {
       const words = "a list of patterns without spaces, quotes and backslashes";
       return {
         name,
-        keys: this.list(fields.keys, `${key}.keys`, ["*"], pattern, words),
-        channels: this.list(fields.channels, `${key}.channels`, ["*"], pattern, words),
+        keys: this.list(fields.keys, `${key}.keys`, applicationRights.keys, pattern, words),
+        channels: this.list(
+          fields.channels,
+          `${key}.channels`,
+          applicationRights.channels,
+          pattern,
+          words,
+        ),
         commands: this.list(
           fields.commands,
           `${key}.commands`,
-          applicationCommands,
+          applicationRights.commands,
           /^[+-]@?[a-z0-9_|-]+$/,
           'a list of rules as "+get", "+@read" or "-@dangerous"',
         ),
@@ -646,8 +661,19 @@ class Checker {
         );
       }
     }
+    const adoptPassword = this.raw.adoptPassword
+      ? this.secret("adoptPassword", command("adoptPassword"), isSecret)
+      : undefined;
+    if (adoptPassword && !/^[!-~]{1,512}$/.test(adoptPassword)) {
+      this.problem(
+        "adoptPassword",
+        "is unfit",
+        `1 to 512 visible ASCII characters, the password of the old group's clients; set it: ${command("adoptPassword")}`,
+      );
+    }
     return {
       sshPrivateKey,
+      adoptPassword,
       passwords: Object.fromEntries(passwords) as Record<string, string>,
       previousPasswords: Object.fromEntries(previousPasswords) as Record<string, string>,
     };

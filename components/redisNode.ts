@@ -90,6 +90,7 @@ export class RedisNode extends pulumi.ComponentResource {
             `node-port ${config.nodePort}`,
             `sentinel-port ${config.sentinelPort}`,
             ...(config.firewall ? ["firewall"] : []),
+            ...(config.adopt ? ["adopt"] : []),
             programSums(id),
           ].join("\n"),
         ),

@@ -3,7 +3,7 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import Mustache from "mustache";
 import { join } from "path";
-import { HostConfig, TopologyConfig, User } from "./config";
+import { applicationRights, HostConfig, TopologyConfig, User } from "./config";
 import { Daemon, Directive, directives, Settings } from "./settings";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
@@ -74,13 +74,22 @@ export function renderFirewallUnit({ masterName }: Config): string {
 }
 
 /** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
-export function renderNodeUsers({ users }: Config): string {
-  return render("users.acl", { users: users.map(rights) });
+export function renderNodeUsers(config: Config): string {
+  return render("users.acl", { adopt: config.adopt, users: clientUsers(config).map(rights) });
 }
 
-/** The users of a Sentinel, as those of a node. */
-export function renderSentinelUsers({ users }: Config): string {
-  return render("sentinel-users.acl", { users: users.map(rights) });
+/** The users of a Sentinel, as those of a node; the old Ansible role's clients ask it without a login. */
+export function renderSentinelUsers(config: Config): string {
+  const users = clientUsers(config).map(({ name }) => ({
+    name,
+    login: name === "default" ? "nopass" : `#${name}`,
+  }));
+  return render("sentinel-users.acl", { adopt: config.adopt, users });
+}
+
+/** The users of the applications, and the one of the old Ansible role's clients where its group is taken over. */
+function clientUsers({ adopt, users }: Config): User[] {
+  return adopt ? [{ name: "default", ...applicationRights }, ...users] : users;
 }
 
 /**
@@ -89,18 +98,25 @@ export function renderSentinelUsers({ users }: Config): string {
  */
 export function renderSecrets(secrets: TopologyConfig["secrets"]): pulumi.Output<string> {
   return pulumi
-    .all([pulumi.all(secrets.passwords), pulumi.all(secrets.previousPasswords)])
-    .apply(([passwords, previous]) => {
+    .all([
+      pulumi.all(secrets.passwords),
+      pulumi.all(secrets.previousPasswords),
+      secrets.adoptPassword,
+    ])
+    .apply(([passwords, previous, adopt]) => {
       const { replication, sentinel, operator } = passwords;
       return render("secrets", {
         replication,
         sentinel,
         operator,
         previousOperator: previous.operator ? [previous.operator] : [],
-        hashes: Object.entries(passwords).map(([name, password]) => ({
-          name,
-          hashes: [password, previous[name]].filter(Boolean).map(hash).join(" "),
-        })),
+        adopt: adopt ? [adopt] : [],
+        hashes: Object.entries(adopt ? { default: adopt, ...passwords } : passwords).map(
+          ([name, password]) => ({
+            name,
+            hashes: [password, previous[name]].filter(Boolean).map(hash).join(" "),
+          }),
+        ),
       });
     });
 }

@@ -20,6 +20,8 @@ export interface WriterOptions {
   /** User and password of the application, the same on nodes and sentinels. */
   username: string;
   password: string;
+  /** Whether it logs in at the sentinels too, or asks them without; default true. */
+  sentinelLogin?: boolean;
 }
 
 export interface WriterResult {
@@ -123,14 +125,13 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
 }
 
 function connect(options: WriterOptions): Redis {
-  const { sentinels, masterName, username, password } = options;
+  const { sentinels, masterName, username, password, sentinelLogin = true } = options;
   const redis = new Redis({
     sentinels,
     name: masterName,
     username,
     password,
-    sentinelUsername: username,
-    sentinelPassword: password,
+    ...(sentinelLogin && { sentinelUsername: username, sentinelPassword: password }),
     socketTimeout: patience,
     connectTimeout: 1000,
     sentinelCommandTimeout: 1000,

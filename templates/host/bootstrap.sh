@@ -6,6 +6,7 @@
 # RUN stands for those ids, STATE is one of
 #   initialised      the group has been whole with this host in it
 #   marked           the bootstrap of an unfinished first deployment
+#   role-deployed    the old Ansible role's, recognised
 #   retired-master   data kept by a destroy, written as master
 #   data             data of another kind
 #   empty
@@ -15,6 +16,9 @@ verb_node_prove() {
   load_members "$staged/members"
   if [[ -e $etc/initialised ]]; then
     state=initialised
+  elif role_deployed; then
+    recognise_role
+    state='role-deployed'
   elif [[ $(bootstrap_mark) == "$self" ]]; then
     state=marked
   elif holds_files && [[ -e $data/retired-master ]]; then
@@ -27,7 +31,7 @@ verb_node_prove() {
 
 # choose_bootstrap PROOFS: the host to mark, on stdout; nothing when the group needs no bootstrap.
 choose_bootstrap() {
-  local name run state runs marked=() retired=() data_hosts=() known=0
+  local name run state runs marked=() retired=() data_hosts=() role_hosts=() known=0
   while read -r name run state; do
     if [[ -z $name || $name == '#' ]]; then continue; fi
     known=$((known + 1))
@@ -36,6 +40,7 @@ choose_bootstrap() {
     runs=$run
     case $state in
       initialised) return 0 ;;
+      role-deployed) role_hosts+=("$name") ;;
       marked) marked+=("$name") ;;
       retired-master) retired+=("$name") ;;
       data) data_hosts+=("$name") ;;
@@ -45,7 +50,10 @@ choose_bootstrap() {
   done <<<"$1"
   ((known == ${#node_names[@]})) ||
     die "$known hosts proved their state; expected ${#node_names[@]}; run pulumi up again"
-  if ((${#marked[@]} == 1)); then
+  if ((${#role_hosts[@]})); then
+    ((${#marked[@]} + ${#retired[@]} + ${#data_hosts[@]} == 0)) ||
+      die "the Ansible role's group on ${role_hosts[*]} is not taken over: there are other data on ${marked[*]} ${retired[*]} ${data_hosts[*]}; expected empty hosts. Empty $data there, then run pulumi up again"
+  elif ((${#marked[@]} == 1)); then
     printf '%s' "${marked[0]}"
   elif ((${#marked[@]} == 0 && ${#retired[@]} == 1)); then
     printf '%s' "${retired[0]}"

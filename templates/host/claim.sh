@@ -35,7 +35,11 @@ verb_unclaim() {
     return
   fi
   take_lock
-  if [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
+  # A group that was never taken over stays the Ansible role's.
+  if role_deployed && [[ ! -e $etc/initialised ]]; then
+    rm -rf "$staged" "$releases"
+    [[ $component == sentinel ]] || remove_programs
+  elif [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
   rm -f "$file"
   rmdir --ignore-fail-on-non-empty "${file%/*}"
 }
@@ -56,6 +60,10 @@ remove_node() {
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
+  remove_programs
+}
+
+remove_programs() {
   rm -f "$programs"/{redis-cluster,write-files,sums}
 }
 

@@ -8,20 +8,21 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: "node-port PORT", "sentinel-port PORT", "program SHA256 NAME", and "firewall" where there is
-# one, on stdin.
+# install_host: "node-port PORT", "sentinel-port PORT", "program SHA256 NAME", "firewall" where there is
+# one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
 install_host() {
-  local keyword value name node sentinel firewall=0 sums=''
+  local keyword value name node sentinel firewall=0 adopt=no sums=''
   while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
       firewall) firewall=1 ;;
+      adopt) adopt=yes ;;
       program) sums+="$value  $name"$'\n' ;;
     esac
   done
   refuse_other_systems
-  refuse_foreign_units
+  refuse_foreign_units "$adopt"
   refuse_taken_port "$node" redis-cluster.service nodePort
   refuse_taken_port "$sentinel" redis-sentinel.service sentinelPort
   refuse_full_disk
@@ -48,9 +49,15 @@ refuse_other_systems() {
     die "this is '$id $version'; expected Debian 12 (debian 12), the only system this program has been run on. Nothing was changed"
 }
 
+# refuse_foreign_units yes|no: whether the role's are none.
 refuse_foreign_units() {
   local unit file
   for unit in redis-cluster.service redis-sentinel.service; do
+    if is_role_unit "$unit"; then
+      [[ $1 == yes ]] ||
+        die "$unit_directory/$unit is of the old Ansible role. To take over what it deployed, set the password of its clients: pulumi config set --secret adoptPassword, and run pulumi up again. Nothing was changed"
+      continue
+    fi
     for file in {"$root/etc","$root/usr/lib","$root/lib"}/systemd/system/"$unit"; do
       [[ -e $file ]] || continue
       [[ $(head -n 1 "$file") == "$own_unit_line"* ]] ||

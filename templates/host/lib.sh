@@ -87,8 +87,9 @@ secret() {
   die "$1: no secret named $2; run pulumi up again"
 }
 
-# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout, as the user `operator`; ADDRESS may be a socket.
-# 0: a reply; 1: unreachable; 2: an error reply, which is on stdout. Wants operator_password.
+# ask ADDRESS PORT [COMMAND...]: the daemon's reply on stdout; ADDRESS may be a socket. Logs in as `operator`, or
+# as whom ask_as names, with the password in operator_password.
+# 0: a reply; 1: unreachable; 2: an error reply, which is on stdout.
 # Without COMMAND redis-cli reads commands from stdin, one a line; it then never reports an error reply by 2.
 ask() {
   local where=(-h "$1" -p "$2") reply status=0
@@ -97,7 +98,7 @@ ask() {
   reply=$(
     ulimit -v "$ask_memory"
     REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-      redis-cli --user operator --no-auth-warning -e "${where[@]}" "$@" 2>&1 |
+      redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1 |
       tr -d '\000-\010\013-\037\177'
   ) || status=$?
   printf '%s\n' "$reply"

@@ -45,6 +45,7 @@ verb_node_start() {
     accept_passwords
     operator_password=$(secret "$staged/secrets" operator)
   fi
+  if role_deployed; then admit_users; fi
   # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
   if [[ -e $etc/initialised ]] && has_sentinel && ! running redis-sentinel.service; then
     systemctl start --no-block redis-sentinel.service 2>/dev/null || true
@@ -68,6 +69,7 @@ verb_node_start() {
 # what was set in it by hand.
 verb_sentinel_start() {
   begin_step
+  if role_deployed; then use_logins; fi
   if ! running redis-sentinel.service; then
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
@@ -84,6 +86,7 @@ verb_sentinel_start() {
 # verb sentinel-stop: the first step of a restart on this host. All that can refuse is done before.
 verb_sentinel_stop() {
   begin_step
+  if role_deployed; then mend_addresses; fi
   if restart_owed; then
     if [[ $node_owed == restart ]] && is_master; then
       did "let be, with the master: its turn is last"
@@ -273,8 +276,10 @@ disarm_return() {
   systemctl reset-failed redis-sentinel-return.service 2>/dev/null || true
 }
 
+# By the unit that starts it again: the Ansible role's would take the runtime directory of both daemons along.
 stop_sentinel() {
   has_sentinel || return 0
+  install_unit redis-sentinel.service
   disarm_return
   systemd-run --quiet --on-active="$sentinel_return" --unit=redis-sentinel-return \
     --timer-property=AccuracySec=1s systemctl start redis-sentinel.service

@@ -1,5 +1,5 @@
 import { automation } from "@pulumi/pulumi";
-import { execFile, execFileSync, spawnSync } from "child_process";
+import { execFile, execFileSync, spawn, spawnSync } from "child_process";
 import { existsSync, readFileSync, rmSync, statSync } from "fs";
 import Redis from "ioredis";
 import { join } from "path";
@@ -269,4 +269,27 @@ export async function failedUp({ stack }: Stack): Promise<string> {
     return (error as Error).message;
   }
   throw new Error("pulumi up succeeded");
+}
+
+/** `up`, killed once it has created or updated `count` resources; tells whether it came to its end before. */
+export async function killedUp(killed: Stack, count: number): Promise<boolean> {
+  const { directory, stack } = killed;
+  const done = await new Promise<boolean>((resolve) => {
+    const up = spawn(
+      "pulumi",
+      ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name],
+      {
+        cwd: directory,
+        env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(directory, "passphrase") },
+      },
+    );
+    let seen = 0;
+    up.stdout.on("data", (text: Buffer) => {
+      seen += (text.toString().match(/ (created|updated) \(/g) ?? []).length;
+      if (seen >= count) up.kill("SIGKILL");
+    });
+    up.on("close", (code) => resolve(code === 0));
+  });
+  if (!done) await unlock(killed);
+  return done;
 }

@@ -39,11 +39,16 @@ beforeEach(() => {
 
 afterEach(() => hosts.destroy());
 
-test("a sentinel is stopped after the timer of its return is armed, as long as the members file says", async () => {
+test("a sentinel is stopped by the unit that starts it again, after the timer of its return is armed", async () => {
   const { members } = host.releaseFiles();
   host.write("staged/members", members.replace("sentinel-return 15", "sentinel-return 33"));
+  host.write("current/redis-sentinel.service", "[Service]\n");
+  host.write("/etc/systemd/system/redis-sentinel.service", "somebody else's");
   await printed("stop_sentinel");
+  expect(host.read("/etc/systemd/system/redis-sentinel.service")).toBe("[Service]\n");
   expect(told()).toEqual([
+    "systemctl daemon-reload",
+    "systemctl is-enabled --quiet redis-sentinel.service",
     "systemctl stop redis-sentinel-return.timer",
     "systemctl reset-failed redis-sentinel-return.service",
     expect.stringMatching(

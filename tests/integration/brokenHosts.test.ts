@@ -1,17 +1,15 @@
-import { spawn } from "child_process";
-import { join } from "path";
 import {
   address,
   ask,
   changes,
   failedUp,
   hosts,
+  killedUp,
   lab,
   namedMaster,
   on,
   openStack,
   Stack,
-  unlock,
   untilWhole,
 } from "../helpers/lab";
 import { sshKey } from "../helpers/sshKey";
@@ -134,32 +132,11 @@ describe("refuses, and names host, thing and remedy", () => {
   });
 });
 
-/** `up`, killed once `count` resources were created; tells whether it came to its end before. */
-function killedUp(count: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const up = spawn(
-      "pulumi",
-      ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev"],
-      {
-        cwd: dev.directory,
-        env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
-      },
-    );
-    let created = 0;
-    up.stdout.on("data", (text: Buffer) => {
-      created += (text.toString().match(/ created \(/g) ?? []).length;
-      if (created >= count) up.kill("SIGKILL");
-    });
-    up.on("close", (code) => resolve(code === 0));
-  });
-}
-
 it("finishes a first deployment that was killed again and again", async () => {
   let kills = 0;
-  while (!(await killedUp(4))) {
+  while (!(await killedUp(dev, 4))) {
     kills += 1;
     expect(kills).toBeLessThan(40);
-    await unlock(dev);
   }
   expect(kills).toBeGreaterThan(5);
   await untilWhole();

@@ -628,6 +628,26 @@ test("a secret in plain text is refused and not repeated", () => {
   expect(JSON.stringify(problems)).not.toMatch(secrets.operatorPassword);
 });
 
+describe("the password of the old Ansible role's clients", () => {
+  test("is wanted by no group but one that is taken over", () => {
+    expect(parse().adopt).toBe(false);
+    const { adopt, secrets } = parse({ adoptPassword: "foobared" });
+    expect([adopt, secrets.adoptPassword]).toEqual([true, "foobared"]);
+  });
+
+  test("is a secret, in one word", () => {
+    const raw = rawConfig({ adoptPassword: "foobared" });
+    const { problems } = parseConfig("dev", raw, (key) => key !== "adoptPassword");
+    expect(problems.map(({ key, seen }) => `${key} ${seen}`)).toEqual([
+      "adoptPassword is in plain text",
+    ]);
+    expect(said({ adoptPassword: "foo bared" })).toEqual([
+      "adoptPassword is unfit; expected 1 to 512 visible ASCII characters, the password of the old group's clients; " +
+        "set it: pulumi config set --stack dev --secret adoptPassword",
+    ]);
+  });
+});
+
 test("no secret is repeated in what is said of it", () => {
   const unfit = Object.fromEntries(Object.keys(secrets).map((key) => [key, "hunter2\n"]));
   expect(said(unfit)).toHaveLength(6);

@@ -308,12 +308,42 @@ describe("users", () => {
   });
 });
 
+describe("users of a group that is taken over from the old Ansible role", () => {
+  const adopting = topologyConfig({ adoptPassword: "foobared" });
+  const rightsOf = (user: string, text: string): string | undefined =>
+    new RegExp(`^user ${user} on \\S+ (.*)$`, "m").exec(text)?.[1];
+
+  test.each([
+    ["nodes", renderNodeUsers(adopting), "#default"],
+    ["sentinels", renderSentinelUsers(adopting), "nopass"],
+  ])("on %s the user default stays, with an application's rights", (_, text, login) => {
+    expect(text.match(/^user default .*$/gm)).toHaveLength(1);
+    expect(text).toContain(`user default on ${login} reset`);
+    expect(rightsOf("default", text)).toBe(rightsOf("application", text));
+  });
+
+  test("the secret file has their password, for the hosts, and its hash, for the daemons", async () => {
+    const text = await new Promise((resolve) => renderSecrets(adopting.secrets).apply(resolve));
+    expect(text).toMatch(/^adopt foobared$/m);
+    // printf %s foobared | sha256sum
+    expect(text).toMatch(
+      /^hash default 1b58ee375b42e41f0e48ef2ff27d10a5b1f6924a9acdcdba7cae868e7adce6bf$/m,
+    );
+  });
+
+  test("without the key none of it is there", async () => {
+    const text = await new Promise((resolve) => renderSecrets(config.secrets).apply(resolve));
+    expect(text).not.toMatch(/adopt|default/);
+  });
+});
+
 describe("render", () => {
   const plain = {
     replication: "r",
     sentinel: "s",
     operator: "o",
     previousOperator: [],
+    adopt: [],
     hashes: [],
   };
 
