@@ -130,7 +130,7 @@ it("all disks are lost: nobody becomes master by himself, the operator decides",
   expect(proofs).toContain("this host: no data");
   const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
   on(chosen, `${program} lead ${hash}`);
-  await untilWhole();
+  await untilWhole(120);
   expect(await master()).toBe(chosen);
   await everyNodeHas(dev, 0);
 });
