@@ -7,7 +7,7 @@ modules := node_modules/.package-lock.json
 # What runs the engine on the lab's stack, in the lab's network.
 engine = . lab/env && lab/lab exec pulumi --cwd "$$PROJECT" --stack dev --non-interactive
 
-.PHONY: help up preview outputs down test lint bench toolchain
+.PHONY: help up preview outputs down test lint sbom bench toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,9 @@ lint: $(modules) ## Check types, style and shell scripts
 
 test: toolchain $(modules) ## Do all set-up and run every check and test
 	@tests/run
+
+sbom: ## Write what this program is made of to build/sbom.json
+	@toolchain/sbom
 
 bench: toolchain $(modules) ## Measure this program beside an Ansible playbook, on a lab of its own
 	@bench/run

@@ -133,7 +133,7 @@ describe("rendering", () => {
       .split("\n")
       .filter((line) => !/^(#|$)/.test(line))
       .map((line) => line.replace(/^(sentinel \S+|user \S+|node \S+|\S+).*$/s, "$1"));
-  const plain = accepted({}) as TopologyConfig;
+  const plain = accepted({})!;
 
   test.each(["node", "sentinel"] as const)(
     "a value of a %s directive is one line in its place, as it was taken",
