@@ -133,14 +133,28 @@ interface Line {
   value: string;
 }
 
-/**
- * What a running daemon takes, and what makes it restart: the lines of a host's files by their names, redis.hz
- * say, and the units.
- */
-export function settingsByClass(
-  config: Config,
-  host: HostConfig,
-): Record<"live" | "restart", Settings> {
+/** Settings by their names, redis.hz say; one that differs among the hosts has its value on each. */
+export type GroupSettings = Record<string, string | Record<string, string>>;
+
+/** What running daemons take, and what makes them restart: the lines of the hosts' files, and the units. */
+export function settingsByClass(config: Config): Record<"live" | "restart", GroupSettings> {
+  const hosts = config.hosts.map((host) => ({ name: host.name, ...classes(config, host) }));
+  const group = (kind: "live" | "restart"): GroupSettings => {
+    const names = new Set(hosts.flatMap((host) => Object.keys(host[kind])));
+    return Object.fromEntries(
+      [...names].map((name) => {
+        const values = hosts.flatMap((host) =>
+          name in host[kind] ? [[host.name, host[kind][name]] as const] : [],
+        );
+        const same = values.every(([, value]) => value === values[0][1]);
+        return [name, same ? values[0][1] : Object.fromEntries(values)];
+      }),
+    );
+  };
+  return { live: group("live"), restart: group("restart") };
+}
+
+function classes(config: Config, host: HostConfig): Record<"live" | "restart", Settings> {
   const line = new RegExp(`^(?!#)(?:sentinel )?(\\S+)(?: ${config.masterName})? (.*)$`, "gm");
   const settings = (daemon: string, text: string): Settings =>
     Object.fromEntries(

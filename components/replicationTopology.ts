@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
-import { HostConfig, TopologyConfig } from "./config";
+import { TopologyConfig } from "./config";
 import { HostDrift } from "./hostDrift";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
 import { renderMembers, renderRedisConf, renderSentinelConf, settingsByClass } from "./render";
-import { creationSettings, Settings } from "./settings";
+import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
 export interface ReplicationTopologyArgs {
@@ -71,8 +71,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     // One at a time: a failover during the rollout can leave a second one.
     for (const node of nodes) last = [node.rollMaster(last)];
 
-    const byHost = (settings: (host: HostConfig) => Settings) =>
-      Object.fromEntries(config.hosts.map((host) => [host.name, settings(host)]));
     const check = new SentinelQuorum(
       "sentinel-quorum",
       {
@@ -87,8 +85,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           .filter(({ sentinel }) => sentinel !== undefined)
           .map(({ name: host, address }) => ({ name: host, address, port: config.sentinelPort })),
         ...route,
-        live: byHost((host) => settingsByClass(config, host).live),
-        restart: byHost((host) => settingsByClass(config, host).restart),
+        ...settingsByClass(config),
         created: config.hosts.map((host) => ({
           name: host.name,
           redis: creationSettings(host.redis),

@@ -11,11 +11,9 @@ import {
   refusedChanges,
   table,
 } from "./gate";
+import type { GroupSettings } from "./render";
 import { askGroup, askSentinels } from "./sentinelProbe";
 import { openRoute, SshTarget } from "./sshRoute";
-
-/** Settings by the host's name. */
-type SettingsByHost = Record<string, Record<string, string>>;
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs {
@@ -28,8 +26,8 @@ interface Inputs {
   privateKey?: string;
   operatorPassword: string;
   rollout: string;
-  live: SettingsByHost;
-  restart: SettingsByHost;
+  live: GroupSettings;
+  restart: GroupSettings;
   created: Created[];
   timeoutSeconds: number;
   providerVersion: number;
@@ -58,8 +56,8 @@ export interface SentinelQuorumArgs {
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
   /** What a running daemon takes, and what makes it restart: for a preview to tell in which class a change is. */
-  live: SettingsByHost;
-  restart: SettingsByHost;
+  live: GroupSettings;
+  restart: GroupSettings;
   /** Settings that hold the data together, by host: a change of one is refused, in the preview already. */
   created: Created[];
   /** How long the group may take to become whole, in seconds. Default 60. */

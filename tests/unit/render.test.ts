@@ -202,10 +202,11 @@ describe("firewall", () => {
 
 describe("settings by class", () => {
   const difference = (more: object) => {
-    const classes = (one: typeof config) => settingsByClass(one, one.hosts[0]);
-    const [before, after] = [classes(topologyConfig()), classes(topologyConfig({ ...more }))];
+    const [before, after] = [topologyConfig(), topologyConfig({ ...more })].map(settingsByClass);
     const changed = (which: "live" | "restart") =>
-      Object.entries(after[which]).filter(([name, value]) => before[which][name] !== value);
+      Object.entries(after[which]).filter(
+        ([name, value]) => JSON.stringify(before[which][name]) !== JSON.stringify(value),
+      );
     return { live: changed("live"), restart: changed("restart") };
   };
 
@@ -228,7 +229,7 @@ describe("settings by class", () => {
   });
 
   it("has every line of both files in one class, and the units with what restarts", () => {
-    const { live, restart } = settingsByClass(config, config.hosts[0]);
+    const { live, restart } = settingsByClass(config);
     expect(Object.keys(live).filter((name) => name in restart)).toEqual([]);
     const lines = [renderRedisConf, renderSentinelConf].flatMap((render) =>
       render(config, config.hosts[0])
@@ -238,6 +239,11 @@ describe("settings by class", () => {
     // With the quorum and the two units.
     expect(Object.keys({ ...live, ...restart })).toHaveLength(lines.length + 3);
     expect(Object.keys(restart).filter((name) => name.endsWith(".service"))).toHaveLength(2);
+  });
+
+  it("tells a setting that is not the same everywhere by host", () => {
+    const hosts = { console: "10", "app-1": "20", "app-2": "10", "app-3": "10" };
+    expect(settingsByClass(config).live["redis.hz"]).toEqual(hosts);
   });
 });
 
