@@ -275,7 +275,8 @@ watched_at_start() {
   local own_watched='' config_epoch=0 carried=() watched why answer
   if is_node "$1"; then
     answer=$(ask_sentinel "$self")
-    own_watched=$1 config_epoch=${answer##* }
+    own_watched=$1
+    if [[ $answer =~ ^names\ .*\ ([0-9]+)$ ]]; then config_epoch=${BASH_REMATCH[1]}; fi
   fi
   ask_everybody sentinel
   decide_watched || return 1

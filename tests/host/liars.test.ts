@@ -185,10 +185,9 @@ describe("a node that lies", () => {
 
   test("about its users runs nothing as root", async () => {
     const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
-    app1.write("/tmp/answers", "user operator on\n");
     const outcome = await shell(
       app1,
-      `acl_drift redis ${app1.path("/tmp/answers")} $'user ${user} on\\nuser operator on'`,
+      `acl_drift redis 'user operator on' $'user ${user} on\\nuser operator on'`,
     );
     expect(trapped(app1)).toBe(false);
     expect(outcome.stderr).toBe(`redis.acl.${user}\x1f\x1fon\n`);
