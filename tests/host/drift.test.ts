@@ -77,9 +77,9 @@ async function drift(host: Host): Promise<string[]> {
   return lines;
 }
 
-/** Runs a step's repair of what runs. */
+/** Runs a step's repair of what runs; returns what the step would say that it did. */
 async function repair(host: Host, daemon: "node" | "sentinel"): Promise<string> {
-  const outcome = await shell(host, `load_release; repair_${daemon}`);
+  const outcome = await shell(host, `load_release; repair_${daemon}; printf '%s' "\${work:-}" >&2`);
   expect(outcome).toMatchObject({ status: 0 });
   return outcome.stderr;
 }

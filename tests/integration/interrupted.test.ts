@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "child_process";
+import { existsSync } from "fs";
 import { join } from "path";
 import { WriterResult } from "../writer";
 import {
@@ -50,6 +51,8 @@ const sentinelReturn = 15;
 const rows: Row[] = [];
 let dev: Stack;
 let wanted = 0;
+/** What lives on where the engine alone was killed. */
+const orphans: number[] = [];
 
 /** A change of both daemons that takes a restart. */
 async function want(backlog: number): Promise<void> {
@@ -126,6 +129,7 @@ async function kill(up: Up, whom: "all" | "the engine alone" = "all"): Promise<v
   const pids = family(up.pid);
   expect(pids.length).toBeGreaterThan(2);
   for (const pid of whom === "all" ? pids : [up.pid]) process.kill(pid, "SIGKILL");
+  if (whom !== "all") orphans.push(...pids.slice(1));
   await up.ended;
 }
 
@@ -290,6 +294,10 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await Promise.all(hosts.map(releaseAll));
+  for (const pid of orphans.splice(0)) {
+    // Some have ended by themselves.
+    if (existsSync(`/proc/${pid}`)) process.kill(pid, "SIGKILL");
+  }
 });
 
 afterAll(() => {
