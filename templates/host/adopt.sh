@@ -77,7 +77,7 @@ recognise_role_sentinel() {
       is_node "$address $port" || is_other_sentinel "$address $port"; then
       continue
     fi
-    not_taken_over "its sentinel knows $address:$port; expected members of redis-cluster:hosts alone. Add that host; or where it is gone for good, and all others are up, have each sentinel forget it: redis-cli -p $was SENTINEL RESET $master_name"
+    not_taken_over "its sentinel knows $address:$port; expected members of redis-cluster:hosts alone. Add that host; or where it is gone for good, and all others are up, have each sentinel forget it: redis-cli -p ${sentinel_port[$self]} SENTINEL RESET $master_name"
   done < <(awk '$1 == "sentinel" && $2 ~ /^(monitor|known-.*)$/ && $4 ~ /^[0-9.]+$/ { print $4, $5 }' "$1")
 }
 
@@ -102,7 +102,7 @@ role_setting() {
 # every login before any daemon of the group uses one. The release is what their next start is composed from.
 admit_users() {
   make_release
-  touch "$etc/initialised"
+  place 0644 "$etc/initialised" </dev/null
   switch_release
   if role_runs redis-cluster.service; then
     admit users.acl 'CONFIG REWRITE' "$node_address_here" "$node_port_here"
@@ -137,6 +137,11 @@ SENTINEL CONFIG SET announce-ip ${sentinel_address[$self]}"
 
 sentinel_login() {
   printf 'auth-user sentinel auth-pass %s' "$(secret "$staged/secrets" sentinel)"
+}
+
+# Nothing of the role runs here any more when the first unit of this program starts.
+own_runtime_directory() {
+  if [[ -d $run ]]; then chown root:root "$run"; fi
 }
 
 # mend_addresses: the role names the master by its host's name, which on that host may be 127.0.0.1. Its sentinel

@@ -45,7 +45,10 @@ verb_node_start() {
     accept_passwords
     operator_password=$(secret "$staged/secrets" operator)
   fi
-  if role_deployed; then admit_users; fi
+  if role_deployed; then
+    admit_users
+    did "the Ansible role's daemons know this program's users"
+  fi
   # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
   if [[ -e $etc/initialised ]] && has_sentinel && ! running redis-sentinel.service; then
     systemctl start --no-block redis-sentinel.service 2>/dev/null || true
@@ -69,7 +72,10 @@ verb_node_start() {
 # what was set in it by hand.
 verb_sentinel_start() {
   begin_step
-  if role_deployed; then use_logins; fi
+  if role_deployed; then
+    use_logins
+    did "the Ansible role's daemons log in as this program's users"
+  fi
   if ! running redis-sentinel.service; then
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
@@ -260,6 +266,7 @@ drop_ins() {
 start_unit() {
   local unit=$1 since deadline=$((SECONDS + start_limit))
   since=$(date +%s)
+  own_runtime_directory
   install_unit "$unit"
   systemctl reset-failed "$unit" 2>/dev/null || true
   systemctl start --no-block "$unit" 2>/dev/null || true

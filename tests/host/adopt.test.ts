@@ -148,7 +148,7 @@ describe("of the role's files, while nothing runs", () => {
       "a sentinel that is no member",
       [],
       [`sentinel known-sentinel ${masterName} 10.9.9.9 26389 ${"c".repeat(40)}`],
-      /knows 10.9.9.9:26389; expected members/,
+      /knows 10.9.9.9:26389; expected members.*redis-cli -p 26389 SENTINEL RESET/,
     ],
   ])("those with %s are refused", async (_, node, sentinel, said) => {
     writeRoleFiles(app1, node, sentinel);
