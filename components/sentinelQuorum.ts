@@ -11,7 +11,7 @@ import {
   refusedChanges,
   table,
 } from "./gate";
-import { askGroup, askSentinels } from "./sentinelProbe";
+import { askGroup, askSentinels, Group } from "./sentinelProbe";
 import { openRoute, SshTarget } from "./sshRoute";
 
 /** Settings by the host's name. */
@@ -27,6 +27,7 @@ interface Inputs {
   bastion?: SshTarget;
   privateKey?: string;
   operatorPassword: string;
+  tls?: Group["tls"];
   rollout: string;
   live: SettingsByHost;
   restart: SettingsByHost;
@@ -55,6 +56,8 @@ export interface SentinelQuorumArgs {
   privateKey?: pulumi.Input<string>;
   /** Password of the ACL user `operator` on nodes and sentinels. Kept secret. */
   operatorPassword: pulumi.Input<string>;
+  /** With what the daemons are asked by TLS, PEM; unset: in plain text. Kept secret. */
+  tls?: pulumi.Input<Group["tls"]>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
   /** What a running daemon takes, and what makes it restart: for a preview to tell in which class a change is. */
@@ -81,6 +84,7 @@ const inputNames: (keyof Inputs)[] = [
   "bastion",
   "privateKey",
   "operatorPassword",
+  "tls",
   "rollout",
   "live",
   "restart",
@@ -221,6 +225,7 @@ export class SentinelQuorum extends pulumi.dynamic.Resource {
         ...args,
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),
+        tls: args.tls === undefined ? undefined : pulumi.secret(args.tls),
         providerVersion,
         currentMaster: undefined,
         currentMasterAddress: undefined,

@@ -17,6 +17,7 @@ begin_step() {
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
+  refuse_tls_leap
   mend_release
   refuse_lost_passwords
   refuse_changed_creation
@@ -44,6 +45,7 @@ verb_node_start() {
     refuse_clients_left
     accept_passwords
     operator_password=$(secret "$staged/secrets" operator)
+    prepare_tls_change
   fi
   if role_deployed; then admit_users; fi
   # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
@@ -70,7 +72,9 @@ verb_node_start() {
 verb_sentinel_start() {
   begin_step
   if role_deployed; then use_logins; fi
-  if ! running redis-sentinel.service; then
+  if owes_move_to_tls; then
+    move_to_tls
+  elif ! running redis-sentinel.service; then
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
     start_unit redis-sentinel.service
@@ -317,7 +321,8 @@ owed() {
     printf none
   elif cmp -s <(restart_part "$staged/$conf") <(restart_part "$releases/$hash/$conf") &&
     installed_unit "$unit" && same_binary "$unit" &&
-    [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]]; then
+    [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]] &&
+    { [[ $daemon == node ]] || same_certificate "$hash"; }; then
     printf live
   else
     printf restart
@@ -442,10 +447,14 @@ joined_live() {
 apply_node_live() {
   local hash name value words=() reply before
   hash=$(running_release node)
+  if closes_plain_port "$hash"; then wait_whole; fi
   while read -r name value; do
     value=${value#\"} value=${value%\"}
     words+=("$name" "$value")
-  done < <(changed_live redis.conf "$hash")
+  done < <(
+    changed_live redis.conf "$hash"
+    tls_text "$releases/$release"
+  )
   if ((${#words[@]})); then
     refuse_evicting_maxmemory
     before=$(here CONFIG GET '*')
@@ -454,6 +463,7 @@ apply_node_live() {
     read_back "$before" "${words[@]}"
     did "set at run time: $(printf '%s\n' "${words[@]}" | sed -n 'p;n' | paste -sd ' ')"
   fi
+  if closes_plain_port "$hash"; then drop_plain_connections "$hash"; fi
   if same_users "$hash" users.acl; then return; fi
   apply_users "$node_address_here" "$node_port_here" users.acl
   reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)
