@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from "crypto";
+import { generateKeyPairSync, randomBytes, X509Certificate } from "crypto";
 import { md, pki } from "node-forge";
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
@@ -63,12 +63,19 @@ function keyPair(): { public: string; key: string } {
   return { public: publicKey, key: privateKey };
 }
 
+/** Who signs: the authority's name, its two keys. */
+interface Signer {
+  subject: string;
+  publicKey: string;
+  key: string;
+}
+
 function certify(
   publicKey: string,
   subject: string,
   life: number,
   extensions: object[],
-  signer: { subject: string; key: string },
+  signer: Signer,
 ): string {
   const certificate = pki.createCertificate();
   certificate.publicKey = pki.publicKeyFromPem(publicKey);
@@ -79,16 +86,19 @@ function certify(
   certificate.validity.notAfter = new Date(Date.now() + life);
   certificate.setSubject([{ name: "commonName", value: subject }]);
   certificate.setIssuer([{ name: "commonName", value: signer.subject }]);
-  certificate.setExtensions(extensions);
+  const keyIdentifier = (pem: string) =>
+    pki.getPublicKeyFingerprint(pki.publicKeyFromPem(pem), { type: "RSAPublicKey" }).getBytes();
+  // Strict clients, Python's from 3.13 on, look for both identifiers.
+  certificate.setExtensions([
+    ...extensions,
+    { name: "subjectKeyIdentifier" },
+    { name: "authorityKeyIdentifier", keyIdentifier: keyIdentifier(signer.publicKey) },
+  ]);
   certificate.sign(pki.privateKeyFromPem(signer.key), md.sha256.create());
   return pki.certificateToPem(certificate);
 }
 
-function issue(
-  subject: string,
-  names: object[],
-  signer: { subject: string; key: string },
-): Identity {
+function issue(subject: string, names: object[], signer: Signer): Identity {
   const pair = keyPair();
   const extensions = [
     { name: "basicConstraints", cA: false, critical: true },
@@ -116,12 +126,16 @@ function issueAll(inputs: Inputs, before?: Inputs & Issued): Inputs & Issued {
       [
         { name: "basicConstraints", cA: true, pathLenConstraint: 0, critical: true },
         { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
-        { name: "subjectKeyIdentifier" },
       ],
-      { subject, key: pair.key },
+      { subject, publicKey: pair.public, key: pair.key },
     );
   }
-  const signer = { subject, key: authorityKey };
+  const publicKey = new X509Certificate(authority).publicKey;
+  const signer = {
+    subject,
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    key: authorityKey,
+  };
   const kept = before?.renew === inputs.renew && !due(before) ? before : undefined;
   const identities: Issued["identities"] = {};
   for (const { name, address } of inputs.members) {

@@ -56,8 +56,8 @@ function askAll<Said>(
     endpoints.map(async (endpoint) => {
       let redis: Redis | undefined;
       const conversation = async () => {
-        const plain = await route.dial(endpoint.name, endpoint.address, endpoint.port);
-        const stream = encrypted(plain, group, endpoint);
+        const channel = await route.dial(endpoint.name, endpoint.address, endpoint.port);
+        const stream = encrypted(channel, group, endpoint);
         redis = talk(stream, group.operatorPassword);
         return Promise.race([ask(redis), tooLong(stream)]);
       };
