@@ -95,7 +95,7 @@ function certify(
     { name: "authorityKeyIdentifier", keyIdentifier: keyIdentifier(signer.publicKey) },
   ]);
   certificate.sign(pki.privateKeyFromPem(signer.key), md.sha256.create());
-  return pki.certificateToPem(certificate);
+  return pki.certificateToPem(certificate).replaceAll("\r", "");
 }
 
 function issue(subject: string, names: object[], signer: Signer): Identity {

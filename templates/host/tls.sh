@@ -116,12 +116,11 @@ clients_on_closing_ports() {
   done
 }
 
-# Whether this host's sentinel still goes by the plain ports in a group that is to use TLS alone.
+# Whether this host's sentinel goes, or would start, by the plain ports in a group that is to use TLS alone.
 owes_move_to_tls() {
-  local hash
-  [[ $(tls_mode "$staged") == required ]] && running redis-sentinel.service || return 1
-  hash=$(running_release sentinel)
-  [[ -n $hash && $(tls_mode "$releases/$hash") == both ]]
+  local now=$current
+  if running redis-sentinel.service; then now=$releases/$(running_release sentinel); fi
+  [[ $(tls_mode "$staged") == required && -e $now/redis.conf && $(tls_mode "$now") == both ]]
 }
 
 # move_to_tls: all hosts at the same time. First every replica follows by TLS, whoever gets to it first: the

@@ -138,7 +138,7 @@ test("a failover by the plain sentinels in the middle of it: the next step bring
   const [leader] = [master()!];
   const other = leader === app1 ? app2 : app1;
   // The plain sentinels send it to the plain port, where it cannot be understood.
-  await eventually(30, () => link(other).includes('master_port:6389'));
+  await eventually(30, () => link(other).includes("master_port:6389"));
   expect(link(other)).toContain("master_link_status:down");
   // The old master comes back with what its host was told last.
   await consoleHost.composeAndStart("node", 20);
