@@ -18,6 +18,7 @@ begin_step() {
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
   refuse_tls_leap
+  refuse_other_authority
   mend_release
   refuse_lost_passwords
   refuse_changed_creation

@@ -59,6 +59,15 @@ refuse_tls_leap() {
   esac
 }
 
+# refuse_other_authority: a host that trusts none of the authorities of the others is alone.
+refuse_other_authority() {
+  [[ -e $current/tls.ca && -e $staged/tls.ca ]] || return 0
+  if cmp -s "$current/tls.ca" "$staged/tls.ca"; then return; fi
+  awk 'BEGIN { RS = "-----END CERTIFICATE-----" } { gsub(/[[:space:]]/, "") } $0 == "" { next } FNR == NR { known[$0]; next } $0 in known { found = 1 } END { exit !found }' \
+    "$current/tls.ca" "$staged/tls.ca" ||
+    die "the authority of redis-cluster:tls is another than the one that this group trusts; expected both in tls.authority until every member and client has a certificate of the new one. See 'Another authority' in docs/operations.md. Nothing was stopped and nothing made live"
+}
+
 # prepare_tls_change: all that can refuse a change of the mode, on every host before anything changes on one.
 prepare_tls_change() {
   local was now name reply

@@ -1,5 +1,7 @@
-import { readFileSync } from "fs";
+import { automation } from "@pulumi/pulumi";
+import { cpSync, readFileSync, rmSync } from "fs";
 import { connect as connectPlain } from "net";
+import { join } from "path";
 import { connect, ConnectionOptions, PeerCertificate } from "tls";
 import { startWriter, Writer, WriterOptions } from "../writer";
 import {
@@ -19,10 +21,11 @@ import {
   openStack,
   sentinelPort,
   Stack,
+  top,
   untilWhole,
   writerOn,
 } from "../helpers/lab";
-import { authority, Authority } from "../helpers/certificates";
+import { authority, Authority, Pair } from "../helpers/certificates";
 
 // A group that was deployed without TLS goes to TLS alone, while clients write all the time.
 
@@ -207,6 +210,19 @@ it("required: the group moves while a client by TLS writes; no node restarts, no
   expect(changes(summary.resourceChanges)).toEqual({});
 });
 
+it("required: the example of an application writes and reads by TLS", async () => {
+  const directory = join(top, "build", "stack", "consumer-tls");
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(join(top, "examples", "consumer"), directory, { recursive: true });
+  const consumer = await automation.LocalWorkspace.createStack(
+    { stackName: "tls", workDir: directory },
+    { envVars: { PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") } },
+  );
+  await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
+  const { outputs } = await consumer.up();
+  expect(outputs.greeting.value).toBe("hello from the consumer stack");
+});
+
 it("required: plain ports are closed; no certificate, or one of another authority, is refused", async () => {
   const stranger = authority("stranger");
   for (const host of hosts) {
@@ -268,9 +284,15 @@ it("there is no way back, and no other port was left open by asking for it", asy
 describe("a group that begins with TLS alone and brings its own certificates", () => {
   let own: Authority;
 
+  /** Sets certificates for all hosts, issued now; returns them. */
   const certificatesOf = async (issuer: Authority) => {
-    for (const host of hosts) {
-      const { certificate, key } = issuer.issue(host, address(host));
+    const issued = hosts.map((host) => ({ host, ...issuer.issue(host, address(host)) }));
+    await useCertificates(issued);
+    return issued;
+  };
+
+  const useCertificates = async (pairs: ({ host: string } & Pair)[]) => {
+    for (const { host, certificate, key } of pairs) {
       await set(`certificates.${host}`, certificate);
       await dev.stack.setConfig(
         `redis-cluster:tlsKeys.${host}`,
@@ -300,12 +322,25 @@ describe("a group that begins with TLS alone and brings its own certificates", (
     expect(await ask(dev, { host: "app-1", daemon: "node" }, "PING")).toBe("PONG");
   });
 
-  it("new certificates become live without a restart of a node", async () => {
-    const [before, shown] = [await identities(dev), await serials()];
-    await certificatesOf(own);
+  it("goes over to another authority in three runs and no faster, without a restart of a node", async () => {
+    const [before, shown] = [of("node", await identities(dev)), await serials()];
+    const next = authority("next");
+    const issued = await certificatesOf(own);
+    await set("authority", next.certificate);
+    await certificatesOf(next);
+    expect(await failedUp(dev)).toContain("is another than the one that this group trusts");
+    await set("authority", own.certificate + next.certificate);
+    await useCertificates(issued);
     await dev.stack.up();
-    const [after, now] = [await identities(dev), await serials()];
-    expect(of("node", after)).toEqual(of("node", before));
-    expect(now.filter((serial) => shown.includes(serial))).toEqual([]);
+    await certificatesOf(next);
+    await dev.stack.up();
+    await set("authority", next.certificate);
+    await dev.stack.up();
+    expect((await attempt("app-1", tlsNodePort, { ...dev.tls })).end).not.toBe("connected");
+    const { certificate: cert, key } = next.issue("client", "10.0.0.1");
+    dev.tls = { ca: next.certificate, cert, key };
+    await untilWhole();
+    expect(of("node", await identities(dev))).toEqual(before);
+    expect((await serials()).filter((serial) => shown.includes(serial))).toEqual([]);
   });
 });
