@@ -1,6 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { isIPv4 } from "net";
 import { utils } from "ssh2";
+import {
+  certificatesPem,
+  keyPem,
+  readCertificates,
+  readKey,
+  unusableCertificate,
+} from "./certificates";
 import { Daemon, effectiveSettings, parseSettings, Problem, Settings, show } from "./settings";
 
 export interface HostConfig {
@@ -34,6 +41,19 @@ export interface User {
   commands: string[];
 }
 
+/** TLS beside the plain ports (`both`), or alone (`required`): then the group's own traffic goes by it too. */
+export interface Tls {
+  mode: "both" | "required";
+  nodePort: number;
+  sentinelPort: number;
+  /** Whether a client has to show a certificate too. */
+  clientCertificates: "required" | "optional";
+  /** Another number renews the certificates that this program made. */
+  renew: number;
+  /** The stack's own certificates, PEM; unset: the program makes an authority for this group alone. */
+  own?: { authority: string; certificates: Record<string, string> };
+}
+
 /** The users that every group has; their passwords go into files that Sentinel writes unquoted. */
 export const ownUsers = ["replication", "sentinel", "operator", "monitoring"];
 
@@ -45,6 +65,8 @@ interface Topology<Secret> {
   quorum: number;
   nodePort: number;
   sentinelPort: number;
+  /** Undefined: no TLS. */
+  tls?: Tls;
   /** In natural order of their names, the bootstrap master last. */
   hosts: HostConfig[];
   /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
@@ -67,6 +89,8 @@ interface Topology<Secret> {
     passwords: Record<string, Secret>;
     /** Passwords that go on to be accepted while clients move to the new ones. */
     previousPasswords: Record<string, Secret>;
+    /** Private keys of the stack's own certificates, by host. */
+    tlsKeys: Record<string, Secret>;
   };
 }
 
@@ -80,6 +104,8 @@ const otherKeys = [
   "masterName",
   "nodePort",
   "sentinelPort",
+  "tls",
+  "tlsKeys",
   "redis",
   "sentinel",
   "ssh",
@@ -137,7 +163,19 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
       secrets.adoptPassword === undefined ? undefined : pulumi.secret(secrets.adoptPassword),
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
+    tlsKeys: each(secrets.tlsKeys),
   };
+}
+
+/** The ports that the group itself uses, and that its sentinels tell to clients. */
+export function groupPorts({
+  tls,
+  nodePort,
+  sentinelPort,
+}: Pick<TopologyConfig, "tls" | "nodePort" | "sentinelPort">): { node: number; sentinel: number } {
+  return tls?.mode === "required"
+    ? { node: tls.nodePort, sentinel: tls.sentinelPort }
+    : { node: nodePort, sentinel: sentinelPort };
 }
 
 /** The problems as one message, one line each. */
@@ -190,6 +228,7 @@ export function parseConfig(
   if (nodePort === sentinelPort) {
     check.problem("sentinelPort", `is ${sentinelPort}, as nodePort`, "a port of its own");
   }
+  const { tls, keys: tlsKeys } = check.tls(hosts, [nodePort, sentinelPort], isSecret);
 
   const masterName = raw.masterName || `redis-${stack}-cluster`;
   if (!/^[A-Za-z0-9._-]+$/.test(masterName) || !masterName.includes(stack)) {
@@ -264,6 +303,7 @@ export function parseConfig(
       quorum,
       nodePort,
       sentinelPort,
+      tls,
       hosts: inOrder(hosts, bootstrapMaster),
       ssh,
       sentinelReturn,
@@ -272,7 +312,7 @@ export function parseConfig(
       firewall,
       users,
       adopt: secrets.adoptPassword !== undefined,
-      secrets,
+      secrets: { ...secrets, tlsKeys },
     },
   };
 }
@@ -333,7 +373,10 @@ class Checker {
   }
 
   port(key: string, preset: number): number | undefined {
-    const port = this.integer(key, preset);
+    return this.freePort(key, this.integer(key, preset));
+  }
+
+  freePort(key: string, port: number | undefined): number | undefined {
     if (port !== undefined && (port < 1024 || port > 65535 || port === 6379)) {
       this.problem(
         key,
@@ -401,6 +444,119 @@ class Checker {
       hostKeyLine,
       `"ssh-ed25519 AAAA...", as "ssh-keyscan -t ed25519 ${host} | cut -d' ' -f2-" prints it (compare it on the host)`,
     );
+  }
+
+  /**
+   * hosts: those that need a certificate where the stack brings its own.
+   * taken: ports that are not free for TLS.
+   */
+  tls(
+    hosts: HostConfig[],
+    taken: (number | undefined)[],
+    isSecret: (key: string) => boolean,
+  ): { tls?: Tls; keys: Record<string, string> } {
+    const none = { keys: {} };
+    const names = [
+      ...["mode", "nodePort", "sentinelPort", "clientCertificates"],
+      ...["renew", "authority", "certificates"],
+    ];
+    const fields = this.fields(this.raw.tls === undefined ? {} : this.json("tls"), "tls", names);
+    const { mode = "off", clientCertificates = "required" } = fields ?? {};
+    if (!fields || mode === "off") {
+      return none;
+    }
+    if (mode !== "both" && mode !== "required") {
+      this.problem("tls.mode", show(mode), "one of off, both, required");
+      return none;
+    }
+    if (clientCertificates !== "required" && clientCertificates !== "optional") {
+      this.problem("tls.clientCertificates", show(clientCertificates), "required or optional");
+      return none;
+    }
+    const number = (name: string, preset: number): number | undefined => {
+      const value = fields[name] ?? preset;
+      if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
+      this.problem(`tls.${name}`, show(value), "an integer");
+      return undefined;
+    };
+    const ports = (["nodePort", "sentinelPort"] as const).map((name) => {
+      const preset = name === "nodePort" ? 6390 : 26390;
+      const port = this.freePort(`tls.${name}`, number(name, preset));
+      if (port !== undefined && taken.includes(port)) {
+        this.problem(`tls.${name}`, `is ${port}, which is another port's`, "a port of its own");
+      }
+      taken = [...taken, port];
+      return port;
+    });
+    const [nodePort, sentinelPort, renew] = [...ports, number("renew", 0)];
+    const own = this.ownCertificates(fields, hosts, isSecret);
+    if (nodePort === undefined || sentinelPort === undefined || renew === undefined || !own) {
+      return none;
+    }
+    return {
+      tls: { mode, nodePort, sentinelPort, clientCertificates, renew, own: own.certificates },
+      keys: own.keys,
+    };
+  }
+
+  /** Without certificates where the stack has none; undefined where those that it has will not do. */
+  ownCertificates(
+    fields: Fields,
+    hosts: HostConfig[],
+    isSecret: (key: string) => boolean,
+  ): { certificates?: Tls["own"]; keys: Record<string, string> } | undefined {
+    const given = [fields.authority, fields.certificates, this.raw.tlsKeys];
+    if (given.every((each) => each === undefined || each === "{}")) {
+      return { keys: {} };
+    }
+    const known = this.problems.length;
+    const text = (value: unknown): string => (typeof value === "string" ? value : "");
+    const authorities = readCertificates(text(fields.authority));
+    if (!authorities) {
+      this.problem("tls.authority", "holds no certificate", "the authority's certificate, PEM");
+    }
+    const names = hosts.map(({ name }) => name);
+    const certificates = this.fields(fields.certificates ?? {}, "tls.certificates", names) ?? {};
+    // What was set in plain text is not quoted.
+    const plain = this.raw.tlsKeys !== undefined && !isSecret("tlsKeys");
+    if (plain) {
+      this.problem("tlsKeys", "is in plain text", "secrets; make new keys and set them --secret");
+    }
+    const keys = plain || !isMap(this.json("tlsKeys")) ? {} : (this.json("tlsKeys") as Fields);
+    const each = hosts.map(({ name, address }) => {
+      const chain = readCertificates(text(certificates[name]));
+      const key = readKey(text(keys[name]));
+      if (!key) {
+        this.problem(
+          `tlsKeys.${name}`,
+          "is no private key",
+          `the key of tls.certificates.${name}, PEM, without a passphrase; set it: pulumi config set --secret --path tlsKeys.${name} < ${name}.key`,
+        );
+      }
+      const fault = chain
+        ? key && !chain[0].checkPrivateKey(key)
+          ? `is not of tlsKeys.${name}`
+          : unusableCertificate(chain, authorities ?? [], address)
+        : "holds no certificate";
+      if (fault && (authorities ?? !chain)) {
+        this.problem(
+          `tls.certificates.${name}`,
+          fault,
+          `a certificate of tls.authority for ${address}, serverAuth and clientAuth, PEM`,
+        );
+      }
+      return { name, certificate: certificatesPem(chain ?? []), key: key ? keyPem(key) : "" };
+    });
+    if (this.problems.length > known) {
+      return undefined;
+    }
+    return {
+      certificates: {
+        authority: certificatesPem(authorities ?? []),
+        certificates: Object.fromEntries(each.map(({ name, certificate }) => [name, certificate])),
+      },
+      keys: Object.fromEntries(each.map(({ name, key }) => [name, key])),
+    };
   }
 
   ssh(): TopologyConfig["ssh"] | undefined {
@@ -619,7 +775,7 @@ class Checker {
     names: string[],
     agent: boolean,
     isSecret: (key: string) => boolean,
-  ): Topology<string>["secrets"] {
+  ): Omit<Topology<string>["secrets"], "tlsKeys"> {
     const command = (key: string) => `pulumi config set --stack ${stack} --secret ${key}`;
     const sshPrivateKey = agent
       ? undefined

@@ -1,5 +1,6 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { Certificates } from "./certificates";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
 import {
@@ -25,6 +26,8 @@ import { lastLine } from "./shell";
 export interface RedisNodeArgs {
   config: TopologyConfig;
   host: HostConfig;
+  /** Undefined: no TLS. */
+  certificates?: Certificates;
   /** Stands for the whole group's staged files. */
   plan: string;
   /** The host's programs and files are written again when it changes. */
@@ -87,8 +90,7 @@ export class RedisNode extends pulumi.ComponentResource {
         deleteData: config.deleteData,
         stdin: repair.apply((id) =>
           [
-            `node-port ${config.nodePort}`,
-            `sentinel-port ${config.sentinelPort}`,
+            ...portsOf(config),
             ...(config.firewall ? ["firewall"] : []),
             ...(config.adopt ? ["adopt"] : []),
             programSums(id),
@@ -120,7 +122,10 @@ export class RedisNode extends pulumi.ComponentResource {
         "firewall.nft": renderFirewall(config),
         "redis-cluster-firewall.service": renderFirewallUnit(config),
       }),
-      stage("secrets", { secrets: renderSecrets(config.secrets) }),
+      stage("secrets", {
+        secrets: renderSecrets(config.secrets),
+        ...(args.certificates && tlsFiles(args.certificates, host)),
+      }),
     ];
     this.registerOutputs();
   }
@@ -170,4 +175,25 @@ export class RedisNode extends pulumi.ComponentResource {
       { parent: this, dependsOn },
     );
   }
+}
+
+/** The ports that a host's daemons listen on, for the host's preparation to look at. */
+function portsOf({ nodePort, sentinelPort, tls }: TopologyConfig): string[] {
+  const plain = [`node-port ${nodePort}`, `sentinel-port ${sentinelPort}`];
+  return [
+    ...(tls?.mode === "required" ? [] : plain),
+    ...(tls ? [`node-tls-port ${tls.nodePort}`, `sentinel-tls-port ${tls.sentinelPort}`] : []),
+  ];
+}
+
+function tlsFiles(
+  certificates: Certificates,
+  host: HostConfig,
+): Record<string, pulumi.Input<string>> {
+  const own = certificates.hosts.apply((hosts) => hosts[host.name]);
+  return {
+    "tls.ca": certificates.authority,
+    "tls.crt": own.certificate,
+    "tls.key": own.key,
+  };
 }

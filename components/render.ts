@@ -3,7 +3,7 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import Mustache from "mustache";
 import { join } from "path";
-import { applicationRights, HostConfig, TopologyConfig, User } from "./config";
+import { applicationRights, groupPorts, HostConfig, Tls, TopologyConfig, User } from "./config";
 import { Daemon, Directive, directives, Settings } from "./settings";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
@@ -13,6 +13,7 @@ type Config = Omit<TopologyConfig, "secrets">;
 export function renderRedisConf(config: Config, host: HostConfig): string {
   return render("redis.conf", {
     port: config.nodePort,
+    tls: config.tls ? [tlsLines(config.tls, config.nodePort, config.tls.nodePort)] : [],
     address: host.address,
     ...lines("node", host.redis, config.masterName),
   });
@@ -25,13 +26,22 @@ export function renderSentinelConf(config: Config, host: HostConfig): string {
   }
   return render("sentinel.conf", {
     port: config.sentinelPort,
+    tls: config.tls ? [tlsLines(config.tls, config.sentinelPort, config.tls.sentinelPort)] : [],
     address: host.address,
     ...lines("sentinel", host.sentinel, config.masterName),
   });
 }
 
+const tlsLines = (tls: Tls, plainPort: number, tlsPort: number) => ({
+  plainPort: tls.mode === "required" ? 0 : plainPort,
+  tlsPort,
+  clients: tls.clientCertificates === "required" ? "yes" : "optional",
+  replication: tls.mode === "required" ? "yes" : "no",
+});
+
 /** The group as the host program of one host sees it. */
 export function renderMembers(config: Config, host: HostConfig): string {
+  const ports = groupPorts(config);
   const at = (port: number) => (member: HostConfig) => ({
     name: member.name,
     address: member.address,
@@ -43,8 +53,12 @@ export function renderMembers(config: Config, host: HostConfig): string {
     self: host.name,
     bootstrapMaster: config.bootstrapMaster,
     sentinelReturn: config.sentinelReturn,
-    nodes: config.hosts.map(at(config.nodePort)),
-    sentinels: config.hosts.filter(({ sentinel }) => sentinel).map(at(config.sentinelPort)),
+    plainPorts:
+      config.tls?.mode === "required"
+        ? [{ node: config.nodePort, sentinel: config.sentinelPort }]
+        : [],
+    nodes: config.hosts.map(at(ports.node)),
+    sentinels: config.hosts.filter(({ sentinel }) => sentinel).map(at(ports.sentinel)),
   });
 }
 
@@ -58,13 +72,12 @@ export function renderSentinelUnit({ masterName }: Config): string {
   return render("redis-sentinel.service", { masterName });
 }
 
-/** Who reaches the two ports of a host; a comment alone where the stack has no firewall. */
-export function renderFirewall({ firewall, hosts, nodePort, sentinelPort }: Config): string {
+/** Who reaches the ports of a host's daemons; a comment alone where the stack has no firewall. */
+export function renderFirewall({ firewall, hosts, nodePort, sentinelPort, tls }: Config): string {
   return render("firewall.nft", {
     firewall: firewall ? [{ allow: firewall.allow }] : [],
     members: hosts.map(({ address }) => address),
-    nodePort,
-    sentinelPort,
+    ports: [nodePort, sentinelPort, ...(tls ? [tls.nodePort, tls.sentinelPort] : [])].join(", "),
   });
 }
 

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
-import { TopologyConfig } from "./config";
+import { Certificates, certificatesOf } from "./certificates";
+import { groupPorts, TopologyConfig } from "./config";
 import { HostDrift } from "./hostDrift";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
@@ -20,12 +21,18 @@ export interface ReplicationTopologyArgs {
 export class ReplicationTopology extends pulumi.ComponentResource {
   readonly currentMaster: pulumi.Output<{ name: string; address: string }>;
 
+  /** Whom clients by TLS have to trust, and what they may show; undefined without TLS. */
+  readonly certificates?: Certificates;
+
   constructor(name: string, args: ReplicationTopologyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("redis-cluster:index:ReplicationTopology", name, {}, opts);
     const { config } = args;
     const plan = planOf(config);
     const child = { parent: this };
 
+    const certificates = certificatesOf(config, child);
+    this.certificates = certificates;
+    const ports = groupPorts(config);
     const route = {
       hosts: config.hosts.map((host) => ({
         name: host.name,
@@ -44,7 +51,11 @@ export class ReplicationTopology extends pulumi.ComponentResource {
 
     const nodes = config.hosts.map(
       (host, index) =>
-        new RedisNode(`${host.name}-node`, { config, host, plan, repair: repairs[index] }, child),
+        new RedisNode(
+          `${host.name}-node`,
+          { config, host, certificates, plan, repair: repairs[index] },
+          child,
+        ),
     );
     const sentinels = config.hosts.map((host, index) =>
       host.sentinel === undefined
@@ -79,11 +90,11 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         nodes: config.hosts.map(({ name: host, address }) => ({
           name: host,
           address,
-          port: config.nodePort,
+          port: ports.node,
         })),
         sentinels: config.hosts
           .filter(({ sentinel }) => sentinel !== undefined)
-          .map(({ name: host, address }) => ({ name: host, address, port: config.sentinelPort })),
+          .map(({ name: host, address }) => ({ name: host, address, port: ports.sentinel })),
         ...route,
         ...settingsByClass(config),
         created: config.hosts.map((host) => ({
@@ -91,6 +102,15 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           redis: creationSettings(host.redis),
         })),
         operatorPassword: config.secrets.passwords.operator,
+        tls:
+          config.tls?.mode === "required" && certificates
+            ? pulumi
+                .all([certificates.authority, certificates.hosts])
+                .apply(([authority, hosts]) => ({
+                  authority,
+                  identity: hosts[config.hosts[0].name],
+                }))
+            : undefined,
         rollout: last[0].stdout,
       },
       { ...child, dependsOn: last },

@@ -6,6 +6,7 @@
  */
 import { Duplex } from "stream";
 import Redis, { RedisOptions } from "ioredis";
+import { connect as connectTls } from "tls";
 import { Answer, Answers, Endpoint, NodeSaid, SentinelSaid } from "./gate";
 import { Route, within } from "./sshRoute";
 
@@ -15,6 +16,8 @@ export interface Group {
   nodes: Endpoint[];
   sentinels: Endpoint[];
   operatorPassword: string;
+  /** PEM; unset: the daemons are asked in plain text. */
+  tls?: { authority: string; identity: { certificate: string; key: string } };
 }
 
 /**
@@ -53,7 +56,8 @@ function askAll<Said>(
     endpoints.map(async (endpoint) => {
       let redis: Redis | undefined;
       const conversation = async () => {
-        const stream = await route.dial(endpoint.name, endpoint.address, endpoint.port);
+        const channel = await route.dial(endpoint.name, endpoint.address, endpoint.port);
+        const stream = encrypted(channel, group, endpoint);
         redis = talk(stream, group.operatorPassword);
         return Promise.race([ask(redis), tooLong(stream)]);
       };
@@ -66,6 +70,13 @@ function askAll<Said>(
       }
     }),
   );
+}
+
+/** The stream itself where the daemons take plain text. */
+function encrypted(stream: Duplex, { tls }: Group, { address }: Endpoint): Duplex {
+  if (!tls) return stream;
+  const { certificate, key } = tls.identity;
+  return connectTls({ socket: stream, host: address, ca: tls.authority, cert: certificate, key });
 }
 
 /** A client on a stream that is already connected. */

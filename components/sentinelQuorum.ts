@@ -12,7 +12,7 @@ import {
   table,
 } from "./gate";
 import type { GroupSettings } from "./render";
-import { askGroup, askSentinels } from "./sentinelProbe";
+import { askGroup, askSentinels, Group } from "./sentinelProbe";
 import { openRoute, SshTarget } from "./sshRoute";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -25,6 +25,7 @@ interface Inputs {
   bastion?: SshTarget;
   privateKey?: string;
   operatorPassword: string;
+  tls?: Group["tls"];
   rollout: string;
   live: GroupSettings;
   restart: GroupSettings;
@@ -53,6 +54,8 @@ export interface SentinelQuorumArgs {
   privateKey?: pulumi.Input<string>;
   /** Password of the ACL user `operator` on nodes and sentinels. Kept secret. */
   operatorPassword: pulumi.Input<string>;
+  /** With what the daemons are asked by TLS, PEM; unset: in plain text. Kept secret. */
+  tls?: pulumi.Input<Group["tls"]>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
   /** What a running daemon takes, and what makes it restart: for a preview to tell in which class a change is. */
@@ -79,6 +82,7 @@ const inputNames: (keyof Inputs)[] = [
   "bastion",
   "privateKey",
   "operatorPassword",
+  "tls",
   "rollout",
   "live",
   "restart",
@@ -219,6 +223,7 @@ export class SentinelQuorum extends pulumi.dynamic.Resource {
         ...args,
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),
+        tls: args.tls === undefined ? undefined : pulumi.secret(args.tls),
         providerVersion,
         currentMaster: undefined,
         currentMasterAddress: undefined,

@@ -235,7 +235,7 @@ const bindDeparture = {
     "listens where the group and the host's own scripts need it, and on no other network of the host",
 };
 const bindNote = "must cover the host's address and 127.0.0.1 (0.0.0.0 does)";
-const noTls = "this program sets up no TLS";
+const tls = "set redis-cluster:tls";
 const noCluster = "for Redis Cluster, which has no use for Sentinel";
 const systemd = {
   daemonize: "no: systemd runs the daemon in the foreground (the role: yes)",
@@ -514,7 +514,7 @@ export const nodeDirectives: Directive[] = [
     "tls-session-caching",
     "tls-session-cache-size",
     "tls-session-cache-timeout",
-  ].map((name) => owned(name, noTls)),
+  ].map((name) => owned(name, tls)),
   ...[
     "cluster-enabled",
     "cluster-config-file",
@@ -614,7 +614,7 @@ export const sentinelDirectives: Directive[] = [
   owned("user", "users come from the passwords in redis-cluster:"),
   owned("requirepass", "set redis-cluster:applicationPassword"),
   ...["tls-port", "tls-replication", "tls-cert-file", "tls-key-file", "tls-ca-cert-file"].map(
-    (name) => owned(name, noTls),
+    (name) => owned(name, tls),
   ),
 ];
 

@@ -22,6 +22,10 @@ export interface WriterOptions {
   password: string;
   /** Whether it logs in at the sentinels too, or asks them without; default true. */
   sentinelLogin?: boolean;
+  /** Unset: in plain text. PEM. */
+  tls?: { ca: string; cert: string; key: string };
+  /** Where to go instead of what the sentinels tell, by "host:port". */
+  natMap?: Record<string, { host: string; port: number }>;
 }
 
 export interface WriterResult {
@@ -125,13 +129,15 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
 }
 
 function connect(options: WriterOptions): Redis {
-  const { sentinels, masterName, username, password, sentinelLogin = true } = options;
+  const { sentinels, masterName, username, password, sentinelLogin = true, tls, natMap } = options;
   const redis = new Redis({
     sentinels,
     name: masterName,
     username,
     password,
     ...(sentinelLogin && { sentinelUsername: username, sentinelPassword: password }),
+    ...(tls && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    natMap,
     socketTimeout: patience,
     connectTimeout: 1000,
     sentinelCommandTimeout: 1000,

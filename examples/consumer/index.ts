@@ -1,30 +1,56 @@
 import * as pulumi from "@pulumi/pulumi";
-import Redis from "ioredis";
+import Redis, { RedisOptions } from "ioredis";
 
 interface Endpoint {
   host: string;
   port: number;
 }
 
-interface Credentials {
-  username: string;
-  password: string;
+/** What the group's stack tells. */
+interface Found {
+  name: string;
+  sentinelEndpoints: Endpoint[];
+  nodeEndpoints: Endpoint[];
+  credentials: Record<string, { username: string; password: string }>;
+  /** Where the group has TLS: whom to trust, and the endpoints in the order of those above. */
+  tls?: { authority: string; sentinelEndpoints: Endpoint[]; nodeEndpoints: Endpoint[] };
+  clientCertificate?: { certificate: string; key: string };
 }
 
 const group = new pulumi.StackReference(new pulumi.Config().require("group"));
 const user = "application";
-const outputs = ["masterName", "sentinelEndpoints", "credentials"];
+
+/** What a client by TLS needs besides. While the group has both kinds of ports its sentinels tell the plain ones. */
+function encryption({ tls, clientCertificate, ...plain }: Found): RedisOptions {
+  if (!tls) return {};
+  const options = {
+    ca: tls.authority,
+    cert: clientCertificate?.certificate,
+    key: clientCertificate?.key,
+  };
+  const pairs = (["nodeEndpoints", "sentinelEndpoints"] as const).flatMap((kind) =>
+    plain[kind].map(({ host, port }, i) => [`${host}:${port}`, tls[kind][i]] as const),
+  );
+  return {
+    sentinels: tls.sentinelEndpoints,
+    tls: options,
+    sentinelTLS: options,
+    enableTLSForSentinelMode: true,
+    natMap: Object.fromEntries(pairs),
+  };
+}
 
 /** A client that asks the sentinels where the master is, now and after every failover. */
-function connect(name: string, sentinels: Endpoint[], credentials: Credentials): Redis {
-  const { username, password } = credentials;
+function connect(found: Found): Redis {
+  const { username, password } = found.credentials[user];
   const redis = new Redis({
-    sentinels,
-    name,
+    sentinels: found.sentinelEndpoints,
+    name: found.name,
     sentinelUsername: username,
     sentinelPassword: password,
     username,
     password,
+    ...encryption(found),
     // A service goes on trying for ever; a deployment should end and say what is wrong.
     sentinelRetryStrategy: (tries) => (tries < 5 ? 500 : null),
     maxRetriesPerRequest: 5,
@@ -45,9 +71,16 @@ async function greet(redis: Redis): Promise<string | null> {
 
 /** What was read back. Nothing is asked in a preview, which may run without a route to the group. */
 export const greeting = pulumi.unsecret(
-  pulumi.all(outputs.map((output) => group.requireOutput(output))).apply((found) => {
-    if (pulumi.runtime.isDryRun()) return "asked on up only";
-    const [name, sentinels, all] = found as [string, Endpoint[], Record<string, Credentials>];
-    return greet(connect(name, sentinels, all[user]));
-  }),
+  pulumi
+    .all({
+      name: group.requireOutput("masterName"),
+      sentinelEndpoints: group.requireOutput("sentinelEndpoints"),
+      nodeEndpoints: group.requireOutput("nodeEndpoints"),
+      credentials: group.requireOutput("credentials"),
+      tls: group.getOutput("tls"),
+      clientCertificate: group.getOutput("clientCertificate"),
+    })
+    .apply((found) =>
+      pulumi.runtime.isDryRun() ? "asked on up only" : greet(connect(found as Found)),
+    ),
 );

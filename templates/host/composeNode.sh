@@ -5,6 +5,7 @@
 node_text() {
   cat "$1/redis.conf"
   printf '\nmasteruser replication\nmasterauth %s\n' "$(secret "$1/secrets" replication)"
+  tls_text "$1"
   users_text "$1" users.acl
 }
 

@@ -10,6 +10,7 @@ sentinel_text() {
   printf '\nsentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' \
     "$master_name" "$master_name" "$(secret "$1/secrets" sentinel)"
   printf 'sentinel sentinel-user sentinel\nsentinel sentinel-pass %s\n' "$(secret "$1/secrets" sentinel)"
+  tls_text "$1"
   users_text "$1" sentinel-users.acl
 }
 
@@ -36,7 +37,7 @@ verb_compose_sentinel() {
 # `config_epoch`, and in `carried` the lines to keep: the id, the other epochs, the other sentinels. Redis
 # writes that file, so every line is taken apart and written anew; everything else in it is dropped.
 read_own_state() {
-  local file=$etc/redis-sentinel.conf line word
+  local file=$etc/redis-sentinel.conf line word place
   own_watched='' config_epoch=0 carried=()
   [[ -f $file && -r $file ]] || return 0
   local id='^[0-9a-f]{40}$' number='^(0|[1-9][0-9]{0,17})$' lines=()
@@ -47,15 +48,16 @@ read_own_state() {
       monitor:6)
         # Two masters in one file were not written by this program.
         [[ ${line[2]} == "$master_name" && -z $own_watched ]] || { own_watched='' && break; }
-        own_watched="${line[3]} ${line[4]}"
+        own_watched=$(node_place "${line[3]}" "${line[4]}")
         ;;
       myid:3) [[ ! ${line[2]} =~ $id ]] || lines+=("sentinel myid ${line[2]}") ;;
       current-epoch:3) [[ ! ${line[2]} =~ $number ]] || lines+=("sentinel current-epoch ${line[2]}") ;;
       config-epoch:4) [[ ! ${line[3]} =~ $number ]] || config_epoch=${line[3]} ;;
       leader-epoch:4) [[ ! ${line[3]} =~ $number ]] || lines+=("sentinel leader-epoch $master_name ${line[3]}") ;;
       known-sentinel:6)
-        if is_other_sentinel "${line[3]} ${line[4]}" && [[ ${line[5]} =~ $id ]]; then
-          lines+=("sentinel known-sentinel $master_name ${line[3]} ${line[4]} ${line[5]}")
+        place=$(sentinel_place "${line[3]}" "${line[4]}")
+        if is_other_sentinel "$place" && [[ ${line[5]} =~ $id ]]; then
+          lines+=("sentinel known-sentinel $master_name $place ${line[5]}")
         fi
         ;;
     esac

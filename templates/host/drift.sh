@@ -58,7 +58,7 @@ text_drift() {
     compare "$2" 'a file' 'none'
   elif ! cmp -s "$1" "$2"; then
     case ${2##*/} in
-      secrets) compare "$2" 'as deployed' 'edited' ;;
+      secrets | tls.key) compare "$2" 'as deployed' 'edited' ;;
       *) compare "$2" "$(only_in '<' "$1" "$2")" "$(only_in '>' "$1" "$2")" ;;
     esac
   fi
@@ -145,10 +145,15 @@ settings_in() {
 setting_drift() {
   case $name in
     # Sentinel's; another name of a setting; what is fixed at the start and differs in a dry run.
-    replicaof | *slave* | *ziplist* | lua-time-limit | tls-port | unixsocket | logfile | pidfile | daemonize | supervised)
+    replicaof | *slave* | *ziplist* | lua-time-limit | unixsocket | logfile | pidfile | daemonize | supervised)
       return
       ;;
-    port | dir | save | appendonly | maxclients)
+    tls-replication)
+      # A group that moves to TLS sets it on all nodes before each adopts its release.
+      if [[ $(tls_mode "$staged") == required ]]; then return; fi
+      wanted=$(setting "$conf" "$name" "$seen")
+      ;;
+    port | tls-port | dir | save | appendonly | maxclients)
       wanted=$(plain_value "$(setting "$conf" "$name" "$seen")") seen=$(plain_value "$seen")
       ;;
     replica-priority) if [[ $seen != "$wanted" ]]; then seen=$(settled_priority "$wanted"); fi ;;

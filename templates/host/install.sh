@@ -8,14 +8,16 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: "node-port PORT", "sentinel-port PORT", "program SHA256 NAME", "firewall" where there is
-# one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
+# install_host: the ports that the daemons will listen on, "node-port PORT" and the like, "program SHA256 NAME",
+# "firewall" where there is one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
 install_host() {
-  local keyword value name node sentinel firewall=0 adopt=no sums=''
+  local keyword value name node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
   while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
+      node-tls-port) node_tls=$value ;;
+      sentinel-tls-port) sentinel_tls=$value ;;
       firewall) firewall=1 ;;
       adopt) adopt=yes ;;
       program) sums+="$value  $name"$'\n' ;;
@@ -25,6 +27,8 @@ install_host() {
   refuse_foreign_units "$adopt"
   refuse_taken_port "$node" redis-cluster.service nodePort
   refuse_taken_port "$sentinel" redis-sentinel.service sentinelPort
+  refuse_taken_port "$node_tls" redis-cluster.service tls.nodePort
+  refuse_taken_port "$sentinel_tls" redis-sentinel.service tls.sentinelPort
   refuse_full_disk
   install_redis
   if ((firewall)) && ! installed nftables; then install_package nftables; fi
@@ -68,6 +72,7 @@ refuse_foreign_units() {
 
 refuse_taken_port() {
   local port=$1 unit=$2 key=$3 listener owner
+  [[ -n $port ]] || return 0
   listener=$(ss -Hltnp "sport = :$port")
   [[ -n $listener ]] || return 0
   owner=$(sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (pid \2)/p;q' <<<"$listener")

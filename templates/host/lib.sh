@@ -41,6 +41,7 @@ die() {
 load_members() {
   local keyword first second third
   master_name='' quorum='' self='' bootstrap_master='' sentinel_return=''
+  tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
   [[ -r $1 ]] || die "cannot read $1; expected the members file that pulumi up writes"
@@ -52,6 +53,10 @@ load_members() {
       self) self=$first ;;
       bootstrap-master) bootstrap_master=$first ;;
       sentinel-return) sentinel_return=$first ;;
+      plain-ports)
+        plain_node_port=$first plain_sentinel_port=$second
+        tls_options=(--tls --cacert "${1%/*}/tls.ca" --cert "${1%/*}/tls.crt" --key "${1%/*}/tls.key")
+        ;;
       node)
         node_names+=("$first")
         node_address[$first]=$second
@@ -92,7 +97,7 @@ secret() {
 # 0: a reply; 1: unreachable; 2: an error reply, which is on stdout.
 # Without COMMAND redis-cli reads commands from stdin, one a line; it then never reports an error reply by 2.
 ask() {
-  local where=(-h "$1" -p "$2") reply status=0
+  local where=(-h "$1" -p "$2" "${tls_options[@]}") reply status=0
   if [[ $1 == /* ]]; then where=(-s "$1"); fi
   shift 2
   reply=$(

@@ -7,6 +7,7 @@ usable_release() (
   load_members "$1/members"
   files=(redis.conf users.acl secrets)
   if has_sentinel; then files+=(sentinel.conf sentinel-users.acl); fi
+  if [[ $(tls_mode "$1") != off ]]; then files+=(tls.ca tls.crt tls.key); fi
   for file in "${files[@]}"; do
     [[ -r $1/$file && -s $1/$file ]] || exit 1
   done

@@ -13,7 +13,7 @@ failover_wait=10
 #   refused TEXT               it is there, but what it knows cannot be read
 #   silent                     unreachable
 ask_sentinel() {
-  local reply epoch status=0 lines
+  local reply epoch status=0 lines place
   # The first already tells the promoted replica while a failover is still going on; the second has the epoch.
   reply=$(printf 'SENTINEL %s %s\n' GET-MASTER-ADDR-BY-NAME "$master_name" MASTER "$master_name" |
     ask "${sentinel_address[$1]}" "${sentinel_port[$1]}") || status=$?
@@ -24,8 +24,9 @@ ask_sentinel() {
   mapfile -t lines <<<"$reply"
   epoch=$(sed -n '/^config-epoch$/{n;p;q}' <<<"$reply")
   if [[ $epoch =~ ^(0|[1-9][0-9]{0,17})$ && ${lines[1]:-} =~ ^[0-9]+$ ]]; then
-    if is_node "${lines[0]} ${lines[1]}"; then
-      printf 'names %s %s %s\n' "${lines[0]}" "${lines[1]}" "$epoch"
+    place=$(node_place "${lines[0]}" "${lines[1]}")
+    if is_node "$place"; then
+      printf 'names %s %s\n' "$place" "$epoch"
     else
       printf 'names-nobody of this group: %.64s\n' "${lines[0]} ${lines[1]}"
     fi
@@ -53,7 +54,7 @@ ask_node() {
     *:'AUTH failed'*) refusal "$reply" ;;
     0:master:*) printf 'master %s %s\n' "$holds" "$(field "$reply" connected_slaves)" ;;
     0:slave:*)
-      printf 'replica %s %s %s\n' "$(field "$reply" master_host)" "$(field "$reply" master_port)" "$holds"
+      printf 'replica %s %s\n' "$(node_place "$(field "$reply" master_host)" "$(field "$reply" master_port)")" "$holds"
       ;;
     *) refusal "$reply" ;;
   esac
@@ -278,15 +279,16 @@ may_lead() {
 # last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing
 # when there is none of ours or it follows no member of the group.
 last_role() {
-  local file=$etc/redis-cluster.conf line
+  local file=$etc/redis-cluster.conf line place
   [[ -f $file ]] && grep -q '^# composed from release ' "$file" 2>/dev/null || return 0
   line=$(grep -E '^replicaof[[:space:]]' "$file" | tail -n 1) || true
   if [[ -z $line ]]; then
     echo master
-  elif [[ $line =~ ^replicaof[[:space:]]+([0-9.]+)[[:space:]]+([0-9]+)[[:space:]]*$ ]] &&
-    is_node "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" &&
-    [[ "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" != "${node_address[$self]} ${node_port[$self]}" ]]; then
-    echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+  elif [[ $line =~ ^replicaof[[:space:]]+([0-9.]+)[[:space:]]+([0-9]+)[[:space:]]*$ ]]; then
+    place=$(node_place "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}")
+    if is_node "$place" && [[ $place != "${node_address[$self]} ${node_port[$self]}" ]]; then
+      printf '%s\n' "$place"
+    fi
   fi
 }
 

@@ -17,6 +17,8 @@ begin_step() {
   take_lock
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
+  refuse_tls_leap
+  refuse_other_authority
   mend_release
   refuse_lost_passwords
   refuse_changed_creation
@@ -44,6 +46,7 @@ verb_node_start() {
     refuse_clients_left
     accept_passwords
     operator_password=$(secret "$staged/secrets" operator)
+    prepare_tls_change
   fi
   if role_deployed; then
     admit_users
@@ -76,7 +79,9 @@ verb_sentinel_start() {
     use_logins
     did "the Ansible role's daemons log in as this program's users"
   fi
-  if ! running redis-sentinel.service; then
+  if owes_move_to_tls; then
+    move_to_tls
+  elif ! running redis-sentinel.service; then
     # The release that the node runs is from before this host had a sentinel.
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
     start_unit redis-sentinel.service
@@ -324,7 +329,8 @@ owed() {
     printf none
   elif cmp -s <(restart_part "$staged/$conf") <(restart_part "$releases/$hash/$conf") &&
     installed_unit "$unit" && same_binary "$unit" &&
-    [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]]; then
+    [[ $(live_names "$staged/$conf") == "$(live_names "$releases/$hash/$conf")" ]] &&
+    { [[ $daemon == node ]] || same_certificate "$hash"; }; then
     printf live
   else
     printf restart
@@ -449,10 +455,14 @@ joined_live() {
 apply_node_live() {
   local hash name value words=() reply before
   hash=$(running_release node)
+  if closes_plain_port "$hash"; then wait_whole; fi
   while read -r name value; do
     value=${value#\"} value=${value%\"}
     words+=("$name" "$value")
-  done < <(changed_live redis.conf "$hash")
+  done < <(
+    changed_live redis.conf "$hash"
+    tls_text "$releases/$release"
+  )
   if ((${#words[@]})); then
     refuse_evicting_maxmemory
     before=$(here CONFIG GET '*')
@@ -461,6 +471,7 @@ apply_node_live() {
     read_back "$before" "${words[@]}"
     did "set at run time: $(printf '%s\n' "${words[@]}" | sed -n 'p;n' | paste -sd ' ')"
   fi
+  if closes_plain_port "$hash"; then drop_plain_connections "$hash"; fi
   if same_users "$hash" users.acl; then return; fi
   apply_users "$node_address_here" "$node_port_here" users.acl
   reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)

@@ -25,10 +25,12 @@ validate_release() {
 # READY and has answered `questions`, if there are any, into `answered`; else reports what it said about the file
 # called NAME in the release.
 dry_run() {
-  local name=$1 scratch=$2 ready=$3 output='' line pid log status=1
+  local name=$1 scratch=$2 ready=$3 output='' line pid log encryption=no status=1
   shift 3
+  # Without a port for it Redis reads the certificate only where it encrypts its own links.
+  if grep -q '^tls-cert-file ' "$1"; then encryption=yes; fi
   exec {log}< <(
-    exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --unixsocket "$scratch/socket" \
+    exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --tls-replication "$encryption" --unixsocket "$scratch/socket" \
       --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1
   )
   pid=$!

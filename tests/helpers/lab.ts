@@ -67,6 +67,8 @@ export interface Stack {
   stack: automation.Stack;
   passwords: Record<"application" | "replication" | "sentinel" | "operator" | "monitoring", string>;
   sshPrivateKey: string;
+  /** Set by a test whose group requires TLS: all questions go by it. PEM. */
+  tls?: { ca: string; cert: string; key: string };
 }
 
 /** Opens the project directory, making it where there is none; state and settings stay between calls. */
@@ -116,14 +118,15 @@ export interface Asked {
 
 /** One command to a daemon, over a connection of its own. */
 export async function ask(
-  { passwords }: Stack,
+  { passwords, tls }: Stack,
   { host, daemon, username = "operator" }: Asked,
   command: string,
   ...args: string[]
 ): Promise<unknown> {
   const redis = new Redis({
     host: address(host),
-    port: daemon === "node" ? nodePort : sentinelPort,
+    port: (daemon === "node" ? nodePort : sentinelPort) + (tls ? 1 : 0),
+    tls,
     username,
     password: passwords[username as keyof Stack["passwords"]],
     lazyConnect: true,

@@ -367,7 +367,7 @@ describe("render", () => {
       render("members", { masterName: "m", quorum: 2, self: "s", bootstrapMaster: "b" }),
     ).toThrow("templates/members.mustache: no value for {{sentinelReturn}}");
     expect(() =>
-      render("redis.conf", { port: 1, address: "a", live: [], restart: [{ name: "hz" }] }),
+      render("redis.conf", { port: 1, tls: [], address: "a", live: [], restart: [{ name: "hz" }] }),
     ).toThrow("no value for {{value}}");
   });
 

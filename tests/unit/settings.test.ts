@@ -244,7 +244,7 @@ describe("names", () => {
     ["replicaof", "bootstrapMaster"],
     ["replica-announce-ip", "address"],
     ["dir", "/var/lib/redis-cluster"],
-    ["tls-port", "TLS"],
+    ["tls-port", "redis-cluster:tls"],
     ["cluster-enabled", "Redis Cluster"],
   ])("%s is the program's own, with a pointer to %s", (name, pointer) => {
     expect(problem(name, "hunter2")).toMatch(

@@ -30,6 +30,8 @@ export interface Outcome {
 /** One host of a group: a directory that stands for its root and an address of its own. */
 export class Host {
   readonly root: string;
+  /** Set: redis-cli's options to ask the daemons by TLS, each at the port above its plain one. */
+  tls: string[] = [];
   private readonly processes = new Map<"node" | "sentinel", ChildProcess>();
   private readonly clients: ChildProcess[] = [];
 
@@ -282,8 +284,19 @@ export class Host {
   }
 
   private clientArgs(daemon: "node" | "sentinel", user: string, ...command: string[]): string[] {
-    const port = String(daemon === "node" ? nodePort : sentinelPort);
-    return ["--user", user, "--no-auth-warning", "-h", this.address, "-p", port, ...command];
+    const plain = daemon === "node" ? nodePort : sentinelPort;
+    const port = String(this.tls.length > 0 ? plain + 1 : plain);
+    return [
+      ...this.tls,
+      "--user",
+      user,
+      "--no-auth-warning",
+      "-h",
+      this.address,
+      "-p",
+      port,
+      ...command,
+    ];
   }
 
   /** A command's reply as redis-cli prints it, as the user operator. */
