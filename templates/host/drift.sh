@@ -275,7 +275,9 @@ watched_at_start() {
   local own_watched='' config_epoch=0 carried=() watched why answer
   if is_node "$1"; then
     answer=$(ask_sentinel "$self")
-    own_watched=$1 config_epoch=${answer##* }
+    own_watched=$1
+    # What is said instead of an epoch may end in anything, and a shell that counts with it may run it.
+    if [[ $answer == 'names '* ]]; then config_epoch=${answer##* }; fi
   fi
   ask_everybody sentinel
   decide_watched || return 1
