@@ -281,6 +281,7 @@ watched_at_start() {
   if is_node "$1"; then
     answer=$(ask_sentinel "$self")
     own_watched=$1
+    # What is said instead of an epoch may end in anything, and a shell that counts with it may run it.
     if [[ $answer =~ ^names\ .*\ ([0-9]+)$ ]]; then config_epoch=${BASH_REMATCH[1]}; fi
   fi
   ask_everybody sentinel

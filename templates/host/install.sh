@@ -11,7 +11,7 @@ least_free=16
 # install_host: the ports that the daemons will listen on, "node-port PORT" and the like, "program SHA256 NAME",
 # "firewall" where there is one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
 install_host() {
-  local keyword value name node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
+  local keyword value name link node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
   while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
@@ -33,8 +33,12 @@ install_host() {
   install_redis
   if ((firewall)) && ! installed nftables; then install_package nftables; fi
   refuse_old_redis
-  # Before redis may put a link in the place of one.
-  if [[ ! -d $etc ]]; then install -d -m 0750 -o root -g redis "$etc" "$staged" "$releases"; fi
+  # While redis may put no link in the place of one; the role's directory was redis's own.
+  if [[ ! -d $releases || -L $releases || -L $staged ]]; then
+    install -d -m 0750 -o root -g redis "$etc"
+    for link in "$staged" "$releases"; do [[ ! -L $link ]] || rm -f "$link"; done
+    install -d -m 0750 -o root -g redis "$staged" "$releases"
+  fi
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"

@@ -183,6 +183,19 @@ describe("a node that lies", () => {
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
   });
 
+  test("about its databases is not taken over, and runs nothing as root", async () => {
+    app1.write("redis-cluster.conf", "port 6389\n");
+    app1.write("staged/redis.conf", "dir /data\ndatabases 16\n");
+    const outcome = await shell(
+      app1,
+      `refuse_foreign_units() { :; }; role_runs() { false; }
+       role_setting() { [[ $1 == databases ]] && echo '${trap(app1)}' || setting "$staged/redis.conf" "$1" ''; }
+       recognise_role`,
+    );
+    expect(trapped(app1)).toBe(false);
+    expect(outcome.stderr).toContain("its node has databases PATH");
+  });
+
   test("about its users runs nothing as root", async () => {
     const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
     const outcome = await shell(

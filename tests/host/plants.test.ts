@@ -221,6 +221,25 @@ test("the directories are there before redis may put anything beside them", asyn
   expect(outcome.stderr).toBe(isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n" : "");
 });
 
+test("links that redis left in a directory of its own lead an installation nowhere", async () => {
+  rmSync(host.path("."), { recursive: true });
+  for (const directory of [".", "/var/log", "/usr/local/lib/redis-cluster"]) {
+    mkdirSync(host.path(directory), { recursive: true });
+  }
+  mkdirSync(join(hosts.directory, "root"), { mode: 0o700 });
+  chownSync(host.path("."), uid, gid);
+  for (const link of ["staged", "releases"]) plantLink(link, join(hosts.directory, "root"));
+  const outcome = await host.shell(
+    `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
+     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }'}
+     install_host <<<$'node-port 1\nsentinel-port 2'`,
+  );
+  expect(outcome).toMatchObject({ status: 0, stderr: "" });
+  expect(lstatSync(join(hosts.directory, "root")).mode & 0o777).toBe(0o700);
+  expect(lstatSync(host.path("staged")).isDirectory()).toBe(true);
+});
+
 test("a link beside a daemon that is tried out gets nothing that root writes", async () => {
   host.write("/run/redis-cluster/node/release", "0123456789abcdef\n");
   host.release("0123456789abcdef");
