@@ -293,6 +293,74 @@ describe("a node", () => {
   });
 });
 
+/** What each user is refused; the operator, whose daemons these are, nothing. */
+test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
+  [
+    "node",
+    "replication",
+    ["replconf", "listening-port", "6389"],
+    [["get", "key"], ["info"], ["role"], ["config", "get", "*"]],
+  ],
+  [
+    "node",
+    "sentinel",
+    ["config", "rewrite"],
+    [
+      ["get", "key"],
+      ["config", "get", "*"],
+      ["config", "set", "hz", "20"],
+      ["flushall"],
+      ["psync", "?", "-1"],
+    ],
+  ],
+  [
+    "node",
+    "monitoring",
+    ["slowlog", "get"],
+    [
+      ["get", "key"],
+      ["keys", "*"],
+      ["config", "get", "*"],
+      ["client", "kill", "type", "normal"],
+      ["slowlog", "reset"],
+    ],
+  ],
+  [
+    "sentinel",
+    "sentinel",
+    ["ping"],
+    [
+      ["sentinel", "failover", masterName],
+      ["sentinel", "masters"],
+      ["info"],
+      ["publish", "+switch-master", "x"],
+    ],
+  ],
+  [
+    "sentinel",
+    "monitoring",
+    ["sentinel", "ckquorum", masterName],
+    [
+      ["sentinel", "failover", masterName],
+      ["sentinel", "reset", "*"],
+      ["sentinel", "config", "get", "*"],
+      ["acl", "list"],
+    ],
+  ],
+])("on a %s the user %s may %j and no more", async (daemon, user, granted, refused) => {
+  await start(daemon, rendered()[daemon]);
+  const port = daemon === "node" ? nodePort : sentinelPort;
+  await as(user, port, async (call) => {
+    for (const words of refused) {
+      expect([words, await call(words[0], ...words.slice(1))]).toEqual([
+        words,
+        expect.stringMatching(/^NOPERM/),
+      ]);
+    }
+    expect(String(await call(granted[0], ...granted.slice(1)))).not.toMatch(/^NOPERM/);
+  });
+});
+
 describe("a sentinel", () => {
   test("starts on the defaults", async () => {
     const { output } = await start("sentinel", rendered().sentinel);

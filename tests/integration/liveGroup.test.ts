@@ -1,3 +1,4 @@
+import Redis from "ioredis";
 import {
   address,
   ask,
@@ -10,6 +11,7 @@ import {
   lab,
   meanwhileOn,
   namedMaster,
+  nodePort,
   on,
   openStack,
   Stack,
@@ -105,6 +107,16 @@ it("after the master hung and Sentinel failed over, `up` shows no change and mov
 
 it("live class: applies a setting everywhere, restarts nothing, and it outlives a restart", async () => {
   const before = await identities(dev);
+  // It does not come back by itself.
+  const client = new Redis({
+    host: address((await namedMaster(dev))!),
+    port: nodePort,
+    username: "application",
+    password: dev.passwords.application,
+    disableClientInfo: true,
+    retryStrategy: () => null,
+  });
+  const id = await client.client("ID");
   await losingNothing(async () => {
     await set("redis.hz", "20");
     await set("redis.maxmemory", "256mb");
@@ -113,6 +125,8 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
     expect(await previewedClasses()).toEqual(["~live"]);
     expect(await fewestSentinelsDuring(() => dev.stack.up())).toBe(3);
   });
+  expect(await client.client("ID")).toBe(id);
+  client.disconnect();
   expect(await identities(dev)).toEqual(before);
   for (const host of hosts) {
     expect(await nodeSetting(host, "hz")).toBe("20");
