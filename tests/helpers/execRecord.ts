@@ -47,11 +47,15 @@ export async function recordExecs(): Promise<ExecRecord> {
     ].join("\n"),
     { mode: 0o600 },
   );
-  const daemon = spawn("nsenter", [...outside(), "auditd", "-n", "-c", join(directory, "conf")], {
+  // It ends with this process, whatever becomes of that.
+  const auditd = ["auditd", "-n", "-c", join(directory, "conf")];
+  const daemon = spawn("setpriv", ["--pdeathsig", "TERM", "nsenter", ...outside(), ...auditd], {
     stdio: "ignore",
   });
   await until("auditd is up", () => status("pid") !== 0);
   auditctl("-b", "65536", "--reset-lost");
+  // What a killed run has left.
+  if (auditctl("-l").includes("key=redis-cluster")) auditctl("-d", ...rule);
   auditctl("-a", ...rule);
   auditctl("-e", "1");
   return {

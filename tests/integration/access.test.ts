@@ -7,10 +7,12 @@ import { join } from "path";
 import { fileURLToPath } from "url";
 import Redis from "ioredis";
 import { ExecRecord, recordExecs } from "../helpers/execRecord";
+import { held, hold, installHolds, release } from "../helpers/holds";
 import {
   address,
   ask,
   changes,
+  eventually,
   failedUp,
   hosts,
   identities,
@@ -118,6 +120,14 @@ async function up(): Promise<automation.UpResult> {
   return result;
 }
 
+/** As untilWhole, while a run and a writer go on. */
+async function meanwhileUntilWhole(): Promise<void> {
+  await eventually("the group is whole", 60, async () => {
+    await meanwhileOn("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
+    return true;
+  });
+}
+
 beforeAll(async () => {
   lab("up");
   execs = await recordExecs();
@@ -140,17 +150,31 @@ it("a password that would be lost at once is refused, and everything goes on", a
   await untilWhole();
 });
 
-it("new passwords are taken by everybody, old ones still accepted: no restart, no refused login", async () => {
+it("new passwords are taken by everybody, with a failover half-way: no restart, no refused login", async () => {
   const old = { ...dev.passwords };
-  const before = await identities(dev);
+  const started = await identities(dev);
   const writer = await writerOn(dev);
   try {
     for (const user of all) {
       setSecret(`${user}Password`, fresh(user));
       setSecret(`${user}PreviousPassword`, old[user]);
     }
-    await up();
-    expect(await identities(dev)).toEqual(before);
+    // One host logs in with the new ones already, two with the old, when every link is made anew.
+    const step = { host: "app-2", verb: "node-roll", point: "before" } as const;
+    installHolds(step.host);
+    await hold(step);
+    const rotated = up();
+    await held(step);
+    const before = (await namedMaster(dev))!;
+    await meanwhileOn(before, "systemctl restart redis-cluster");
+    await killLinks();
+    await meanwhileUntilWhole();
+    expect(await namedMaster(dev)).not.toBe(before);
+    await release(step);
+    await rotated;
+    const after = await identities(dev);
+    const others = (ids: Record<string, string>) => ({ ...ids, [`${before} node`]: "" });
+    expect(others(after)).toEqual(others(started));
     dev = await openStack("dev");
     expect(await refusedLogins()).toEqual([]);
     for (const password of [old.application, fresh("application")]) {
@@ -160,7 +184,7 @@ it("new passwords are taken by everybody, old ones still accepted: no restart, n
     await killLinks();
     const master = (await namedMaster(dev))!;
     await meanwhileOn(master, "systemctl restart redis-cluster");
-    await untilWhole();
+    await meanwhileUntilWhole();
     expect(await namedMaster(dev)).not.toBe(master);
     expect(await refusedLogins()).toEqual([]);
     const { summary } = await up();
