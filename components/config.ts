@@ -229,6 +229,13 @@ export function parseConfig(
     check.problem("sentinelPort", `is ${sentinelPort}, as nodePort`, "a port of its own");
   }
   const { tls, keys: tlsKeys } = check.tls(hosts, [nodePort, sentinelPort], isSecret);
+  if (tls && raw.adoptPassword) {
+    check.problem(
+      "tls.mode",
+      `is ${tls.mode} while adoptPassword is set`,
+      "off until the group is taken over",
+    );
+  }
 
   const masterName = raw.masterName || `redis-${stack}-cluster`;
   if (!/^[A-Za-z0-9._-]+$/.test(masterName) || !masterName.includes(stack)) {

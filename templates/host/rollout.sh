@@ -453,7 +453,7 @@ joined_live() {
 }
 
 apply_node_live() {
-  local hash name value words=() reply before
+  local hash name value words=() reply before names
   hash=$(running_release node)
   if closes_plain_port "$hash"; then wait_whole; fi
   while read -r name value; do
@@ -469,7 +469,9 @@ apply_node_live() {
     reply=$(here CONFIG SET "${words[@]}") ||
       die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
     read_back "$before" "${words[@]}"
-    did "set at run time: $(printf '%s\n' "${words[@]}" | sed -n 'p;n' | paste -sd ' ')"
+    names=$(printf '%s\n' "${words[@]}" | sed -n 'p;n' | grep -v '^tls-.*-file$' | paste -sd ' ' || true)
+    if [[ -n $names ]]; then did "set at run time: $names"; fi
+    if ! same_certificate "$hash"; then did 'took the new certificate'; fi
   fi
   if closes_plain_port "$hash"; then drop_plain_connections "$hash"; fi
   if same_users "$hash" users.acl; then return; fi

@@ -147,6 +147,7 @@ move_to_tls() {
   switch_release
   stop_sentinel
   start_unit redis-sentinel.service
+  did 'moved to TLS'
 }
 
 # Whether the master's list of replicas has each at its TLS port.

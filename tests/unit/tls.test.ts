@@ -99,6 +99,13 @@ test.each([
   expect(said({ tls })).toEqual([expect.stringContaining(problem)]);
 });
 
+test("not while a group is taken over", () => {
+  const more = { tls: { mode: "both" }, adoptPassword: "foobared" };
+  expect(said(more)).toEqual([
+    "tls.mode is both while adoptPassword is set; expected off until the group is taken over",
+  ]);
+});
+
 describe("the stack's own certificates", () => {
   const refused = (more: object, keys = {}) => said(ownTls(more, keys));
   const app1 = "tls.certificates.app-1";
