@@ -5,7 +5,17 @@ import { groupPorts, TopologyConfig } from "./config";
 import { HostDrift } from "./hostDrift";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
-import { renderMembers, renderRedisConf, renderSentinelConf, settingsByClass } from "./render";
+import {
+  renderFirewall,
+  renderMembers,
+  renderNodeUnit,
+  renderNodeUsers,
+  renderRedisConf,
+  renderSentinelConf,
+  renderSentinelUnit,
+  renderSentinelUsers,
+  settingsByClass,
+} from "./render";
 import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
@@ -124,10 +134,14 @@ export class ReplicationTopology extends pulumi.ComponentResource {
 
 /** What the staged files of the whole group would be, as a hash: an override is good for this plan alone. */
 function planOf(config: TopologyConfig): string {
-  const texts = config.hosts.flatMap((host) => [
-    renderRedisConf(config, host),
-    renderMembers(config, host),
-    ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
-  ]);
+  const texts = [
+    ...config.hosts.flatMap((host) => [
+      renderRedisConf(config, host),
+      renderMembers(config, host),
+      ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
+    ]),
+    ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],
+    ...[renderNodeUnit(config), renderSentinelUnit(config)],
+  ];
   return createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 16);
 }
