@@ -261,7 +261,7 @@ it("finishes an adoption that was killed again and again, of a group that never 
   const before = { ids: sentinelIds(), epoch: 0 };
   await losingNothing(async () => {
     let kills = 0;
-    while (!(await killedUp(dev, 12))) {
+    while (!(await killedUp(dev, 8))) {
       kills += 1;
       expect(kills).toBeLessThan(20);
     }
