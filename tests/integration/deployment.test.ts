@@ -285,14 +285,14 @@ describe("an operator's accidents change nothing that runs", () => {
     });
   });
 
-  it("--replace of each resource of a host and of the check in turn, then of all at once", async () => {
+  it("--replace of each resource of a host and of the group in turn, then of all at once", async () => {
     const state = (await dev.stack.exportStack()) as {
       deployment: { resources: { urn: string; custom: boolean }[] };
     };
     const urns = state.deployment.resources
       .filter(({ custom, urn }) => custom && !urn.includes("pulumi:providers"))
       .map(({ urn }) => urn);
-    const ofOneHost = urns.filter((urn) => /::app-1-|::sentinel-quorum$/.test(urn));
+    const ofOneHost = urns.filter((urn) => /::app-1-|::sentinel-quorum$|::host-drift$/.test(urn));
     expect(ofOneHost.length).toBe(16);
     await unchanged(async () => {
       for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {

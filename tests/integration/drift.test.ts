@@ -108,12 +108,11 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${second} /etc/redis-cluster/staged/secrets: wanted as deployed, seen edited`,
       `${second} /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing`,
       `${second} redis-cluster.service: wanted enabled, seen disabled`,
-      expect.stringMatching(
-        `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
-      ),
+      `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
       `${second} sentinel.auth-user: wanted sentinel, seen 0`,
       `${second} sentinel.down-after-milliseconds: wanted 6001, seen 30000`,
       `${second} sentinel.failover-timeout: wanted 10000, seen 180000`,
+      `${second} sentinel.master-reboot-down-after-period: wanted 6001, seen 0`,
       `${second} sentinel.monitor other: wanted no such master, seen monitored`,
       // The other sentinels' greetings have told it the master, and it remembers the stranger as a replica.
       `${second} sentinel.known-replica: wanted members alone, seen 10.9.9.9 6389`,
