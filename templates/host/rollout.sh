@@ -545,7 +545,6 @@ apply_sentinel_live() {
 # The daemon now runs with all that the release says: the next start composes from it too.
 adopt_release() {
   switch_release
-  did "nothing restarted"
   # Made where redis may not write: it could have left a link there.
   printf '%s\n' "$release" >"$run/.$1.release"
   mv -fT "$run/.$1.release" "$run/$1/release"

@@ -141,11 +141,13 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   on(second, "systemctl restart redis-cluster");
   await untilWhole();
   const release = on(second, "readlink -f /etc/redis-cluster/current");
-  expect(await refreshed()).toEqual([
-    `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,
-    `${second} /etc/systemd/system/redis-sentinel.service.d/mine.conf: wanted none, seen a file`,
-    `${second} ${release}/redis.conf: wanted no such line, seen tcp-backlog 77`,
-  ]);
+  expect(await refreshed()).toEqual(
+    [
+      `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,
+      `${second} /etc/systemd/system/redis-sentinel.service.d/mine.conf: wanted none, seen a file`,
+      `${second} ${release}/redis.conf: wanted no such line, seen tcp-backlog 77`,
+    ].sort(),
+  );
   const before = await identities(dev);
   await repaired();
   const after = await identities(dev);

@@ -224,20 +224,21 @@ it("a planned stop of the master hands over first", async () => {
 });
 
 it("a red gate stops a rollout before anything is stopped; its override is good for that plan alone", async () => {
+  // Sentinel leaves a replica of another master alone for as long.
+  await set("sentinel.failover-timeout", "600000");
+  await dev.stack.up();
   const master = (await namedMaster(dev))!;
   const replica = hosts.find((host) => host !== master) as string;
   const before = nodes(await identities(dev));
-  await ask(
-    dev,
-    { host: replica, daemon: "node" },
-    "ACL",
-    "SETUSER",
-    "sentinel",
-    "-config|rewrite",
-  );
+  const asked = { host: replica, daemon: "node" } as const;
+  await ask(dev, asked, "ACL", "SETUSER", "sentinel", "-config|rewrite");
+  const gate = "/usr/local/lib/redis-cluster/redis-cluster gate";
+  expect(() => on(master, gate)).toThrow(new RegExp(`${replica} node: .*config\\|rewrite`));
+  await ask(dev, asked, "ACL", "SETUSER", "sentinel", "+config|rewrite");
+  await ask(dev, asked, "REPLICAOF", "10.9.9.9", String(nodePort));
   await set("redis.tcp-backlog", "601");
   const said = await failedUp(dev);
-  expect(said).toMatch(new RegExp(`${replica} node: .*config\\|rewrite`));
+  expect(said).toContain(`${replica} node: master is 10.9.9.9:6389; expected`);
   expect(nodes(await identities(dev))).toEqual(before);
   expect(on(replica, "systemctl is-active redis-sentinel")).toBe("active");
   const [, plan] = /config set override ([0-9a-f]{16})/.exec(said) ?? [];
@@ -245,7 +246,7 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   await set("override", "0000000000000000");
   expect(await failedUp(dev)).toContain(plan);
   expect(nodes(await identities(dev))).toEqual(before);
-  // The restart reads the user's rights anew: the fault ends with the turn of its own host.
+  // The restart asks for the master anew: the fault ends with the turn of its own host.
   await set("override", plan);
   await losingNothing(async () => {
     await dev.stack.up();
