@@ -75,7 +75,7 @@ async function deployRole(): Promise<void> {
   // The trap has sprung: the other sentinels count themselves twice.
   for (const host of hosts) {
     const sentinels = host === "console" ? 3 : 4;
-    await eventually(`${host}'s sentinel counts ${sentinels}`, 30, () =>
+    await eventually(`${host}'s sentinel counts ${sentinels}`, 90, () =>
       asOfTheRole(host, "sentinel", "INFO", "sentinel").includes(`slaves=2,sentinels=${sentinels}`),
     );
   }
