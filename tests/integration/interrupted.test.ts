@@ -447,8 +447,9 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     const failed = async (up: Up) => expect(await up.ended).not.toBe(0);
     const again = "up: the next fault";
 
-    const begin = { host: steps[0].host, verb: "sentinel-stop", point: "before" } as const;
     const old = await master();
+    const start = hosts.find((host) => host !== old)!;
+    const begin = { host: start, verb: "sentinel-stop", point: "before" } as const;
     const { up: cut } = await upTo(begin);
     await meanwhile("cut", old);
     await release(begin);
