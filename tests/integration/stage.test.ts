@@ -24,8 +24,10 @@ async function agentWith(privateKey: string): Promise<[number, string]> {
   const socket = join(mkdtempSync(join(tmpdir(), "agent-")), "socket");
   const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
   await eventually("the agent listens", 5, () => existsSync(socket));
+  agent.unref();
   execFileSync("ssh-add", ["-q", "-"], {
-    input: privateKey,
+    // The configuration has lost the last line break, without which ssh-add takes no key.
+    input: `${privateKey.trim()}\n`,
     env: { ...process.env, SSH_AUTH_SOCK: socket },
   });
   return [agent.pid!, socket];
