@@ -517,7 +517,7 @@ it("no sentinel was ever stopped for longer than its timer allows", async () => 
       ([, at, what]) => ({ at: Number(at), what }),
     );
     const stopped = events.filter(({ what }) => what === "Stopped");
-    expect(stopped.length).toBeGreaterThan(1);
+    expect(stopped.length).toBeGreaterThan(0);
     for (const { at } of stopped) {
       const back = events.find((event) => event.what === "Started" && event.at >= at);
       expect(back!.at - at).toBeLessThan(sentinelReturn + 5);
