@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "fs";
+import { readFileSync } from "fs";
 import { join, resolve } from "path";
-import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { Stack } from "@pulumi/pulumi/automation";
+import { EngineProject, engineProject } from "../helpers/engineProject";
 import { changes } from "../helpers/lab";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
 
@@ -13,45 +14,30 @@ const names = ["app-1", "app-2"];
 const key = keyPair();
 const found = "app-1 redis.maxmemory: wanted 0, seen 104857600";
 let servers: SshServer[];
-let directory: string;
+let project: EngineProject;
 let stack: Stack;
 
 beforeAll(async () => {
   servers = await Promise.all(names.map(() => startSshServer("127.0.0.1", key.public)));
-  mkdirSync(join(repository, "build"), { recursive: true });
-  directory = mkdtempSync(join(repository, "build", "drift-test-"));
-  mkdirSync(join(directory, "state"));
-  const write = (file: string, text: string) => writeFileSync(join(directory, file), text);
-  write("Pulumi.yaml", "name: drift-test\nruntime: nodejs\nmain: index.ts\n");
-  write("tsconfig.json", '{ "extends": "../../tsconfig.json" }\n');
   const hosts = servers.map(({ host, port, user, hostKey }, i) => ({
     ...{ name: names[i], host, port, user, hostKey },
   }));
-  write("hosts.json", JSON.stringify(hosts));
-  write(
-    "index.ts",
+  project = await engineProject(
+    "drift-test",
     `import * as pulumi from "@pulumi/pulumi";
 import { HostDrift } from "../../components/hostDrift";
 const privateKey = new pulumi.Config().requireSecret("privateKey");
 export const { repair } = new HostDrift("drift", { hosts: require("./hosts.json"), privateKey });
 `,
   );
-  stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: "test", workDir: directory },
-    {
-      envVars: {
-        PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "of the test",
-        TS_NODE_TRANSPILE_ONLY: "1",
-      },
-    },
-  );
+  project.write("hosts.json", JSON.stringify(hosts));
+  ({ stack } = project);
   await stack.setConfig("privateKey", { value: key.private, secret: true });
 });
 
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
-  rmSync(directory, { recursive: true, force: true });
+  project.remove();
 });
 
 function answer(host: string, ...lines: string[]): void {
@@ -120,7 +106,10 @@ test("a host that cannot tell is a finding, one that is out of reach is none", a
 });
 
 test("the key stays secret", () => {
-  const state = readFileSync(join(directory, "state/.pulumi/stacks/drift-test/test.json"), "utf8");
+  const state = readFileSync(
+    join(project.directory, "state/.pulumi/stacks/drift-test/test.json"),
+    "utf8",
+  );
   expect(state).not.toContain("OPENSSH PRIVATE KEY");
   expect(state).not.toContain(repository);
 });

@@ -1,14 +1,15 @@
 /** The dynamic provider through the real engine: run `. build/env.sh` first, or use make. */
 import { execFileSync } from "child_process";
 import { X509Certificate } from "crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "fs";
-import { join, resolve } from "path";
-import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { readFileSync } from "fs";
+import { join } from "path";
+import { Stack } from "@pulumi/pulumi/automation";
 import { PrivateAuthorityArgs } from "../../components/privateAuthority";
+import { EngineProject, engineProject } from "../helpers/engineProject";
 
 jest.setTimeout(300000);
 
-const repository = resolve(__dirname, "../..");
+let project: EngineProject;
 let directory: string;
 let stack: Stack;
 
@@ -33,36 +34,20 @@ const two: PrivateAuthorityArgs = {
 };
 
 beforeAll(async () => {
-  // Below the repository, so that the program finds its packages.
-  mkdirSync(join(repository, "build"), { recursive: true });
-  directory = mkdtempSync(join(repository, "build", "authority-test-"));
-  mkdirSync(join(directory, "state"));
-  const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
-  write("Pulumi.yaml", "name: authority-test\nruntime: nodejs\nmain: index.ts\n");
-  write("tsconfig.json", '{ "extends": "../../tsconfig.json" }\n');
-  write(
-    "index.ts",
+  project = await engineProject(
+    "authority-test",
     `import { PrivateAuthority } from "../../components/privateAuthority";
 const made = new PrivateAuthority("authority", require("./args.json"));
 export const { authority, identities, client } = made;
 `,
   );
-  stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: "test", workDir: directory },
-    {
-      envVars: {
-        PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "of the test",
-        TS_NODE_TRANSPILE_ONLY: "1",
-      },
-    },
-  );
+  ({ directory, stack } = project);
 });
 
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => project.remove());
 
 async function up(args: PrivateAuthorityArgs): Promise<Made & { updated: number }> {
-  writeFileSync(join(directory, "args.json"), JSON.stringify(args));
+  project.write("args.json", JSON.stringify(args));
   const { outputs, summary } = await stack.up();
   expect([outputs.identities.secret, outputs.client.secret]).toEqual([true, true]);
   return {
@@ -76,7 +61,7 @@ async function up(args: PrivateAuthorityArgs): Promise<Made & { updated: number 
 /** What openssl says of a certificate, held against its authority, in the role of `purpose`. */
 function verified({ authority }: Made, { certificate }: Pair, purpose: string): string {
   const file = (name: string, text: string) => {
-    writeFileSync(join(directory, name), text);
+    project.write(name, text);
     return join(directory, name);
   };
   return execFileSync(

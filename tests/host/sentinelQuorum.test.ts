@@ -1,8 +1,9 @@
 /** The dynamic provider through the real engine: run `. build/env.sh` first, or use make. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "fs";
+import { readFileSync } from "fs";
 import { join, resolve } from "path";
-import { LocalWorkspace, Stack, UpResult } from "@pulumi/pulumi/automation";
+import { Stack, UpResult } from "@pulumi/pulumi/automation";
 import { SentinelQuorumArgs } from "../../components/sentinelQuorum";
+import { EngineProject, engineProject } from "../helpers/engineProject";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
@@ -14,7 +15,7 @@ const names = ["console", "app-1", "app-2"];
 const key = keyPair();
 let group: RedisGroup;
 let servers: SshServer[];
-let directory: string;
+let project: EngineProject;
 let stack: Stack;
 
 beforeAll(async () => {
@@ -22,17 +23,8 @@ beforeAll(async () => {
   servers = await Promise.all(
     group.nodes.map(({ address }) => startSshServer(address, key.public)),
   );
-  // Below the repository, so that the program finds its packages.
-  mkdirSync(join(repository, "build"), { recursive: true });
-  directory = mkdtempSync(join(repository, "build", "quorum-test-"));
-  mkdirSync(join(directory, "state"));
-  writeFileSync(
-    join(directory, "Pulumi.yaml"),
-    "name: quorum-test\nruntime: nodejs\nmain: index.ts\n",
-  );
-  writeFileSync(join(directory, "tsconfig.json"), '{ "extends": "../../tsconfig.json" }\n');
-  writeFileSync(
-    join(directory, "index.ts"),
+  project = await engineProject(
+    "quorum-test",
     `import * as pulumi from "@pulumi/pulumi";
 import { SentinelQuorum } from "../../components/sentinelQuorum";
 const config = new pulumi.Config();
@@ -44,16 +36,7 @@ const quorum = new SentinelQuorum("quorum", {
 export const { currentMaster, currentMasterAddress, epoch } = quorum;
 `,
   );
-  stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: "test", workDir: directory },
-    {
-      envVars: {
-        PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "of the test",
-        TS_NODE_TRANSPILE_ONLY: "1",
-      },
-    },
-  );
+  ({ stack } = project);
   await stack.setAllConfig({
     privateKey: { value: key.private, secret: true },
     operatorPassword: { value: operatorPassword, secret: true },
@@ -63,7 +46,7 @@ export const { currentMaster, currentMasterAddress, epoch } = quorum;
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
   await group.destroy();
-  rmSync(directory, { recursive: true, force: true });
+  project.remove();
 });
 
 function configure(changes: Partial<SentinelQuorumArgs>): void {
@@ -85,7 +68,7 @@ function configure(changes: Partial<SentinelQuorumArgs>): void {
     created: [],
     ...changes,
   };
-  writeFileSync(join(directory, "args.json"), JSON.stringify(args));
+  project.write("args.json", JSON.stringify(args));
 }
 
 function changesOf({ summary }: UpResult): Record<string, number> {
@@ -95,7 +78,10 @@ function changesOf({ summary }: UpResult): Record<string, number> {
 
 /** The state file, as it lies on disk. */
 function stateFile(): string {
-  return readFileSync(join(directory, "state/.pulumi/stacks/quorum-test/test.json"), "utf8");
+  return readFileSync(
+    join(project.directory, "state/.pulumi/stacks/quorum-test/test.json"),
+    "utf8",
+  );
 }
 
 /** What the state holds of the check's outputs. */
