@@ -140,9 +140,11 @@ sentinel_login() {
   printf 'auth-user sentinel auth-pass %s' "$(secret "$staged/secrets" sentinel)"
 }
 
-# Nothing of the role runs here any more when the first unit of this program starts.
+# own_runtime_directory UNIT: the directory was redis's, with the pid files of both daemons. The role's node may
+# still run when the first unit of this program starts here, and cannot remove its file then.
 own_runtime_directory() {
   if [[ -d $run ]]; then chown root:root "$run"; fi
+  rm -f "$run/${1%.service}.pid"
 }
 
 # mend_addresses: the role names the master by its host's name, which on that host may be 127.0.0.1. Its sentinel

@@ -271,7 +271,7 @@ drop_ins() {
 start_unit() {
   local unit=$1 since deadline=$((SECONDS + start_limit))
   since=$(date +%s)
-  own_runtime_directory
+  own_runtime_directory "$unit"
   install_unit "$unit"
   systemctl reset-failed "$unit" 2>/dev/null || true
   systemctl start --no-block "$unit" 2>/dev/null || true

@@ -1,3 +1,4 @@
+import { readdirSync } from "fs";
 import { eventually, Host, Hosts, masterName } from "./support/hosts";
 
 // What the old Ansible role deployed, recognised and taken over while it runs.
@@ -312,6 +313,17 @@ describe("what is proved", () => {
       /group on console app-1 is not taken over: there are other data on +app-2/,
     );
   });
+});
+
+test("the pid file that the role's node could not remove goes before this program's node starts", async () => {
+  for (const daemon of ["cluster", "sentinel"])
+    app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
+  await app1.shell("own_runtime_directory redis-cluster.service");
+  expect(readdirSync(app1.path("/run/redis-cluster")).sort()).toEqual([
+    "node",
+    "redis-sentinel.pid",
+    "sentinel",
+  ]);
 });
 
 describe("taking away", () => {
