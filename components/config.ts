@@ -70,7 +70,14 @@ interface Topology<Secret> {
   /** In natural order of their names, the bootstrap master last. */
   hosts: HostConfig[];
   /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
-  ssh: { user: string; port: number; agent: boolean; bastion?: Bastion };
+  ssh: {
+    user: string;
+    port: number;
+    agent: boolean;
+    /** Whether an administrator installed the host program, the only one that the SSH user may run as root. */
+    helper: boolean;
+    bastion?: Bastion;
+  };
   /** After how many seconds a stopped sentinel starts by itself, should the run that stopped it have died. */
   sentinelReturn: number;
   deleteData: boolean;
@@ -567,19 +574,22 @@ class Checker {
   }
 
   ssh(): TopologyConfig["ssh"] | undefined {
-    const ssh = this.fields(this.json("ssh"), "ssh", ["user", "port", "agent", "bastion"]);
+    const ssh = this.fields(this.json("ssh"), "ssh", [
+      "user",
+      "port",
+      "agent",
+      "helper",
+      "bastion",
+    ]);
     if (!ssh) {
       return undefined;
     }
     const user = this.user(ssh.user, "ssh.user");
     const port = this.sshPort(ssh.port, "ssh.port");
-    const agent = ssh.agent ?? false;
-    if (typeof agent !== "boolean") {
-      this.problem("ssh.agent", show(agent), "true or false");
-      return undefined;
-    }
+    const agent = this.flag(ssh.agent, "ssh.agent");
+    const helper = this.flag(ssh.helper, "ssh.helper");
     if (ssh.bastion === undefined) {
-      return { user, port, agent };
+      return { user, port, agent, helper };
     }
     const bastion = this.fields(ssh.bastion, "ssh.bastion", ["host", "port", "user", "hostKey"]);
     if (!bastion) {
@@ -590,6 +600,7 @@ class Checker {
       user,
       port,
       agent,
+      helper,
       bastion: {
         host,
         port: this.sshPort(bastion.port, "ssh.bastion.port"),
@@ -597,6 +608,12 @@ class Checker {
         hostKey: this.hostKey(bastion.hostKey, "ssh.bastion.hostKey", host),
       },
     };
+  }
+
+  flag(value: unknown, key: string): boolean {
+    if (value === undefined || typeof value === "boolean") return value ?? false;
+    this.problem(key, show(value), "true or false");
+    return false;
   }
 
   hosts(groupWide: Record<Daemon, Settings>): HostConfig[] {

@@ -1,8 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
-import { programDirectory } from "./hostProgram";
-import { commandLine } from "./shell";
+import { hostCommand } from "./hostProgram";
 import { openRoute, RouteArgs, within } from "./sshRoute";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -25,7 +24,7 @@ export interface HostDriftArgs extends Omit<RouteArgs, "privateKey"> {
 }
 
 /** As in sentinelQuorum.ts: raise it when a change of the code below must reach every stack. */
-const providerVersion = 1;
+const providerVersion = 2;
 
 const inputNames: (keyof Inputs)[] = [
   "hosts",
@@ -39,10 +38,7 @@ const inputNames: (keyof Inputs)[] = [
 /** A look takes a host about a second; longer, in seconds, means that it is stuck. */
 const limit = 60;
 
-const command = commandLine([
-  ...["sudo", "-n", "timeout", "-k", "5", String(limit - 10)],
-  ...[`${programDirectory}/redis-cluster`, "drift"],
-]);
+const command = hostCommand(limit - 10, ["drift"]);
 
 // Pulumi stores these functions in the state: they may use packages and plain functions only, and
 // throw nothing but plain Errors.

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandLine } from "./shell";
 
 const templates = join(__dirname, "..", "templates");
 const parts = join(templates, "host");
@@ -8,10 +9,7 @@ const parts = join(templates, "host");
 /** Where the host's programs live. */
 export const programDirectory = "/usr/local/lib/redis-cluster";
 
-/** Where what Pulumi wants lies on a host until a rollout step makes it live. */
-export const stagedDirectory = "/etc/redis-cluster/staged";
-
-/** The script that every other file is written with. A `repair` id other than "" makes it differ. */
+/** The script that all files are written with. A `repair` id other than "" makes it differ. */
 export function fileWriter(repair: string): string {
   const script = readFileSync(join(templates, "write-files.sh"), "utf8");
   return repair === "" ? script : `${script}# repair ${repair}\n`;
@@ -39,4 +37,13 @@ export function hostProgram(): string {
   return [...first, ...middle, ...last]
     .map((file) => readFileSync(join(parts, file), "utf8"))
     .join("\n");
+}
+
+/**
+ * The command line of a verb of the host program, which ends it after so many seconds. Nothing else has to be
+ * allowed to the SSH user where an administrator has installed that program.
+ */
+export function hostCommand(seconds: number, verb: string[]): string {
+  const program = `${programDirectory}/redis-cluster`;
+  return commandLine(["sudo", "-n", program, "within", String(seconds), ...verb]);
 }

@@ -3,14 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { Certificates } from "./certificates";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
-import {
-  fileWriter,
-  hostProgram,
-  programDirectory,
-  programSums,
-  stagedDirectory,
-} from "./hostProgram";
-import { remoteFiles, remoteFileWriter } from "./remoteFiles";
+import { programSums } from "./hostProgram";
+import { remoteFiles, remoteProgram } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
@@ -39,7 +33,7 @@ export interface RedisNodeArgs {
  * steps that make them live. The topology says in which order the steps run.
  */
 export class RedisNode extends pulumi.ComponentResource {
-  /** Changes each time the host program was written. */
+  /** Changes each time the host program was written or compared. */
   readonly programId: pulumi.Output<string>;
   /**
    * Prepares the host; its delete takes the node away. The sentinels' claims depend on all of these, so that
@@ -63,23 +57,8 @@ export class RedisNode extends pulumi.ComponentResource {
     this.plan = args.plan;
     this.override = config.override;
 
-    const writer = remoteFileWriter(
-      `${prefix}-write-files`,
-      { connection, content: repair.apply(fileWriter) },
-      { parent: this },
-    );
-    const program = remoteFiles(
-      `${prefix}-program`,
-      {
-        connection,
-        directory: programDirectory,
-        mode: "0755",
-        owner: "root:root",
-        files: { "redis-cluster": hostProgram() },
-        repair,
-      },
-      { parent: this, dependsOn: writer },
-    );
+    const installed = config.ssh.helper;
+    const program = remoteProgram(prefix, { connection, installed, repair }, { parent: this });
     this.programId = program.stdout;
     this.install = remoteClaim(
       `${prefix}-install`,
@@ -93,7 +72,7 @@ export class RedisNode extends pulumi.ComponentResource {
             ...portsOf(config),
             ...(config.firewall ? ["firewall"] : []),
             ...(config.adopt ? ["adopt"] : []),
-            programSums(id),
+            programSums(installed ? "" : id),
           ].join("\n"),
         ),
       },
@@ -103,14 +82,7 @@ export class RedisNode extends pulumi.ComponentResource {
     const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
       remoteFiles(
         `${prefix}-${name}`,
-        {
-          connection,
-          directory: stagedDirectory,
-          mode: "0640",
-          owner: "root:redis",
-          files,
-          repair,
-        },
+        { connection, files, repair },
         { parent: this, dependsOn: this.install },
       );
     this.staged = [

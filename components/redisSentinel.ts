@@ -2,7 +2,6 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
-import { stagedDirectory } from "./hostProgram";
 import { RedisNode } from "./redisNode";
 import { remoteFiles } from "./remoteFiles";
 import { remoteClaim, remoteStep } from "./remoteService";
@@ -54,9 +53,6 @@ export class RedisSentinel extends pulumi.ComponentResource {
         `${prefix}-files`,
         {
           connection,
-          directory: stagedDirectory,
-          mode: "0640",
-          owner: "root:redis",
           files: {
             "sentinel.conf": renderSentinelConf(config, host),
             "sentinel-users.acl": renderSentinelUsers(config),

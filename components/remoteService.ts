@@ -1,8 +1,8 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
-import { programDirectory } from "./hostProgram";
-import { commandLine, lastLine } from "./shell";
+import { hostCommand } from "./hostProgram";
+import { lastLine } from "./shell";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;
@@ -30,14 +30,7 @@ export interface RemoteClaimArgs {
 }
 
 // A package installation, or a replica's full sync of a large data set, fits; a stuck host is let go.
-const deadlineSeconds = "900";
-
-function hostCommand(words: string[]): string {
-  return commandLine([
-    ...["sudo", "-n", "timeout", "-k", "10", deadlineSeconds],
-    ...[`${programDirectory}/redis-cluster`, ...words],
-  ]);
-}
+const deadlineSeconds = 900;
 
 /**
  * A step on a host: the host program compares what runs with what is wanted and does what is owed. What it
@@ -64,7 +57,7 @@ export function remoteStep(
     name,
     {
       connection: args.connection,
-      create: hostCommand(args.verb),
+      create: hostCommand(deadlineSeconds, args.verb),
       stdin,
       // Errors come with the failure itself.
       logging: remote.Logging.Stdout,
@@ -82,7 +75,9 @@ export function remoteClaim(
 ): remote.Command {
   const token = pulumi.output(args.token);
   const command = (verb: string, ...last: string[]) =>
-    token.apply((id) => hostCommand([verb, args.component, lastLine(id), ...last]));
+    token.apply((id) =>
+      hostCommand(deadlineSeconds, [verb, args.component, lastLine(id), ...last]),
+    );
   return new remote.Command(
     name,
     {

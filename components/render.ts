@@ -63,12 +63,12 @@ export function renderMembers(config: Config, host: HostConfig): string {
 }
 
 /** The systemd unit of a node. */
-export function renderNodeUnit({ masterName }: Config): string {
+export function renderNodeUnit({ masterName }: Pick<Config, "masterName">): string {
   return render("redis-cluster.service", { masterName });
 }
 
 /** The systemd unit of a sentinel. */
-export function renderSentinelUnit({ masterName }: Config): string {
+export function renderSentinelUnit({ masterName }: Pick<Config, "masterName">): string {
   return render("redis-sentinel.service", { masterName });
 }
 
@@ -82,7 +82,7 @@ export function renderFirewall({ firewall, hosts, nodePort, sentinelPort, tls }:
 }
 
 /** The systemd unit that puts the firewall's rules in force. */
-export function renderFirewallUnit({ masterName }: Config): string {
+export function renderFirewallUnit({ masterName }: Pick<Config, "masterName">): string {
   return render("redis-cluster-firewall.service", { masterName });
 }
 

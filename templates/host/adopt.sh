@@ -57,7 +57,7 @@ recognise_role() {
   for name in dir dbfilename appendonly appendfilename appenddirname databases; do
     was=$(role_setting "$name") wanted=$(setting "$staged/redis.conf" "$name" '')
     # A number and nothing else: what a shell takes for arithmetic it may run.
-    if [[ $was == "$wanted" ]] || [[ $name == databases && $was =~ ^[1-9][0-9]{0,8}$ && $wanted -ge $was ]]; then continue; fi
+    if [[ $was == "$wanted" ]] || [[ $name == databases && "$was $wanted" =~ ^[1-9][0-9]{0,8}\ [1-9][0-9]{0,8}$ && $wanted -ge $was ]]; then continue; fi
     not_taken_over "its node has $name $was; expected $wanted, or Redis would start without the data. $([[ $name == dir ]] || echo "Set redis-cluster:redis.$name to $was")"
   done
   recognise_role_sentinel "$etc/redis-sentinel.conf"

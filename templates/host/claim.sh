@@ -14,6 +14,7 @@ claim_file() {
 # last writing. A new resource with the token already in force replaces one whose delete is still to come.
 verb_claim() {
   local file token=$2
+  check_claim "$1" "$token"
   if [[ $1 == node ]]; then install_host; fi
   file=$(claim_file "$1")
   if [[ ${3:-} == new && -f $file && $(head -n 1 "$file") == "$token" ]]; then
@@ -24,9 +25,15 @@ verb_claim() {
   fresh_id
 }
 
+# Both become part of what root reads again.
+check_claim() {
+  [[ $1 =~ ^(node|sentinel)$ && $2 =~ ^[0-9a-f-]{36}$ ]] || die "claim '$1' '$2'; expected a component and an id"
+}
+
 # verb unclaim COMPONENT TOKEN keep-data|delete-data
 verb_unclaim() {
   local component=$1 token=$2 file word since
+  check_claim "$component" "$token"
   file=$(claim_file "$component")
   [[ -f $file && $(head -n 1 "$file") == "$token" ]] || return 0
   read -r word since < <(tail -n 1 "$file")
@@ -63,8 +70,10 @@ remove_node() {
   remove_programs
 }
 
+# What an administrator installed, an administrator removes.
 remove_programs() {
-  rm -f "$programs"/{redis-cluster,write-files,sums}
+  rm -f "$programs/sums"
+  [[ -d $programs/units ]] || rm -f "$programs"/{redis-cluster,write-files}
 }
 
 remove_unit() {

@@ -1,6 +1,12 @@
 # shellcheck shell=bash
 # The last part of the host program: verb-name calls the function verb_verb_name.
 
+# verb within SECONDS VERB...: as VERB, ended when it takes longer: a stuck host is let go.
+verb_within() {
+  [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || die "within '${1:-}'; expected a number of seconds"
+  exec timeout -k 10 "$1" "$programs/redis-cluster" "${@:2}"
+}
+
 main() {
   local verb=${1:-}
   verb=${verb//-/_}

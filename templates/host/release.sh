@@ -36,9 +36,11 @@ place() {
   mv -fT "$releases/.placed" "$2"
 }
 
-# put FILE: stdin becomes FILE, whole or not at all, readable by its owner only.
+# put FILE: redis's stdin becomes FILE, whole or not at all, readable by its owner only. As root it would follow a
+# link that redis left there.
 put() {
   local part=$1.part
+  ((EUID != 0)) || [[ -n $root ]] || die "$1 is composed by root; expected the user redis. Start the unit: systemctl start redis-cluster"
   rm -f "$part"
   cat >"$part"
   chmod 0600 "$part"

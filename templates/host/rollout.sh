@@ -210,7 +210,7 @@ refuse_changed_creation() {
   [[ -e $etc/initialised && -e $current/redis.conf ]] || return 0
   for name in appendonly appendfilename appenddirname dbfilename databases; do
     was=$(setting "$current/redis.conf" "$name" '') now=$(setting "$staged/redis.conf" "$name" '')
-    if [[ $was == "$now" ]] || [[ $name == databases && $now -ge $was ]]; then continue; fi
+    if [[ $was == "$now" ]] || [[ $name == databases && "$was $now" =~ ^[0-9]{1,9}\ [0-9]{1,9}$ && $now -ge $was ]]; then continue; fi
     die "redis-cluster:redis.$name is $now; expected $was, which the data were written with. Set it back, then run pulumi up again; nothing was stopped and nothing made live"
   done
 }
@@ -487,7 +487,7 @@ refuse_evicting_maxmemory() {
   limit=$(plain_value "$(setting "$conf" maxmemory 0)")
   used=$(field "$(here INFO memory)" used_memory)
   # A number and nothing else: what a shell takes for arithmetic it may run. Whether the node answers is the gate's.
-  [[ $used =~ ^[0-9]{1,18}$ ]] || return 0
+  [[ $used =~ ^[0-9]{1,18}$ && $limit =~ ^[0-9]{1,18}$ ]] || return 0
   if ((limit > 0 && limit < used)) && [[ $(setting "$conf" maxmemory-policy noeviction) != noeviction ]]; then
     die "redis-cluster:redis.maxmemory is $limit bytes, below the $used in use, and maxmemory-policy would evict keys; expected more, or the policy noeviction first. Nothing was changed on this host"
   fi

@@ -1,12 +1,12 @@
 #!/bin/bash
-# On a lab's host as /usr/local/sbin/timeout, which sudo finds before /usr/bin/timeout. A step of a rollout, which
-# Pulumi runs as `sudo timeout ... redis-cluster VERB`, waits here while a test holds it:
+# On a lab's host as /usr/local/bin/sudo, which an SSH session finds before /usr/bin/sudo. A step of a rollout, which
+# Pulumi runs as `sudo -n redis-cluster within 900 VERB`, waits here while a test holds it:
 #   /run/holds/before.VERB   the hold before its work; the step goes on when the test takes the file away
 #   /run/holds/after.VERB    the same, after its work and before Pulumi hears of it
 #   /run/holds/reached       is there while a step waits: its own pid and that of its SSH session
-# Every other call goes to the real timeout at once.
+# Every other call goes to the real sudo at once.
 program=/usr/local/lib/redis-cluster/redis-cluster
-if [[ ${4:-} != "$program" ]]; then exec /usr/bin/timeout "$@"; fi
+if [[ "${*:1:3}" != "-n $program within" ]]; then exec /usr/bin/sudo "$@"; fi
 verb=${5:-}
 
 wait_while_held() {
@@ -20,6 +20,6 @@ wait_while_held() {
 
 wait_while_held before
 status=0
-/usr/bin/timeout "$@" || status=$?
+/usr/bin/sudo "$@" || status=$?
 wait_while_held after
 exit "$status"

@@ -16,7 +16,7 @@ export function installHolds(host: string): void {
   const script = readFileSync(join(__dirname, "holds.sh")).toString("base64");
   on(
     host,
-    `mkdir -p /run/holds; echo ${script} | base64 -d | install -m 0755 /dev/stdin /usr/local/sbin/timeout`,
+    `install -d -o deploy /run/holds; echo ${script} | base64 -d | install -m 0755 /dev/stdin /usr/local/bin/sudo`,
   );
 }
 

@@ -327,11 +327,12 @@ test("the pid file that the role's node could not remove goes before this progra
 });
 
 describe("taking away", () => {
+  const token = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   // systemctl of the real machine is never called.
   const unclaim = (host: Host, component: string) => {
-    host.write(`/usr/local/lib/redis-cluster/claim.${component}`, "token\n");
+    host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${token}\n`);
     return host.shell(
-      `systemctl() { echo "$*" >>"$root/systemctl"; }; verb_unclaim ${component} token delete-data`,
+      `systemctl() { echo "$*" >>"$root/systemctl"; }; verb_unclaim ${component} ${token} delete-data`,
     );
   };
 

@@ -37,7 +37,7 @@ test("the smallest configuration is filled in", () => {
     quorum: 2,
     nodePort: 6389,
     sentinelPort: 26389,
-    ssh: { user: "deploy", port: 22, agent: false },
+    ssh: { user: "deploy", port: 22, agent: false, helper: false },
     sentinelReturn: 120,
     deleteData: false,
     users: [{ name: "application", keys: ["*"], channels: ["*"] }],
@@ -374,14 +374,14 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "no ssh",
     { ssh: undefined },
-    /^ssh is nothing; expected a map with user, port, agent, bastion$/,
+    /^ssh is nothing; expected a map with user, port, agent, helper, bastion$/,
   ],
   ["no SSH user", { ssh: {} }, /^ssh.user is nothing; expected the name of a user$/],
   ["an SSH user with a host", { ssh: { user: "deploy@host" } }, /^ssh.user is "deploy@host"/],
   [
     "an unknown field of ssh",
     { ssh: { user: "deploy", key: "x" } },
-    /^ssh.key is unknown; expected one of user, port, agent, bastion$/,
+    /^ssh.key is unknown; expected one of user, port, agent, helper, bastion$/,
   ],
   [
     "an SSH port of 0",

@@ -19,12 +19,12 @@ const three = {
   "app-2": { address: "10.77.0.13", hostKey },
 };
 
-function graphOf(hosts: object): Promise<Map<string, Registered>> {
+function graphOf(hosts: object, ssh: object = {}): Promise<Map<string, Registered>> {
   return registeredBy(() => {
     const raw = {
       hosts: JSON.stringify(hosts),
       bootstrapMaster: "console",
-      ssh: JSON.stringify({ user: "deploy" }),
+      ssh: JSON.stringify({ user: "deploy", ...ssh }),
       ...secrets,
     };
     const { config, problems } = parseConfig("dev", raw, () => true);
@@ -164,13 +164,26 @@ describe("three hosts", () => {
     const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
     const step = /-(node|sentinel)-(prove|start|stop|roll|roll-master)$/;
     for (const { name, inputs } of commands) {
-      expect(inputs.create).toMatch(/^sudo -n timeout -k \d+ \d+ /);
+      expect(inputs.create).toMatch(
+        /^sudo -n (timeout -k 5 60|\/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+) /,
+      );
       expect({ name, logging: inputs.logging }).toEqual({
         name,
         logging: step.test(name) ? "stdout" : "none",
       });
     }
   });
+});
+
+it("needs nothing but the host program as root where an administrator has installed it", async () => {
+  const graph = await graphOf(three, { helper: true });
+  const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+  expect(graph.has("app-1-node-write-files")).toBe(false);
+  expect(graph.get("app-1-node-program")?.inputs.create).toMatch(/ check-programs$/);
+  for (const { inputs } of commands)
+    expect(inputs.create).toMatch(
+      /^sudo -n \/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+ /,
+    );
 });
 
 it("leaves a host without a sentinel to its node", async () => {

@@ -1,0 +1,35 @@
+/**
+ * npm run host-helper -- DIRECTORY: writes what an administrator installs on each host of a stack with
+ * `ssh.helper: true`: the host's programs, the units that root may start by them, and the script that installs
+ * both, with one line for sudo.
+ */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
+import { join } from "path";
+import { fileWriter, hostProgram } from "../components/hostProgram";
+import { renderFirewallUnit, renderNodeUnit, renderSentinelUnit } from "../components/render";
+
+// The description alone tells the group, and is not compared.
+const any = { masterName: "this host" };
+
+const files = {
+  install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
+  "write-files": fileWriter(""),
+  "redis-cluster": hostProgram(),
+  "units/redis-cluster.service": renderNodeUnit(any),
+  "units/redis-sentinel.service": renderSentinelUnit(any),
+  "units/redis-cluster-firewall.service": renderFirewallUnit(any),
+};
+
+const [directory] = process.argv.slice(2);
+if (!directory) {
+  console.error("no directory is given; expected: npm run host-helper -- DIRECTORY");
+  process.exit(1);
+}
+mkdirSync(join(directory, "units"), { recursive: true });
+for (const [name, text] of Object.entries(files)) {
+  writeFileSync(join(directory, name), text);
+  chmodSync(join(directory, name), name.includes("/") ? 0o644 : 0o755);
+}
+console.log(
+  `Read ${directory}, copy it to each host, and there, as root: ${directory}/install USER`,
+);

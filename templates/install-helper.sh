@@ -1,0 +1,41 @@
+#!/bin/bash
+# install USER: as root, puts the host program and the units that it may install in their place, and lets USER run
+# that program as root, and nothing else. For an administrator of the host, once for each version; what lies
+# beside this script is what is installed.
+set -euo pipefail
+umask 022
+cd "$(dirname "${BASH_SOURCE[0]}")"
+user=${1:-}
+programs=/usr/local/lib/redis-cluster
+sudoers=/etc/sudoers.d/redis-cluster
+
+fail() {
+  printf 'install: %s. Nothing was changed\n' "$*" >&2
+  exit 1
+}
+
+if [[ ! $user =~ ^[a-z_][a-z0-9_.-]*$ ]] || ! id -u "$user" >/dev/null 2>&1; then
+  fail "'$user' is no user of this host; expected the one of redis-cluster:ssh.user"
+fi
+((EUID == 0)) || fail "run as $(id -un); expected root"
+
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+sum=$(sha256sum <redis-cluster)
+printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n%s ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
+  "$user" "${sum%% *}" "$programs" >"$new/sudoers"
+visudo -cqf "$new/sudoers" || fail "sudo does not take $(tail -n 1 "$new/sudoers")"
+
+install -d -m 0755 -o root -g root "$programs" "$programs/units"
+install -m 0644 units/*.service "$programs/units/"
+# In one rename each: a running group's units call them at any moment.
+for program in write-files redis-cluster; do
+  install -m 0755 "$program" "$programs/.$program.new"
+  mv -f "$programs/.$program.new" "$programs/$program"
+done
+# A name with a dot is not read.
+install -m 0440 "$new/sudoers" "$sudoers.new"
+mv -f "$sudoers.new" "$sudoers"
+
+echo "Installed. All that $user may run as root now; other lines than that of $programs/redis-cluster are not from here:"
+sudo -l -U "$user"

@@ -1,0 +1,187 @@
+import { chmodSync, existsSync, readdirSync } from "node:fs";
+import { fileWriter } from "../../components/hostProgram";
+import {
+  renderFirewall,
+  renderFirewallUnit,
+  renderMembers,
+  renderNodeUnit,
+  renderNodeUsers,
+  renderRedisConf,
+  renderSentinelConf,
+  renderSentinelUnit,
+  renderSentinelUsers,
+} from "../../components/render";
+import { host as hostConfig, topologyConfig } from "../helpers/config";
+import { Host, Hosts, Outcome, passwords } from "./support/hosts";
+
+// What an SSH user may stage who may run nothing but the host program as root.
+
+const config = topologyConfig({
+  hosts: {
+    console: hostConfig("10.77.0.11"),
+    "app-1": hostConfig("10.77.0.12"),
+    "app-2": hostConfig("10.77.0.13"),
+  },
+  firewall: { allow: ["10.78.0.0/16"] },
+  users: { application: { keys: ["clé:*"] } },
+  redis: { "notify-keyspace-events": "K$" },
+});
+const [consoleConfig] = config.hosts;
+const units = {
+  "redis-cluster.service": renderNodeUnit(config),
+  "redis-sentinel.service": renderSentinelUnit(config),
+  "redis-cluster-firewall.service": renderFirewallUnit(config),
+};
+const files: Record<string, string> = {
+  ...units,
+  "redis.conf": renderRedisConf(config, consoleConfig),
+  "sentinel.conf": renderSentinelConf(config, consoleConfig),
+  members: renderMembers(config, consoleConfig),
+  "users.acl": renderNodeUsers(config),
+  "sentinel-users.acl": renderSentinelUsers(config),
+  "firewall.nft": renderFirewall(config),
+  secrets:
+    Object.entries(passwords)
+      .map(([name, password]) => `${name} ${password}\n`)
+      .join("") + `adopt pässword 1\nhash operator ${"0f".repeat(32)}\n`,
+  "tls.key": "-----BEGIN PRIVATE KEY-----\n",
+};
+
+const programs = "/usr/local/lib/redis-cluster";
+let hosts: Hosts;
+let host: Host;
+
+beforeEach(() => {
+  hosts = new Hosts();
+  [host] = hosts.all;
+  host.release("one");
+  host.write("staged/members", "as before\n");
+  // Whoever runs these tests may have no group redis.
+  host.write(`${programs}/write-files`, fileWriter("").replace(/^chown .*$/m, ""));
+  chmodSync(host.path(`${programs}/write-files`), 0o755);
+});
+
+afterEach(() => hosts.destroy());
+
+function installUnits(): void {
+  for (const [name, text] of Object.entries(units))
+    host.write(
+      `${programs}/units/${name}`,
+      text.replace(/^Description=.*$/m, "Description=this host"),
+    );
+}
+
+function stage(what: Record<string, string>, end = "==> end <==\n"): Promise<Outcome> {
+  const input = Object.entries(what).map(([name, text]) => `==> ${name} <==\n${text}`);
+  host.write("/tmp/input", input.join("") + end);
+  return host.shell(`verb_stage <${host.path("/tmp/input")}`);
+}
+
+const stagedFiles = () => readdirSync(host.path("staged")).sort();
+
+test("all that this program writes is taken, where an administrator installed the program too", async () => {
+  installUnits();
+  expect(await stage(files)).toMatchObject({ status: 0, stderr: "" });
+  expect(stagedFiles()).toEqual(Object.keys(files).sort());
+  for (const [name, text] of Object.entries(files)) expect(host.read(`staged/${name}`)).toBe(text);
+  expect(readdirSync(host.path("releases"))).toEqual(["one"]);
+});
+
+const unit = units["redis-cluster.service"];
+const injection = "a[$(touch /tmp/x)]";
+
+test.each<[string, string, string, RegExp]>([
+  ["a file of another name", "redis.sh", "x\n", /redis.sh is no file of a release/],
+  ["a number that is none", "members", `quorum ${injection}\n`, /members: line 1/],
+  ["an address that is none", "members", "node app-1 $(id) 6389\n", /members: line 1/],
+  ["a port that is none", "members", "node app-1 10.0.0.1 6389;id\n", /members: line 1/],
+  ["an unknown keyword", "members", "# \ncommand id\n", /members: line 2/],
+  ["a name for sed", "redis.conf", "x$/e 1\n", /redis.conf: line 1/],
+  ["a directive that begins later", "redis.conf", " databases 1\n", /redis.conf: line 1/],
+  ["a control character", "redis.conf", "port 1\nhz 1\r2\n", /redis.conf/],
+  ["a password of other letters", "secrets", "operator a b\n", /secrets: line 1/],
+  ["a hash that is none", "secrets", "hash operator 1234\n", /secrets: line 1/],
+  ["a rule that is no user", "users.acl", "user -x on\n", /users.acl: line 1/],
+  ["another table", "firewall.nft", "flush ruleset\n", /firewall.nft: line 1/],
+  ["a file to include", "firewall.nft", 'include "/etc/shadow"\n', /firewall.nft: line 1/],
+  [
+    "a unit with another program",
+    "redis-cluster.service",
+    unit.replace("/usr/bin/redis-server", "/bin/sh"),
+    /redis-cluster.service is not the one that an administrator installed/,
+  ],
+  [
+    "a unit with a line that swallows the next",
+    "redis-cluster.service",
+    unit.replace("User=redis", "Description=x \\\nUser=redis"),
+    /redis-cluster.service is not the one/,
+  ],
+  [
+    "a unit as root",
+    "redis-sentinel.service",
+    units["redis-sentinel.service"].replace("User=redis\n", ""),
+    /redis-sentinel.service is not the one/,
+  ],
+  ["a unit of another name", "other.service", unit, /other.service is not the one/],
+])("%s is refused, and nothing of what came with it is staged", async (_, name, text, words) => {
+  installUnits();
+  const { status, stderr } = await stage({ ...files, [name]: text });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/error: nothing was staged: .*; expected files as this version/);
+  expect(stderr).toMatch(words);
+  expect(stagedFiles()).toEqual(["members"]);
+  expect(host.read("staged/members")).toBe("as before\n");
+  expect(readdirSync(host.path("releases"))).toEqual(["one"]);
+});
+
+test("half of what was sent is refused", async () => {
+  const { status, stderr } = await stage(files, "");
+  expect(status).toBe(1);
+  expect(stderr).toContain("nothing was staged: what came was not whole");
+  expect(stagedFiles()).toEqual(["members"]);
+});
+
+test.each([
+  ["node", `6f9619ff-8b86-d011-b42d-00cf4fc964ff\nreplaced ${injection}`],
+  ["../x", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"],
+])("no claim is made of %s and what is no id", async (component, token) => {
+  for (const verb of ["claim", "unclaim"]) {
+    const { status, stderr } = await host.run(verb, component, token, "new");
+    expect(status).toBe(1);
+    expect(stderr).toContain("expected a component and an id");
+  }
+  expect(existsSync("/tmp/x")).toBe(false);
+});
+
+test.each(["--help", "0", "1 2", injection, ""])("no verb runs within '%s'", async (seconds) => {
+  const { status, stderr } = await host.run("within", seconds, "gate");
+  expect(status).toBe(1);
+  expect(stderr).toContain("expected a number of seconds");
+});
+
+describe("of the programs that an administrator installed", () => {
+  const sum = "0".repeat(64);
+  const check = (line: string) => host.shell(`verb_check_programs <<<"${line}"`);
+
+  test("another version is refused, with what helps", async () => {
+    installUnits();
+    const { status, stderr } = await check(`program ${sum} write-files`);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`expected the one with the sha256 ${sum}`);
+    expect(stderr).toContain("npm run host-helper");
+  });
+
+  test("nothing but them is read", async () => {
+    installUnits();
+    expect((await check(`program ${sum} ../../../../etc/shadow`)).stderr).toContain(
+      "unknown program",
+    );
+  });
+
+  test("the same version is taken, once its units are there too", async () => {
+    const line = `program $(sha256sum <${host.path(`${programs}/write-files`)} | cut -c 1-64) write-files`;
+    expect((await check(line)).stderr).toContain("was not installed by an administrator");
+    installUnits();
+    expect(await check(line)).toMatchObject({ status: 0, stderr: "" });
+  });
+});

@@ -1,0 +1,149 @@
+import { execFileSync } from "child_process";
+import { mkdtempSync, rmSync } from "fs";
+import { join } from "path";
+import {
+  changes,
+  failedUp,
+  hosts,
+  lab,
+  namedMaster,
+  on,
+  openStack,
+  Stack,
+  top,
+  untilWhole,
+} from "../helpers/lab";
+
+// An SSH user who may run nothing as root but the program that an administrator has installed.
+
+const program = "/usr/local/lib/redis-cluster/redis-cluster";
+let dev: Stack;
+/** What an administrator copies to the hosts. */
+let directory: string;
+
+const set = (key: string, value: string) =>
+  dev.stack.setConfig(`redis-cluster:${key}`, { value }, true);
+
+/** What a command says, as the SSH user of the stack; its failure is part of it. */
+const asKeeper = (host: string, command: string) =>
+  on(host, `runuser -u keeper -- bash -c '${command}' 2>&1 || echo "status $?"`);
+
+function copyTo(host: string): void {
+  const archive = execFileSync("tar", ["-c", "-C", directory, "."]);
+  execFileSync(
+    join(top, "lab/lab"),
+    ["ssh", host, "sudo -n tar -x --one-top-level=/root/host-helper --no-same-owner"],
+    { input: archive },
+  );
+}
+
+beforeAll(async () => {
+  lab("up");
+  dev = await openStack("dev");
+  await set("deleteData", "true");
+  await set("ssh.user", "keeper");
+  await set("ssh.helper", "true");
+  directory = mkdtempSync(join(top, "build", "host-helper-"));
+  execFileSync("npm", ["run", "--silent", "host-helper", "--", directory], { cwd: top });
+  for (const host of hosts) {
+    on(
+      host,
+      "useradd --create-home --shell /bin/bash keeper && cp -r ~deploy/.ssh ~keeper/ && chown -R keeper: ~keeper/.ssh",
+    );
+    copyTo(host);
+  }
+});
+
+afterAll(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  await dev.stack.destroy();
+});
+
+it("changes nothing where the administrator has not installed it yet", async () => {
+  expect(await failedUp(dev)).toMatch(
+    /-node-program[^]*(a password is required|command not found)/,
+  );
+  for (const host of hosts) expect(on(host, "ls /etc /usr/local/lib")).not.toContain("redis-cl");
+});
+
+it("is installed by one command, which says what the user may do as root now", () => {
+  for (const host of hosts) {
+    const said = on(host, "/root/host-helper/install keeper");
+    expect(said).toMatch(
+      new RegExp(
+        `may run the following commands on ${host}:\\s+\\(root\\) NOPASSWD: sha256:[0-9a-f]{64} ${program}$`,
+      ),
+    );
+  }
+  expect(on("app-1", "/root/host-helper/install nobody-of-them 2>&1 || true")).toBe(
+    "install: 'nobody-of-them' is no user of this host; expected the one of redis-cluster:ssh.user. Nothing was changed",
+  );
+});
+
+it("deploys the group, changes it live and by restarts, and looks for drift", async () => {
+  const { outputs } = await dev.stack.up();
+  expect(outputs.currentMaster.value).toMatchObject({ name: "console" });
+  await untilWhole();
+  await set("redis.maxmemory", "100mb");
+  await set("redis.databases", "32");
+  await dev.stack.up();
+  for (const host of hosts) {
+    const login = `REDISCLI_AUTH=${dev.passwords.operator} redis-cli --user operator -h ${host} -p 6389`;
+    expect(on(host, `${login.replace(host, "$(hostname -I)")} CONFIG GET databases`)).toContain(
+      "32",
+    );
+  }
+  expect(changes((await dev.stack.refresh()).summary.resourceChanges)).toEqual({});
+  expect(changes((await dev.stack.up()).summary.resourceChanges)).toEqual({});
+});
+
+it("gives the user nothing else as root", () => {
+  const refused = /a password is required\nstatus 1$/;
+  expect(asKeeper("app-1", "sudo -n id")).toMatch(refused);
+  expect(asKeeper("app-1", "sudo -n bash")).toMatch(refused);
+  expect(asKeeper("app-1", `sudo -n REDIS_CLUSTER_ROOT=/tmp ${program} gate`)).toContain("status");
+  expect(asKeeper("app-1", `sudo -n ${program} gate`)).toContain("the group is whole");
+  // A file that redis may replace is never written by root.
+  expect(asKeeper("app-1", `sudo -n ${program} compose-node`)).toContain("expected the user redis");
+  const unit = "[Service]\\nExecStart=/bin/sh -c id\\n";
+  const staged = `printf "==> redis-cluster.service <==\\n${unit}==> end <==\\n" | sudo -n ${program} stage`;
+  expect(asKeeper("app-1", staged)).toContain("is not the one that an administrator installed");
+  expect(on("app-1", "head -n 1 /etc/redis-cluster/staged/redis-cluster.service")).toBe(
+    "# Managed by Pulumi: redis-cluster",
+  );
+});
+
+it("does not run a program that was changed, and says who has to act where it is another version", async () => {
+  on("app-2", `echo "# changed" >>${program}`);
+  expect(asKeeper("app-2", `sudo -n ${program} gate`)).toMatch(/a password is required/);
+
+  // An administrator installs what is not this version's.
+  on("app-2", 'echo "# another" >>/root/host-helper/write-files; /root/host-helper/install keeper');
+  const { stdout } = await dev.stack.refresh();
+  expect(stdout).toContain(
+    "app-2 /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing",
+  );
+  const before = await namedMaster(dev);
+  expect(await failedUp(dev)).toMatch(
+    /\[app-2\]: error: \S+\/write-files, which an administrator installed here, is of another version; expected the one with the sha256 [0-9a-f]{64}[^]*npm run host-helper/,
+  );
+  expect(await namedMaster(dev)).toBe(before);
+  copyTo("app-2");
+  on("app-2", "/root/host-helper/install keeper");
+  await dev.stack.up();
+  expect(changes((await dev.stack.refresh()).summary.resourceChanges)).toEqual({});
+});
+
+it("is left to the administrator when the group is taken away", async () => {
+  await dev.stack.destroy();
+  for (const host of hosts) {
+    expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
+      "redis-cluster",
+      "units",
+      "write-files",
+    ]);
+    expect(on(host, "ls -d /etc/redis-cluster /var/lib/redis-cluster 2>/dev/null || true")).toBe(
+      "",
+    );
+  }
+});
