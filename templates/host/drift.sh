@@ -209,7 +209,7 @@ sentinel_drift() {
   running redis-sentinel.service || return 0
   directory=$(composed_from sentinel)
   [[ -r $directory/sentinel.conf ]] || return 0
-  reply=$(ask_own_sentinel SENTINEL MASTERS) || {
+  reply=$(sentinel_here SENTINEL MASTERS) || {
     compare sentinel 'an answer' "$reply"
     return
   }
@@ -218,21 +218,21 @@ sentinel_drift() {
   done < <(sed -n '/^name$/{n;p}' <<<"$reply")
   monitor_drift
   lost_strangers
-  reply=$(ask_own_sentinel SENTINEL MASTER "$master_name") || return 0
+  reply=$(sentinel_here SENTINEL MASTER "$master_name") || return 0
   compare sentinel.quorum "$quorum" "$(value_in "$reply" quorum)"
   while read -r _ option name value; do
     compare "sentinel.$option" "$value" "$(value_in "$reply" "$option" || persisted "$option")"
   done < <(grep "^sentinel [a-z-]* $master_name " "$directory/sentinel.conf")
   compare sentinel.auth-user sentinel "$(persisted auth-user)"
   compare sentinel.auth-pass "$(secret "$directory/secrets" sentinel)" "$(persisted auth-pass)"
-  reply=$(ask_own_sentinel SENTINEL CONFIG GET '*') || return 0
+  reply=$(sentinel_here SENTINEL CONFIG GET '*') || return 0
   compare sentinel.announce-ip "${sentinel_address[$self]}" "$(value_in "$reply" announce-ip)"
   compare sentinel.announce-port 0 "$(value_in "$reply" announce-port)"
   compare sentinel.resolve-hostnames no "$(value_in "$reply" resolve-hostnames)"
   compare sentinel.announce-hostnames no "$(value_in "$reply" announce-hostnames)"
   compare sentinel.sentinel-user sentinel "$(value_in "$reply" sentinel-user)"
   compare sentinel.sentinel-pass "$(secret "$directory/secrets" sentinel)" "$(value_in "$reply" sentinel-pass)"
-  reply=$(ask_own_sentinel ACL LIST) || return 0
+  reply=$(sentinel_here ACL LIST) || return 0
   scratch=$(mktemp -d)
   if as_released sentinel "$scratch"; then
     acl_drift sentinel "$answered" "$reply"
@@ -240,10 +240,6 @@ sentinel_drift() {
     compare "$directory" 'a release that Sentinel accepts' 'refused'
   fi
   rm -rf "$scratch"
-}
-
-ask_own_sentinel() {
-  ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
 }
 
 # value_in REPLY NAME: what follows the line NAME in a reply of names and values; 1 where there is none.
@@ -272,7 +268,7 @@ monitor_drift() {
 
 # watched_now: the "ADDRESS PORT" that this host's sentinel takes for the master's, member or not.
 watched_now() {
-  ask_own_sentinel SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name" | paste -sd ' '
+  sentinel_here SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name" | paste -sd ' '
 }
 
 # watched_at_start SEEN: what composing the sentinel's file would decide; 1 where that is no master.
@@ -300,7 +296,7 @@ lost_strangers() {
   for known in replica sentinel; do
     while read -r member; do
       is_node "$member" || is_other_sentinel "$member" || compare "sentinel.known-$known" 'members alone' "$member"
-    done < <(ask_own_sentinel SENTINEL "${known^^}S" "$master_name" |
+    done < <(sentinel_here SENTINEL "${known^^}S" "$master_name" |
       awk '{ if (last == "ip") ip = $0; if (last == "port") port = $0; if (last == "flags" && /s_down|disconnected/) print ip, port; last = $0 }')
   done
 }
@@ -351,7 +347,7 @@ repair_sentinel() {
         *) commands+=("SENTINEL SET $master_name $setting $(as_argument "$wanted")") ;;
       esac
     done <<<"$found"
-    if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | ask_own_sentinel >/dev/null || true; fi
+    if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | sentinel_here >/dev/null || true; fi
     if [[ $found == *sentinel.acl.* ]]; then
       apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
     fi

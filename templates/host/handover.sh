@@ -24,10 +24,6 @@ handover() {
   say "handed over to $new_address:$new_port"
 }
 
-here() {
-  ask "$node_address_here" "$node_port_here" "$@"
-}
-
 pause_writes() {
   here CLIENT PAUSE "$pause_limit" WRITE
 }
@@ -80,7 +76,7 @@ fail_over() {
 follow() {
   local reply
   reply=$(printf 'MULTI\nREPLICAOF %s %s\nCONFIG REWRITE\nCLIENT KILL TYPE normal SKIPME yes\nCLIENT KILL TYPE pubsub\nEXEC\n' "$1" "$2" |
-    ask "$node_address_here" "$node_port_here") || true
+    here) || true
   # A refusal shows in no exit status. The pause goes on until it ends by itself.
   [[ $(field "$(here INFO replication)" role) == slave ]] ||
     die "this node did not become a replica of $1:$2: $reply; Sentinel will see to it; run pulumi up again"

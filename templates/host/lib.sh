@@ -112,6 +112,16 @@ ask() {
   return 2
 }
 
+# here [COMMAND...]: as ask, of this host's node.
+here() {
+  ask "$node_address_here" "$node_port_here" "$@"
+}
+
+# sentinel_here [COMMAND...]: as ask, of this host's sentinel.
+sentinel_here() {
+  ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
+}
+
 # field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.
 field() {
   sed -n "/^$2:/{s///p;q}" <<<"$1"

@@ -376,7 +376,7 @@ start_what_is_down() {
 
 is_master() {
   local role
-  role=$(field "$(ask "$node_address_here" "$node_port_here" INFO replication)" role)
+  role=$(field "$(here INFO replication)" role)
   if [[ -z $role ]] && running redis-cluster.service; then
     die "the node runs but does not tell its role; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate', then run pulumi up again"
   fi
@@ -410,7 +410,7 @@ role_here() {
 wait_persistence_idle() {
   local info deadline=$((SECONDS + start_limit)) name busy
   while :; do
-    info=$(ask "$node_address_here" "$node_port_here" INFO persistence) || true
+    info=$(here INFO persistence) || true
     busy=''
     for name in loading aof_rewrite_in_progress aof_rewrite_scheduled rdb_bgsave_in_progress; do
       if [[ $(field "$info" "$name") == 1 ]]; then busy+=" $name"; fi
@@ -424,7 +424,7 @@ wait_persistence_idle() {
 wait_linked() {
   local info deadline=$((SECONDS + start_limit))
   while :; do
-    info=$(ask "$node_address_here" "$node_port_here" INFO) || true
+    info=$(here INFO) || true
     if [[ $(field "$info" loading) == 0 ]]; then
       if [[ $(field "$info" role) == master ]]; then return; fi
       if [[ $(field "$info" master_link_status) == up && $(field "$info" master_sync_in_progress) == 0 ]]; then return; fi
@@ -527,17 +527,17 @@ apply_sentinel_live() {
   local hash option value reply name password
   hash=$(running_release sentinel)
   while read -r _ option name value; do
-    reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$name" "$option" "$value") ||
+    reply=$(sentinel_here SENTINEL SET "$name" "$option" "$value") ||
       die "SENTINEL SET $option was refused: $reply; correct redis-cluster:sentinel.$option, then run pulumi up again"
     did "set at run time: $option"
   done < <(changed_live sentinel.conf "$hash")
-  reply=$(ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" SENTINEL SET "$master_name" quorum "$quorum") ||
+  reply=$(sentinel_here SENTINEL SET "$master_name" quorum "$quorum") ||
     die "SENTINEL SET quorum was refused: $reply; correct redis-cluster:quorum, then run pulumi up again"
   if same_users "$hash" sentinel-users.acl; then return; fi
   apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
   password=$(secret "$releases/$release/secrets" sentinel)
   reply=$(printf 'SENTINEL SET %s auth-pass %s\nSENTINEL CONFIG SET sentinel-pass %s\n' "$master_name" "$password" "$password" |
-    ask "${sentinel_address[$self]}" "${sentinel_port[$self]}") || true
+    sentinel_here) || true
   [[ $reply == OK$'\n'OK ]] || die "the sentinel refused its new password: $reply; run pulumi up again"
   did "changed users"
 }

@@ -105,7 +105,7 @@ operator_login() {
 
 accepts_operator() (
   operator_password=$1
-  here PING || { has_sentinel && ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" PING; }
+  here PING || { has_sentinel && sentinel_here PING; }
 ) >/dev/null
 
 # add_passwords ADDRESS PORT COMMAND...: on standard input, never as arguments. A user whom the daemon has not
@@ -185,7 +185,7 @@ connected_before() {
   local clients oldest=$(($(date +%s) - $2))
   clients=$(
     if running redis-cluster.service; then here CLIENT LIST || exit 1; fi
-    if has_sentinel && running redis-sentinel.service; then ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" CLIENT LIST || exit 1; fi
+    if has_sentinel && running redis-sentinel.service; then sentinel_here CLIENT LIST || exit 1; fi
   ) || die "a daemon of this host does not tell its clients: $clients; run 'redis-cluster gate' here, then pulumi up again"
   sed -nE "s/.* addr=([^ ]*):[0-9]+ .* age=([0-9]+) .* user=$1 .*/\2 \1/p" <<<"$clients" |
     awk -v oldest="$oldest" '$1 > oldest { print $2 }' | sort -u | paste -sd ' '

@@ -1,6 +1,6 @@
 import { automation } from "@pulumi/pulumi";
 import { execFile, execFileSync, spawn, spawnSync } from "child_process";
-import { existsSync, readFileSync, rmSync, statSync } from "fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "fs";
 import Redis from "ioredis";
 import { join } from "path";
 import { fileURLToPath } from "url";
@@ -92,6 +92,14 @@ export async function openStack(name = "dev"): Promise<Stack> {
     },
     sshPrivateKey: value("sshPrivateKey"),
   };
+}
+
+/** The states, backups and histories of all stacks, as they lie in the backend. */
+export function stateFiles(): string[] {
+  const directory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL!), ".pulumi");
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.includes(".json"))
+    .map((file) => readFileSync(join(directory, file), "utf8"));
 }
 
 /** Makes a stack usable whose last run was killed. */
@@ -252,16 +260,16 @@ export async function everyNodeHas(stack: Stack, count: number): Promise<void> {
   }
 }
 
+/** What a host's sentinel says of the master that it monitors, by one field of SENTINEL MASTER. */
+export async function monitored(stack: Stack, host: string, field: string): Promise<string> {
+  const asked = { host, daemon: "sentinel" } as const;
+  const fields = (await ask(stack, asked, "SENTINEL", "MASTER", masterName)) as string[];
+  return fields[fields.indexOf(field) + 1];
+}
+
 /** How many failovers this group has been through, by the sentinels' own count. */
 export async function epoch(stack: Stack): Promise<number> {
-  const fields = (await ask(
-    stack,
-    { host: "app-1", daemon: "sentinel" },
-    "SENTINEL",
-    "MASTER",
-    masterName,
-  )) as string[];
-  return Number(fields[fields.indexOf("config-epoch") + 1]);
+  return Number(await monitored(stack, "app-1", "config-epoch"));
 }
 
 /** What `up` said when it failed. Throws when it succeeded. */

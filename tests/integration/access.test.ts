@@ -1,10 +1,8 @@
 import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
 import { createHash } from "crypto";
-import { readdirSync, readFileSync } from "fs";
 import { connect } from "net";
 import { join } from "path";
-import { fileURLToPath } from "url";
 import Redis from "ioredis";
 import { ExecRecord, recordExecs } from "../helpers/execRecord";
 import { held, hold, installHolds, release } from "../helpers/holds";
@@ -24,6 +22,7 @@ import {
   openStack,
   sentinelPort,
   Stack,
+  stateFiles,
   untilWhole,
   writerOn,
 } from "../helpers/lab";
@@ -37,15 +36,6 @@ const secrets = new Set<string>();
 const all = ["application", "replication", "sentinel", "operator", "monitoring"] as const;
 type User = (typeof all)[number];
 const fresh = (user: User) => `next-${user}-`.padEnd(48, "0123456789");
-
-/** The state as it lies in the backend. */
-function stateFiles(): string[] {
-  const directory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL!), ".pulumi");
-  const files = readdirSync(directory, { recursive: true, encoding: "utf8" });
-  return files
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => readFileSync(join(directory, file), "utf8"));
-}
 
 /** On standard input, as the documentation has it: the Automation API would put it into an argument. */
 function setSecret(key: string, value: string): void {
@@ -134,12 +124,6 @@ beforeAll(async () => {
   dev = await openStack("dev");
   for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey]) secrets.add(secret);
   await up();
-});
-
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
 });
 
 it("a password that would be lost at once is refused, and everything goes on", async () => {

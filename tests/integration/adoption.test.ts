@@ -160,10 +160,6 @@ beforeAll(async () => {
   await failOver();
 });
 
-afterAll(async () => {
-  await dev.stack.destroy();
-});
-
 describe("refuses, and touches nothing that runs", () => {
   let before: string[];
   const state = () =>

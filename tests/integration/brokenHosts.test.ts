@@ -32,12 +32,6 @@ beforeAll(async () => {
   await dev.stack.workspace.createStack("dev");
 });
 
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
-});
-
 it("names a host that does not answer", async () => {
   lab("cut", "app-2");
   try {

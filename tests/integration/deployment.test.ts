@@ -1,8 +1,7 @@
 import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
-import { cpSync, readdirSync, readFileSync, rmSync } from "fs";
+import { cpSync, rmSync } from "fs";
 import { join } from "path";
-import { fileURLToPath } from "url";
 import {
   address,
   ask,
@@ -17,6 +16,7 @@ import {
   on,
   openStack,
   Stack,
+  stateFiles,
   top,
   untilWhole,
 } from "../helpers/lab";
@@ -152,15 +152,9 @@ it("announces private addresses only", async () => {
 
 it("keeps secrets out of the plain state, the previews and the processes' arguments", async () => {
   const { stdout } = await dev.stack.preview({ diff: true });
-  const stateDirectory = join(fileURLToPath(process.env.PULUMI_BACKEND_URL!), ".pulumi");
-  const files = readdirSync(stateDirectory, { recursive: true, encoding: "utf8" }).filter((file) =>
-    /stacks.*\.json/.test(file),
-  );
-  expect(files.length).toBeGreaterThan(0);
-  const written = [
-    stdout,
-    ...files.map((file) => readFileSync(join(stateDirectory, file), "utf8")),
-  ];
+  const states = stateFiles();
+  expect(states.length).toBeGreaterThan(0);
+  const written = [stdout, ...states];
   for (const host of hosts) {
     written.push(on(host, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; journalctl --no-pager -q"));
   }

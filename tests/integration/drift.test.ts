@@ -30,12 +30,6 @@ beforeAll(async () => {
   await dev.stack.up();
 });
 
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
-});
-
 const findings = (output: string) =>
   [...output.matchAll(/^ +((?:app-1|app-2|console) .*: wanted .*)$/gm)]
     .map(([, line]) => line)

@@ -42,12 +42,6 @@ beforeAll(async () => {
   await writeKeys(dev, "console", 0, 2000);
 });
 
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
-});
-
 it("the bootstrap host, which is the master, is replaced by an empty machine while no other sentinel runs: every key on every node", async () => {
   expect(await master()).toBe("console");
   for (const host of ["app-1", "app-2"]) on(host, "systemctl stop redis-sentinel");

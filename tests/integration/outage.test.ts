@@ -35,12 +35,6 @@ beforeAll(async () => {
   await writeKeys(dev, "console", 0, 1000);
 });
 
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
-});
-
 it("all hosts lose power at once: the same master, every key", async () => {
   for (const host of hosts) lab("kill", host);
   for (const host of ["app-2", "console", "app-1"]) lab("start", host);

@@ -164,12 +164,6 @@ beforeAll(async () => {
   await dev.stack.up();
 });
 
-afterAll(async () => {
-  await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
-  await dev.stack.up();
-  await dev.stack.destroy();
-});
-
 it("refuses TLS alone on a group whose clients cannot have moved", async () => {
   const before = await identities(dev);
   await set("mode", "required");
