@@ -245,11 +245,11 @@ export function parseConfig(
   }
 
   const masterName = raw.masterName || `redis-${stack}-cluster`;
-  if (!/^[A-Za-z0-9._-]+$/.test(masterName) || !masterName.includes(stack)) {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(masterName) || !masterName.includes(stack)) {
     check.problem(
       "masterName",
       show(masterName),
-      `letters, digits, dots, dashes and underscores, with the stack's name ${stack} in it`,
+      `letters, digits, dots, dashes and underscores, neither dot nor dash first, with the stack's name ${stack} in it`,
     );
   }
 
