@@ -103,7 +103,7 @@ role_setting() {
 # every login before any daemon of the group uses one. The release is what their next start is composed from.
 admit_users() {
   make_release
-  place 0644 "$etc/initialised" </dev/null
+  place 0644 "$initialised" </dev/null
   switch_release
   if role_runs redis-cluster.service; then
     admit users.acl 'CONFIG REWRITE' "$node_address_here" "$node_port_here"

@@ -14,7 +14,7 @@ verb_node_prove() {
   local state=empty run
   run=$(sha256sum | cut -c 1-16)
   load_members "$staged/members"
-  if [[ -e $etc/initialised ]]; then
+  if [[ -e $initialised ]]; then
     state=initialised
   elif role_deployed; then
     recognise_role

@@ -15,6 +15,7 @@ claim_file() {
 verb_claim() {
   local file token=$2
   check_claim "$1" "$token"
+  take_lock
   if [[ $1 == node ]]; then install_host; fi
   file=$(claim_file "$1")
   if [[ ${3:-} == new && -f $file && $(head -n 1 "$file") == "$token" ]]; then
@@ -34,6 +35,7 @@ check_claim() {
 verb_unclaim() {
   local component=$1 token=$2 file word since
   check_claim "$component" "$token"
+  take_lock
   file=$(claim_file "$component")
   [[ -f $file && $(head -n 1 "$file") == "$token" ]] || return 0
   read -r word since < <(tail -n 1 "$file")
@@ -41,10 +43,9 @@ verb_unclaim() {
     printf '%s\n' "$token" >"$file"
     return
   fi
-  take_lock
   # A group that was never taken over stays the Ansible role's.
-  if role_deployed && [[ ! -e $etc/initialised ]]; then
-    rm -rf "$staged" "$releases"
+  if role_deployed && [[ ! -e $initialised ]]; then
+    rm -rf "$managed"
     [[ $component == sentinel ]] || remove_programs
   elif [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
   rm -f "$file"
@@ -65,6 +66,8 @@ remove_node() {
   fi
   remove_unit redis-cluster.service
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi
+  # What redis puts there meanwhile would stay.
+  if [[ -d $etc ]]; then chown root:root "$etc" && chmod 0700 "$etc"; fi
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
   remove_programs

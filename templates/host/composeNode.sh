@@ -11,6 +11,7 @@ node_text() {
 
 verb_compose_node() {
   local text
+  refuse_root
   load_release
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
   text=$(node_text "$release")
@@ -41,6 +42,7 @@ priority_until_linked() {
 # verb restore-priority: ExecStartPost of redis-cluster.service. Goes on behind the start for as long as the
 # node has no master; a stop of the unit ends it.
 verb_restore_priority() {
+  refuse_root
   load_release
   restore_priority </dev/null >/dev/null 2>&1 &
 }

@@ -16,6 +16,7 @@ sentinel_text() {
 
 verb_compose_sentinel() {
   local text name
+  refuse_root
   load_release
   read_own_state
   ask_everybody sentinel
@@ -103,7 +104,7 @@ decide_watched() {
   hear_nodes
   if watched=$(only_master 1); then
     why='it is the one master that has replicas'
-  elif [[ ! -e $etc/initialised ]] && watched=$(only_master 0); then
+  elif [[ ! -e $initialised ]] && watched=$(only_master 0); then
     why='the group was never whole, and it is the one master'
   else
     why="undecided: no majority of the other sentinels names a master, and no node alone is one. Asked: $(everything_heard)"

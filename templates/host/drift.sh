@@ -76,7 +76,7 @@ service_drift() {
   local unit=$2 path hash
   compare "$unit" active "$(systemctl is-active "$unit" || true)"
   compare "$unit" enabled "$(systemctl is-enabled "$unit" 2>/dev/null || true)"
-  text_drift "$release/$unit" "$unit_directory/$unit"
+  text_drift "$(unit_file "$release" "$unit")" "$unit_directory/$unit"
   while read -r path; do compare "$path" none 'a file'; done < <(drop_ins "$unit")
   hash=$(running_release "$1")
   if running "$unit"; then compare "$unit" "release ${release##*/}" "release ${hash:-unknown}"; fi
@@ -85,7 +85,7 @@ service_drift() {
 firewall_drift() {
   grep -q '^table' "$release/firewall.nft" 2>/dev/null || return 0
   compare redis-cluster-firewall.service active "$(systemctl is-active redis-cluster-firewall.service || true)"
-  text_drift "$release/redis-cluster-firewall.service" "$unit_directory/redis-cluster-firewall.service"
+  text_drift "$(unit_file "$release" redis-cluster-firewall.service)" "$unit_directory/redis-cluster-firewall.service"
   compare 'firewall rules' 'in force' "$(nft list table inet redis_cluster >/dev/null 2>&1 && echo 'in force' || echo none)"
 }
 

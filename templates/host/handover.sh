@@ -38,6 +38,7 @@ wait_caught_up() {
     pause_writes >/dev/null || return 1
     info=$(here INFO replication)
     offset=$(field "$info" master_repl_offset)
+    [[ $offset =~ ^[0-9]+$ ]] || offset=none
     behind=$(sed -n 's/^slave[0-9]*:.*state=online,offset=\([0-9]*\),.*/\1/p' <<<"$info" | grep -cvx "$offset" || true)
     if ((behind == 0)) && [[ $info == *state=online* ]]; then return 0; fi
     sleep 0.1

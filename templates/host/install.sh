@@ -11,7 +11,7 @@ least_free=16
 # install_host: the ports that the daemons will listen on, "node-port PORT" and the like, "program SHA256 NAME",
 # "firewall" where there is one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
 install_host() {
-  local keyword value name link node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
+  local keyword value name node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
   while read -r keyword value name; do
     case $keyword in
       node-port) node=$value ;;
@@ -20,7 +20,7 @@ install_host() {
       sentinel-tls-port) sentinel_tls=$value ;;
       firewall) firewall=1 ;;
       adopt) adopt=yes ;;
-      program) sums+="$value  $name"$'\n' ;;
+      program) if [[ "$value $name" =~ ^[0-9a-f]{64}\ (redis-cluster|write-files)$ ]]; then sums+="$value  $name"$'\n'; fi ;;
     esac
   done
   refuse_other_systems
@@ -33,14 +33,14 @@ install_host() {
   install_redis
   if ((firewall)) && ! installed nftables; then install_package nftables; fi
   refuse_old_redis
-  # While redis may put no link in the place of one; the role's directory was redis's own.
-  if [[ ! -d $releases || -L $releases || -L $staged ]]; then
+  # Made while redis can put nothing in its place; the role's directory was redis's own.
+  if ! root_owns "$managed"; then
     install -d -m 0750 -o root -g redis "$etc"
-    for link in "$staged" "$releases"; do [[ ! -L $link ]] || rm -f "$link"; done
-    install -d -m 0750 -o root -g redis "$staged" "$releases"
+    rm -rf "$managed"
+    install -d -m 0750 -o root -g redis "$managed"
   fi
   install -d -m 1770 -o root -g redis "$etc"
-  install -d -m 0750 -o root -g redis "$staged" "$releases"
+  install -d -m 0750 -o root -g redis "$managed" "$staged" "$releases"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
   printf '%s' "$sums" >"$programs/sums"
 }
@@ -110,13 +110,14 @@ install_redis() {
 install_package() {
   local output
   export DEBIAN_FRONTEND=noninteractive
-  dpkg --configure -a >/dev/null || die "dpkg --configure -a failed; repair the package database, then run pulumi up again"
+  dpkg --configure -a </dev/null >/dev/null || die "dpkg --configure -a failed; repair the package database, then run pulumi up again"
   output=$(apt_install "$1" 2>&1) || output=$(apt-get -q update 2>&1 && apt_install "$1" 2>&1) ||
     die "$1 could not be installed: $(tail -n 5 <<<"$output"). Make 'apt-get install $1' work on this host, then run pulumi up again"
 }
 
 apt_install() {
-  apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install "$1"
+  apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    --no-install-recommends install "$1" </dev/null
 }
 
 refuse_old_redis() {

@@ -4,6 +4,7 @@
 # verb leave: out at once where nobody can take over: then systemd stops Redis all the same.
 verb_leave() {
   local me
+  refuse_root
   load_release
   me="$node_address_here $node_port_here"
   if [[ $(field "$(here INFO replication)" connected_slaves) == 0 ]] || ! is_master; then return; fi

@@ -6,9 +6,14 @@ root=${REDIS_CLUSTER_ROOT:-}
 etc=$root/etc/redis-cluster
 data=$root/var/lib/redis-cluster
 run=$root/run/redis-cluster
-staged=$etc/staged
-releases=$etc/releases
-current=$etc/current
+# Root's, in a directory of redis's, which may read it.
+managed=$etc/managed
+staged=$managed/staged
+releases=$managed/releases
+current=$managed/current
+previous=$managed/previous
+initialised=$managed/initialised
+bootstrap=$managed/bootstrap
 programs=$root/usr/local/lib/redis-cluster
 
 # A daemon that does not answer within this many seconds counts as unreachable.
@@ -33,6 +38,14 @@ printable() {
 die() {
   say "error: $*"
   exit 1
+}
+
+# root_owns DIR: whether it is a directory of root's own, not one that redis has put in its place.
+root_owns() {
+  local owner
+  [[ -d $1 && ! -L $1 ]] || return 1
+  owner=$(stat -c %u "$1")
+  [[ $owner == 0 || (-n $root && $owner == "$EUID") ]]
 }
 
 # load_members FILE: master name, quorum, own name and address, the seconds until a stopped sentinel returns, and

@@ -12,6 +12,15 @@ main() {
   verb=${verb//-/_}
   declare -F "verb_$verb" >/dev/null ||
     die "unknown verb '${1:-}'; expected one of: $(declare -F | sed -n 's/^declare -f verb_//p' | tr '_\n' '- ')"
+  case $verb in
+    # What makes it and takes it away, and what does not go by it.
+    claim | unclaim | within | check_programs) ;;
+    *)
+      if [[ -e $managed || -L $managed ]] && ! root_owns "$managed"; then
+        die "$managed is not root's; expected the directory that pulumi up makes. Look who has put it there, then run pulumi refresh and pulumi up"
+      fi
+      ;;
+  esac
   shift
   "verb_$verb" "$@"
 }

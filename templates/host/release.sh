@@ -19,28 +19,30 @@ usable_release() (
 load_release() {
   if usable_release "$current"; then
     release=$(readlink -f "$current")
-  elif usable_release "$etc/previous"; then
-    release=$(readlink -f "$etc/previous")
+  elif usable_release "$previous"; then
+    release=$(readlink -f "$previous")
     say "$current is missing or incomplete; going on with the last good release ${release##*/}; run pulumi up"
   else
-    die "neither $current nor $etc/previous is a complete release; run pulumi up"
+    die "neither $current nor $previous is a complete release; run pulumi up"
   fi
   load_members "$release/members"
   operator_password=$(secret "$release/secrets" operator)
 }
 
-# place MODE FILE: root's stdin becomes FILE in $etc, where redis may have left a link or a pipe in its way. Made
-# elsewhere and renamed, it follows and waits for none.
+# place MODE FILE: root's stdin becomes FILE, whole or not at all, readable by redis.
 place() {
   install -m "$1" -g redis /dev/stdin "$releases/.placed"
   mv -fT "$releases/.placed" "$2"
 }
 
-# put FILE: redis's stdin becomes FILE, whole or not at all, readable by its owner only. As root it would follow a
-# link that redis left there.
+# refuse_root: what a unit has done as redis follows, as root, the links that redis left.
+refuse_root() {
+  ((EUID != 0)) || [[ -n $root ]] || die "this is done by a unit, as the user redis; expected that instead of root. Start the unit: systemctl start redis-cluster"
+}
+
+# put FILE: redis's stdin becomes FILE, whole or not at all, readable by its owner only.
 put() {
   local part=$1.part
-  ((EUID != 0)) || [[ -n $root ]] || die "$1 is composed by root; expected the user redis. Start the unit: systemctl start redis-cluster"
   rm -f "$part"
   cat >"$part"
   chmod 0600 "$part"

@@ -88,10 +88,10 @@ ask_everybody() {
   exec {answers}< <(
     # An answer that nobody waited for finds the pipe closed.
     for name in "${asked_sentinels[@]}"; do
-      printf 'sentinel %s %s\n' "$name" "$(ask_sentinel "$name")" 2>/dev/null &
+      printf 'sentinel %s %.512s\n' "$name" "$(ask_sentinel "$name")" 2>/dev/null &
     done
     for name in "${asked_nodes[@]}"; do
-      printf 'node %s %s\n' "$name" "$(ask_node "$name")" 2>/dev/null &
+      printf 'node %s %.512s\n' "$name" "$(ask_node "$name")" 2>/dev/null &
     done
     wait
   )
@@ -108,9 +108,9 @@ hear_sentinels() {
     heard["$kind $name"]=$answer
     [[ $kind == sentinel ]] || continue
     count=$((count + 1))
-    [[ $answer == 'names '* ]] || continue
-    answer=${answer#names }
-    address=${answer% *} epoch=${answer##* }
+    # Answers come by one pipe: what a daemon says of itself may not pass for another's, nor for a number.
+    [[ $answer =~ ^names\ ([0-9.]+\ [0-9]+)\ (0|[1-9][0-9]{0,17})$ ]] || continue
+    address=${BASH_REMATCH[1]} epoch=${BASH_REMATCH[2]}
     votes[$address]=$((${votes[$address]:-0} + 1))
     if ((epoch > ${epochs[$address]:--1})); then epochs[$address]=$epoch; fi
     if ((votes[$address] * 2 > ${#asked_sentinels[@]})); then
@@ -197,7 +197,7 @@ decide_role() {
   elif master=$(bootstrap_master_named); then
     role=$master
     why='marked as the bootstrap master'
-  elif ((!has_data)) && [[ ! -e $etc/initialised ]] && master=$(only_master 0); then
+  elif ((!has_data)) && [[ ! -e $initialised ]] && master=$(only_master 0); then
     role=$master
     why='the group was never whole, and it is the one master'
   else
@@ -270,7 +270,7 @@ may_lead() {
     [[ -z $objection ]] || return 1
   done
   # That nobody else holds anything either is no reason: the data may be on disks that are not mounted.
-  if ((!has_data)) && [[ -e $etc/initialised ]] && ! holds_files; then
+  if ((!has_data)) && [[ -e $initialised ]] && ! holds_files; then
     objection="$data has lost all its files; if no host has them any more, 'redis-cluster lead' makes one of them the master"
     return 1
   fi
@@ -295,9 +295,9 @@ last_role() {
 # bootstrap_mark: the name of the bootstrap master of a first deployment that is going on. It says nothing
 # any more once the group has been whole.
 bootstrap_mark() {
-  [[ ! -e $etc/initialised && -f $etc/bootstrap ]] || return 0
+  [[ ! -e $initialised && -f $bootstrap ]] || return 0
   local name
-  read -r name <"$etc/bootstrap" || true
+  read -r name <"$bootstrap" || true
   printf '%s' "${name:-}"
 }
 

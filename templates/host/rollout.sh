@@ -39,7 +39,7 @@ verb_node_start() {
   local chosen
   begin_step
   chosen=$(choose_bootstrap "$step_input")
-  if [[ -n $chosen ]]; then place 0644 "$etc/bootstrap" <<<"$chosen"; fi
+  if [[ -n $chosen ]]; then place 0644 "$bootstrap" <<<"$chosen"; fi
   rm -f "$data/retired-master"
   if [[ -e $current/secrets ]]; then
     operator_password=$(operator_login)
@@ -53,7 +53,7 @@ verb_node_start() {
     did "the Ansible role's daemons know this program's users"
   fi
   # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
-  if [[ -e $etc/initialised ]] && has_sentinel && ! running redis-sentinel.service; then
+  if [[ -e $initialised ]] && has_sentinel && ! running redis-sentinel.service; then
     systemctl start --no-block redis-sentinel.service 2>/dev/null || true
   fi
   if ! running redis-cluster.service; then
@@ -207,7 +207,7 @@ mend_release() {
 # Settings that the data were written with: with another value Redis would start without them, or not at all.
 refuse_changed_creation() {
   local name was now
-  [[ -e $etc/initialised && -e $current/redis.conf ]] || return 0
+  [[ -e $initialised && -e $current/redis.conf ]] || return 0
   for name in appendonly appendfilename appenddirname dbfilename databases; do
     was=$(setting "$current/redis.conf" "$name" '') now=$(setting "$staged/redis.conf" "$name" '')
     if [[ $was == "$now" ]] || [[ $name == databases && "$was $now" =~ ^[0-9]{1,9}\ [0-9]{1,9}$ && $now -ge $was ]]; then continue; fi
@@ -231,8 +231,8 @@ switch_release() {
 
 point_link() {
   ln -sfn "$2" "$releases/.$1.new"
-  mv -fT "$releases/.$1.new" "$etc/$1"
-  sync -f "$etc"
+  mv -fT "$releases/.$1.new" "$managed/$1"
+  sync -f "$managed"
 }
 
 running() {
@@ -241,14 +241,21 @@ running() {
 
 # Installs the release's unit where it differs; a unit that is not the release's is never started.
 install_unit() {
-  local path
+  local path file
   while read -r path; do rm -f "$path"; done < <(drop_ins "$1")
-  if ! cmp -s "$current/$1" "$unit_directory/$1"; then
-    install -m 0644 "$current/$1" "$unit_directory/.$1.new"
+  file=$(unit_file "$current" "$1")
+  if ! cmp -s "$file" "$unit_directory/$1"; then
+    install -m 0644 "$file" "$unit_directory/.$1.new"
     mv -f "$unit_directory/.$1.new" "$unit_directory/$1"
   fi
   systemctl daemon-reload
   enable_unit "$1"
+}
+
+# unit_file DIR UNIT: the unit of the release in DIR. Where an administrator installed the program, root starts the
+# units that came with it, and no others.
+unit_file() {
+  if [[ -d $programs/units ]]; then printf '%s' "$programs/units/$2"; else printf '%s' "$1/$2"; fi
 }
 
 enable_unit() {
@@ -257,7 +264,7 @@ enable_unit() {
 
 # installed_unit UNIT: whether the staged unit, and nothing beside it, is what systemd goes by.
 installed_unit() {
-  cmp -s "$staged/$1" "$unit_directory/$1" && [[ -z $(drop_ins "$1") ]]
+  cmp -s "$(unit_file "$staged" "$1")" "$unit_directory/$1" && [[ -z $(drop_ins "$1") ]]
 }
 
 # drop_ins UNIT: the files by which somebody changes this unit alone.
@@ -509,8 +516,9 @@ read_back() {
 
 # A value as CONFIG GET writes it: sizes in bytes, `replica` under its old name.
 plain_value() {
-  local word factor plain=()
-  for word in ${1,,}; do
+  local word factor plain=() words
+  read -ra words <<<"${1,,}"
+  for word in "${words[@]}"; do
     factor=1
     case $word in
       [0-9]*kb) factor=1024 ;; [0-9]*mb) factor=1048576 ;; [0-9]*gb) factor=1073741824 ;;
@@ -545,7 +553,8 @@ apply_sentinel_live() {
 # The daemon now runs with all that the release says: the next start composes from it too.
 adopt_release() {
   switch_release
-  # Made where redis may not write: it could have left a link there.
+  # Made where redis may not write: it could have left a link there, as it could while the directory was the role's.
+  rm -f "$run/.$1.release"
   printf '%s\n' "$release" >"$run/.$1.release"
   mv -fT "$run/.$1.release" "$run/$1/release"
   did "nothing restarted"
@@ -563,20 +572,20 @@ wait_whole() {
 
 # turn_not_over OWED: whether something was owed in this turn, or the group has not been whole yet.
 turn_not_over() {
-  [[ $1 != none || ! -e $etc/initialised ]]
+  [[ $1 != none || ! -e $initialised ]]
 }
 
 # The next host's turn begins on a group that is whole, which can never be bootstrapped again.
 end_turn() {
   wait_whole
-  place 0644 "$etc/initialised" </dev/null
-  rm -f "$etc/bootstrap"
+  place 0644 "$initialised" </dev/null
+  rm -f "$bootstrap"
   prune_releases
 }
 
 prune_releases() {
   local directory name keep
-  keep=" $(basename "$(readlink "$current")") $(basename "$(readlink "$etc/previous" || true)") $(running_release node) $(running_release sentinel) "
+  keep=" $(basename "$(readlink "$current")") $(basename "$(readlink "$previous" || true)") $(running_release node) $(running_release sentinel) "
   for directory in "$releases"/* "$releases"/.??*; do
     name=${directory##*/}
     if [[ -d $directory && $keep != *" $name "* ]]; then rm -rf "$directory"; fi

@@ -22,17 +22,24 @@ verb_stage() {
 of_other_form() {
   local name=${1##*/} form line
   case $name in
-    *.service) of_other_unit "$1" ;;
-    tls.ca | tls.crt | tls.key) ;;
-    *)
-      if ! form=$(form_of "$name"); then
-        printf '%s is no file of a release; ' "$name"
-        return
-      fi
-      line=$(grep -anvxE "#.*|$form|" "$1" || grep -an '[[:cntrl:]]' "$1") || return 0
-      printf '%s: line %s; ' "$name" "${line%%:*}"
-      ;;
+    # Root goes by the administrator's units where there are any, and Redis alone by certificates.
+    redis-cluster.service | redis-sentinel.service | redis-cluster-firewall.service | tls.ca | tls.crt | tls.key) return ;;
   esac
+  if ! form=$(form_of "$name"); then
+    printf '%s is no file of a release; ' "$name"
+  elif line=$(first_match -vxE "#.*|$form|" "$1" && first_match '[[:cntrl:]]' "$1") && [[ -z $line ]]; then
+    return
+  else
+    printf '%s: line %s; ' "$name" "$(head -n 1 <<<"$line")"
+  fi
+}
+
+# first_match GREP_ARGUMENT... FILE: the number of the first such line; 1 where that could not be found out.
+first_match() {
+  local found status=0
+  found=$(grep -anm 1 "$@") || status=$?
+  ((status < 2)) || return 1
+  if [[ -n $found ]]; then printf '%s\n' "${found%%:*}"; fi
 }
 
 # form_of NAME: what each line of this file may be, as an extended regular expression.
@@ -54,14 +61,6 @@ form_of() {
       ;;
     *) return 1 ;;
   esac
-}
-
-# Where an administrator installed the program its units are there too, and root starts no others.
-of_other_unit() {
-  local name=${1##*/} own='Description=[A-Za-z0-9 ._-]+'
-  [[ -d $programs/units ]] || return 0
-  cmp -s <(grep -vxE "$own" "$1") <(grep -vxE "$own" "$programs/units/$name") ||
-    printf '%s is not the one that an administrator installed; ' "$name"
 }
 
 # verb check-programs ("program SHA256 NAME" lines on stdin): whether those that an administrator installed are the

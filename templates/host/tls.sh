@@ -72,7 +72,7 @@ refuse_other_authority() {
 prepare_tls_change() {
   local was now name reply
   was=$(tls_mode "$current") now=$(tls_mode "$staged")
-  [[ $was != "$now" && -e $etc/initialised ]] || return 0
+  [[ $was != "$now" && -e $initialised ]] || return 0
   refuse_clients_on_closing_ports
   # A move that has begun is brought to its end.
   if [[ "$was $now" != 'both required' ]] || move_begun; then return; fi
@@ -117,6 +117,8 @@ clients_on_closing_ports() {
   local name was clients addresses
   for name in port tls-port; do
     was=$(setting "$current/$1" "$name" 0)
+    # Part of a program for sed.
+    [[ $was =~ ^[0-9]{1,5}$ ]] || continue
     if [[ $was == 0 || $was == "$(setting "$staged/$1" "$name" 0)" ]]; then continue; fi
     clients=$(ask "$2" "$3" CLIENT LIST) || continue
     addresses=$(sed -nE "s/.* addr=([^ ]*):[0-9]+ laddr=[^ ]*:$was .* user=([^ ]*) .*/\2 \1/p" <<<"$clients" |
@@ -184,5 +186,6 @@ closes_plain_port() {
 drop_plain_connections() {
   local port
   port=$(setting "$releases/$1/redis.conf" port 0)
+  [[ $port =~ ^[0-9]{1,5}$ ]] || return 0
   here CLIENT LIST | sed -nE "s/^id=([0-9]+) .* laddr=[^ ]*:$port .*/CLIENT KILL ID \1/p" | here >/dev/null || true
 }

@@ -3,7 +3,7 @@
 # a change by ACL SETUSER, since ACL LOAD would drop every connection.
 
 # Hashes that this host's daemons accept besides those of their release, and since when: "NAME HASH SECONDS".
-accepted=$etc/accepted
+accepted=$managed/accepted
 
 # hashes SECRETS NAME: the hashes of a user's passwords, the current one first.
 hashes() {
@@ -17,14 +17,14 @@ hashes() {
 users_text() {
   local line word name all
   while read -r line; do
-    for word in $(grep -o '#[^ ]*' <<<"$line" || true); do
+    while read -r word; do
       name=${word#\#}
       all=$(hashes "$1/secrets" "$name")
       [[ -n $all ]] || die "$1/secrets: no password for the user $name; run pulumi up again"
       all="$all $(accepted_of "$name" "$all")"
       # shellcheck disable=SC2001 # each word of a list
       line=${line/"$word"/$(sed 's/[^ ]\+/#&/g' <<<"${all% }")}
-    done
+    done < <(grep -o '#[^ ]*' <<<"$line" || true)
     printf '%s\n' "$line"
   done <"$1/$2"
 }
@@ -43,7 +43,7 @@ accepted_of() {
 # refuse_lost_passwords: the password that clients use now has to stay accepted until they use the new one.
 refuse_lost_passwords() {
   local keyword name now
-  [[ -e $etc/initialised && -e $current/secrets ]] || return 0
+  [[ -e $initialised && -e $current/secrets ]] || return 0
   if cmp -s "$staged/secrets" "$current/secrets"; then return; fi
   while read -r keyword name now _; do
     [[ $keyword == hash ]] || continue
@@ -141,9 +141,9 @@ apply_users() {
   {
     # One command a user, so that nobody meets a user half made.
     sed -E 's/^user ([^ ]+) /ACL SETUSER \1 reset /' <<<"$wanted"
-    for name in $known; do
-      grep -q "^user $name " <<<"$wanted" || printf 'ACL DELUSER %s\n' "$name"
-    done
+    while read -r name; do
+      grep -qF "user $name " <<<"$wanted" || printf 'ACL DELUSER %s\n' "$name"
+    done <<<"$known"
   } | send_users "$address" "$port"
   [[ $(user_hashes <<<"$wanted") == "$(ask "$address" "$port" ACL LIST | user_hashes)" ]] ||
     die "$address:$port has other users or passwords after ACL SETUSER than $3 says; run pulumi up again"
@@ -158,7 +158,7 @@ user_hashes() {
 # before the new password was accepted did so with the old one.
 refuse_clients_left() {
   local keyword name had hash kept since addresses problems=''
-  [[ -e $etc/initialised ]] || return 0
+  [[ -e $initialised ]] || return 0
   while read -r keyword name had; do
     case $keyword:$name in
       # These log in anew on every host with what its release says, which refuse_lost_passwords compares.

@@ -31,12 +31,13 @@ dry_run() {
   if grep -q '^tls-cert-file ' "$1"; then encryption=yes; fi
   exec {log}< <(
     exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --tls-replication "$encryption" --unixsocket "$scratch/socket" \
-      --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1
+      --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1 9>&-
   )
   pid=$!
   while read -r -t "$validate_limit" line <&"$log"; do
     output+=$line$'\n'
-    if [[ $line == *"$ready"* ]]; then
+    # Redis repeats a line of the file that it does not understand, but not as one of its log.
+    if [[ $line =~ ^[0-9]+:[A-Z]\  && $line == *"$ready"* ]]; then
       status=0
       break
     fi

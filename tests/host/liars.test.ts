@@ -196,6 +196,41 @@ describe("a node that lies", () => {
     expect(outcome.stderr).toContain("its node has databases PATH");
   });
 
+  test("that comes out as another's answer runs nothing, and counts for nothing", async () => {
+    const answers = `sentinel app-1 names ${app2.address} 6389 ${trap(app1)}\nsentinel app-2 names ${app2.address} 6389 7\n`;
+    app1.write("/tmp/answers", answers);
+    const outcome = await shell(
+      app1,
+      `asked_sentinels=(app-1 app-2); declare -gA heard=(); exec {answers}<${app1.path("/tmp/answers")}
+       hear_sentinels ''; say "$named_by_majority: $named $named_epoch"`,
+    );
+    expect(trapped(app1)).toBe(false);
+    expect(outcome.stderr).toContain(`0: ${app2.address} 6389 7\n`);
+  });
+
+  test("about its size takes no more than its line", async () => {
+    const long = "1".repeat(100000);
+    await lying(consoleHost, "node", () => info({ role: "master", connected_slaves: long }));
+    const { stderr } = await shell(
+      app1,
+      "ask_everybody node; while read -r line <&$answers; do say ${#line} $line; done",
+    );
+    expect(stderr).toMatch(/: 5\d\d node console master empty 1+\n/);
+  });
+
+  test.each([
+    "drop_plain_connections one",
+    `clients_on_closing_ports redis.conf ${"$"}node_address_here 6389`,
+  ])("beside a port that is a program for sed: %s runs nothing", async (line) => {
+    await lying(app1, "node", () => bulk("id=3 addr=127.0.0.1:5 laddr=127.0.0.1:1 user=x \r\n"));
+    app1.release("one", "current", {
+      "redis.conf": `port z/z/;e touch ${app1.path("/tmp/trapped")} #\n`,
+    });
+    app1.release("two", "staged", { "redis.conf": "port 0\n" });
+    await shell(app1, line);
+    expect(trapped(app1)).toBe(false);
+  });
+
   test("about its users runs nothing as root", async () => {
     const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
     const outcome = await shell(

@@ -2,17 +2,19 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   lchownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Host, Hosts, Outcome } from "./support/hosts";
 
 // What a user redis that somebody has taken over leaves where root reads and writes.
@@ -82,69 +84,49 @@ const isOwnFile = (file: string) => {
 };
 
 test("links where steps write lead them nowhere", async () => {
-  for (const file of ["initialised", "bootstrap", "accepted"]) plantLink(file, victim);
-  plantLink(".current.new", victim);
-  plantLink(".previous.new", victim);
+  plantLink("/run/redis-cluster/.node.release", victim);
   plantLink("/run/redis-cluster/node/release.new", victim);
   plantLink("/run/redis-cluster/node/release", victim);
   plantLink("/var/lib/redis-cluster/retired-master", victim);
   host.release("two", "unused");
   host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
   expect(await step("verb_node_start")).toMatchObject({ status: 0 });
-  isOwnFile("bootstrap");
-  expect(host.read("bootstrap")).toBe("console\n");
-  isOwnFile("accepted");
   expect(await step("release=two; adopt_release node; end_turn")).toMatchObject({ status: 0 });
-  isOwnFile("initialised");
   isOwnFile("/run/redis-cluster/node/release");
   expect(host.read("/run/redis-cluster/node/release")).toBe("two\n");
-  expect(existsSync(host.path("bootstrap"))).toBe(false);
 });
 
 test("links to directories do not make steps write there", async () => {
   mkdirSync(join(hosts.directory, "directory"));
-  for (const file of ["initialised", "bootstrap", "accepted", "/run/redis-cluster/node/release"]) {
-    plantLink(file, join(hosts.directory, "directory"));
-  }
+  plantLink("/run/redis-cluster/node/release", join(hosts.directory, "directory"));
   host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
   expect(await step("verb_node_start; adopt_release node; end_turn")).toMatchObject({ status: 0 });
   expect(readdirSync(join(hosts.directory, "directory"))).toEqual([]);
 });
 
-test("a directory in the way of a link is in nobody's way", async () => {
-  host.release("two", "unused");
-  for (const directory of [".current.new", ".previous.new"]) {
-    mkdirSync(host.path(directory));
-    chownSync(host.path(directory), uid, gid);
-  }
-  expect(await step("release=two; adopt_release node")).toMatchObject({ status: 0, stderr: "" });
-  expect(readdirSync(host.path(".current.new"))).toEqual([]);
-});
-
-test("a directory in the place of a file ends a step, which names it", async () => {
-  mkdirSync(host.path("initialised/full"), { recursive: true });
-  const outcome = await step("end_turn");
-  expect(outcome.status).toBe(1);
-  expect(outcome.stderr).toContain(host.path("initialised"));
-});
-
-test("a destroy that keeps the data follows no link among them", async () => {
-  plantFile("redis-cluster.conf", "# composed from release one\n");
-  plantLink("/var/lib/redis-cluster/retired-master", victim);
-  await step("remove_node keep-data");
-  expect(existsSync(host.path("."))).toBe(false);
-  expect(existsSync(host.path("/var/lib/redis-cluster/retired-master"))).toBe(true);
-});
-
+// Root owns it in a directory of redis's own, from before redis may write there.
 test.each([
-  ["a pipe", (file: string) => plantPipe(file)],
-  ["a link to zeros without end", (file: string) => plantLink(file, "/dev/zero")],
-  ["a link to a secret", (file: string) => plantLink(file, secret)],
-])("%s is no release that a daemon runs", async (_, plant) => {
-  plant("/run/redis-cluster/node/release");
-  const outcome = await step('echo "release: $(running_release node)"');
-  expect(outcome).toMatchObject({ status: 0, stderr: "release: \n" });
-  expect(outcome.seconds).toBeLessThan(10);
+  ["a link", (path: string, other: string) => symlinkSync(other, path)],
+  ["a directory", (path: string, other: string) => renameSync(other, path)],
+])("%s of redis's in the place of root's files is gone by in nothing", async (_, plant) => {
+  const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
+  cpSync(managed, other, { recursive: true, verbatimSymlinks: true });
+  rmSync(managed, { recursive: true });
+  plant(managed, other);
+  lchownSync(managed, uid, gid);
+  for (const verb of [
+    "gate",
+    "drift",
+    "lead",
+    "stage",
+    "node-prove",
+    "node-start",
+    "compose-node",
+  ]) {
+    const { status, stderr } = await host.run(verb);
+    const [refused] = isRoot || _ === "a link" ? [`${managed} is not root's`] : [""];
+    expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining(refused)]);
+  }
 });
 
 test("a pipe in the place of a file hangs nobody", async () => {
@@ -154,7 +136,7 @@ test("a pipe in the place of a file hangs nobody", async () => {
   });
   mkdirSync(host.path("/var/lib/redis-cluster/appendonlydir"));
   for (const file of [
-    ...["accepted", "bootstrap", "redis-cluster.conf", "redis-sentinel.conf"],
+    ...["redis-cluster.conf", "redis-sentinel.conf"],
     "/var/lib/redis-cluster/appendonlydir/appendonly.aof.manifest",
     "/var/lib/redis-cluster/dump.rdb",
   ]) {
@@ -173,16 +155,6 @@ test("a pipe in the place of a file hangs nobody", async () => {
     expect([line, seconds < 15]).toEqual([line, true]);
   }
 }, 120000);
-
-test("what is planted as accepted passwords runs nothing", async () => {
-  const old = "b".repeat(64);
-  const now = "a".repeat(64);
-  host.write("initialised", "");
-  host.release("one", "current", { secrets: `operator x\nhash reports ${old}\n` });
-  host.write("staged/secrets", `operator x\nhash reports ${now}\n`);
-  plantFile("accepted", `reports ${now} PATH[$(touch\${IFS}${victim})]\n`);
-  expect(await step("refuse_clients_left")).toMatchObject({ status: 0, stderr: "" });
-});
 
 test("a sentinel's file that is a link tells nothing and leaves its target alone", async () => {
   plantLink("redis-sentinel.conf", secret);
@@ -213,32 +185,43 @@ test("the directories are there before redis may put anything beside them", asyn
      install() {
        local last=\${*: -1} mode
        mode=$(stat -c %a $etc 2>/dev/null || true)
-       [[ $last != $etc/* || -d $last || $mode != 1770 ]] || echo "$last comes after redis" >&2
+       [[ $last != $managed || -d $last || $mode != 1770 ]] || echo "$last comes after redis" >&2
        ${isRoot ? "command install" : "mkdir -p"} "$@"
      }
-     for i in 1 2; do install_host <<<$'node-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $staged $releases >&2`,
+     for i in 1 2; do install_host <<<$'node-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $managed $staged $releases >&2`,
   );
-  expect(outcome.stderr).toBe(isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n" : "");
+  expect(outcome.stderr).toBe(
+    isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n750 root:redis\n" : "",
+  );
 });
 
-test("links that redis left in a directory of its own lead an installation nowhere", async () => {
-  rmSync(host.path("."), { recursive: true });
-  for (const directory of [".", "/var/log", "/usr/local/lib/redis-cluster"]) {
-    mkdirSync(host.path(directory), { recursive: true });
-  }
-  mkdirSync(join(hosts.directory, "root"), { mode: 0o700 });
-  chownSync(host.path("."), uid, gid);
-  for (const link of ["staged", "releases"]) plantLink(link, join(hosts.directory, "root"));
-  const outcome = await host.shell(
-    `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
+test.each([
+  ["a link", (path: string, other: string) => symlinkSync(other, path)],
+  ["a directory", (path: string, other: string) => renameSync(other, path)],
+])(
+  "%s that redis left in a directory of its own gets nothing of an installation",
+  async (_, plant) => {
+    rmSync(host.path("."), { recursive: true });
+    for (const directory of [".", "/var/log", "/usr/local/lib/redis-cluster"]) {
+      mkdirSync(host.path(directory), { recursive: true });
+    }
+    const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
+    mkdirSync(join(other, "staged"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(other, "staged/members"), "planted");
+    plant(managed, other);
+    for (const path of [host.path("."), managed]) lchownSync(path, uid, gid);
+    const outcome = await host.shell(
+      `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
      refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
-     ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }'}
+     ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }; root_owns() { false; }'}
      install_host <<<$'node-port 1\nsentinel-port 2'`,
-  );
-  expect(outcome).toMatchObject({ status: 0, stderr: "" });
-  expect(lstatSync(join(hosts.directory, "root")).mode & 0o777).toBe(0o700);
-  expect(lstatSync(host.path("staged")).isDirectory()).toBe(true);
-});
+    );
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+    expect(lstatSync(managed).isDirectory()).toBe(true);
+    expect(readdirSync(host.path("staged"))).toEqual([]);
+    if (existsSync(other)) expect(lstatSync(join(other, "staged")).mode & 0o777).toBe(0o700);
+  },
+);
 
 test("a link beside a daemon that is tried out gets nothing that root writes", async () => {
   host.write("/run/redis-cluster/node/release", "0123456789abcdef\n");

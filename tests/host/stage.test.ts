@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { fileWriter } from "../../components/hostProgram";
 import {
   renderFirewall,
@@ -71,10 +71,10 @@ function installUnits(): void {
     );
 }
 
-function stage(what: Record<string, string>, end = "==> end <==\n"): Promise<Outcome> {
+function stage(what: Record<string, string>, end = "==> end <==\n", stub = ":"): Promise<Outcome> {
   const input = Object.entries(what).map(([name, text]) => `==> ${name} <==\n${text}`);
   host.write("/tmp/input", input.join("") + end);
-  return host.shell(`verb_stage <${host.path("/tmp/input")}`);
+  return host.shell(`${stub}; verb_stage <${host.path("/tmp/input")}`);
 }
 
 const stagedFiles = () => readdirSync(host.path("staged")).sort();
@@ -88,6 +88,7 @@ test("all that this program writes is taken, where an administrator installed th
 });
 
 const unit = units["redis-cluster.service"];
+const asRoot = unit.replace("User=redis\n", "").replace("/usr/bin/redis-server", "/bin/sh");
 const injection = "a[$(touch /tmp/x)]";
 
 test.each<[string, string, string, RegExp]>([
@@ -104,25 +105,7 @@ test.each<[string, string, string, RegExp]>([
   ["a rule that is no user", "users.acl", "user -x on\n", /users.acl: line 1/],
   ["another table", "firewall.nft", "flush ruleset\n", /firewall.nft: line 1/],
   ["a file to include", "firewall.nft", 'include "/etc/shadow"\n', /firewall.nft: line 1/],
-  [
-    "a unit with another program",
-    "redis-cluster.service",
-    unit.replace("/usr/bin/redis-server", "/bin/sh"),
-    /redis-cluster.service is not the one that an administrator installed/,
-  ],
-  [
-    "a unit with a line that swallows the next",
-    "redis-cluster.service",
-    unit.replace("User=redis", "Description=x \\\nUser=redis"),
-    /redis-cluster.service is not the one/,
-  ],
-  [
-    "a unit as root",
-    "redis-sentinel.service",
-    units["redis-sentinel.service"].replace("User=redis\n", ""),
-    /redis-sentinel.service is not the one/,
-  ],
-  ["a unit of another name", "other.service", unit, /other.service is not the one/],
+  ["a unit of another name", "other.service", unit, /other.service is no file/],
 ])("%s is refused, and nothing of what came with it is staged", async (_, name, text, words) => {
   installUnits();
   const { status, stderr } = await stage({ ...files, [name]: text });
@@ -132,6 +115,28 @@ test.each<[string, string, string, RegExp]>([
   expect(stagedFiles()).toEqual(["members"]);
   expect(host.read("staged/members")).toBe("as before\n");
   expect(readdirSync(host.path("releases"))).toEqual(["one"]);
+});
+
+test.each<[string, string[]]>([
+  ["a search that is killed", ["first_match() { return 1; }"]],
+  ["a search that fails", ["grep() { return 2; }"]],
+])("%s finds nothing that is right", async (_, [stub]) => {
+  const { status, stderr } = await stage({ members: files.members }, undefined, stub);
+  expect(status).toBe(1);
+  expect(stderr).toContain("members: line");
+});
+
+test("root starts the administrator's units, whatever is staged", async () => {
+  installUnits();
+  expect(await stage({ ...files, "redis-cluster.service": asRoot })).toMatchObject({ status: 0 });
+  const install = `current=$staged; systemctl() { :; }; mkdir -p "$unit_directory"; install_unit redis-cluster.service; installed_unit redis-cluster.service`;
+  expect(await host.shell(install)).toMatchObject({ status: 0, stderr: "" });
+  const installed = () => host.read("/etc/systemd/system/redis-cluster.service");
+  expect(installed()).toBe(host.read(`${programs}/units/redis-cluster.service`));
+  // Where there are none, Pulumi's own.
+  rmSync(host.path(`${programs}/units`), { recursive: true });
+  expect(await host.shell(install)).toMatchObject({ status: 0, stderr: "" });
+  expect(installed()).toBe(asRoot);
 });
 
 test("half of what was sent is refused", async () => {

@@ -181,7 +181,7 @@ describe("refuses, and touches nothing that runs", () => {
     expect(await failedUp(dev)).toMatch(
       /redis-cluster.service is of the old Ansible role[^]*config set --secret adoptPassword[^]*Nothing was changed/,
     );
-    for (const host of hosts) expect(on(host, "ls /etc/redis-cluster")).not.toContain("staged");
+    for (const host of hosts) expect(on(host, "ls /etc/redis-cluster")).not.toContain("managed");
   });
 
   it("a password that is not the one of the role's clients", async () => {
@@ -246,7 +246,7 @@ it("ends that when the key is removed, and restarts nothing", async () => {
   for (const host of hosts) {
     expect(asOfTheRole(host, "node", "PING")).toContain("WRONGPASS");
     expect(asOfTheRole(host, "sentinel", "PING")).toContain("NOAUTH");
-    expect(on(host, "grep -rl foobared /etc/redis-cluster/current/ || true")).toBe("");
+    expect(on(host, "grep -rl foobared /etc/redis-cluster/managed/current/ || true")).toBe("");
   }
 });
 

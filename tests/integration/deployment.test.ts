@@ -79,14 +79,15 @@ it("enables both units, composed files readable by redis alone, directories as d
     expect(
       on(
         host,
-        "cd /etc/redis-cluster && stat -c '%n %U:%G %a' . redis-cluster.conf redis-sentinel.conf staged staged/secrets",
+        "cd /etc/redis-cluster && stat -c '%n %U:%G %a' . redis-cluster.conf redis-sentinel.conf managed managed/staged managed/staged/secrets",
       ).split("\n"),
     ).toEqual([
       ". root:redis 1770",
       "redis-cluster.conf redis:redis 600",
       "redis-sentinel.conf redis:redis 600",
-      "staged root:redis 750",
-      "staged/secrets root:redis 640",
+      "managed root:redis 750",
+      "managed/staged root:redis 750",
+      "managed/staged/secrets root:redis 640",
     ]);
     expect(on(host, "ls /var/log/redis-cluster /run/redis-cluster").split("\n")).toEqual(
       expect.arrayContaining(["redis-cluster.log", "redis-sentinel.log", "node", "sentinel"]),

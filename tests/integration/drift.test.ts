@@ -60,7 +60,7 @@ async function nothingLeft(): Promise<void> {
   expect(changes(changeSummary)).toEqual({});
 }
 
-const file = (name: string) => `/etc/redis-cluster/staged/${name}`;
+const file = (name: string) => `/etc/redis-cluster/managed/staged/${name}`;
 const node = (host: Host) => ({ host, daemon: "node" }) as const;
 const sentinel = (host: Host) => ({ host, daemon: "sentinel" }) as const;
 
@@ -98,8 +98,8 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${first} redis.masterauth: wanted the deployed password, seen another`,
       `${first} sentinel.down-after-milliseconds: wanted 6001, seen 9000`,
       `${first} sentinel.quorum: wanted 2, seen 3`,
-      `${second} /etc/redis-cluster/staged/redis.conf: wanted hz 10, seen hz 12`,
-      `${second} /etc/redis-cluster/staged/secrets: wanted as deployed, seen edited`,
+      `${second} /etc/redis-cluster/managed/staged/redis.conf: wanted hz 10, seen hz 12`,
+      `${second} /etc/redis-cluster/managed/staged/secrets: wanted as deployed, seen edited`,
       `${second} /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing`,
       `${second} redis-cluster.service: wanted enabled, seen disabled`,
       `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
@@ -131,10 +131,10 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   );
   on(second, "mkdir /etc/systemd/system/redis-sentinel.service.d");
   on(second, "echo '[Service]' >/etc/systemd/system/redis-sentinel.service.d/mine.conf");
-  on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/current/redis.conf");
+  on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/managed/current/redis.conf");
   on(second, "systemctl restart redis-cluster");
   await untilWhole();
-  const release = on(second, "readlink -f /etc/redis-cluster/current");
+  const release = on(second, "readlink -f /etc/redis-cluster/managed/current");
   expect(await refreshed()).toEqual(
     [
       `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,

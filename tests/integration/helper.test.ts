@@ -102,12 +102,16 @@ it("gives the user nothing else as root", () => {
   expect(asKeeper("app-1", `sudo -n ${program} gate`)).toContain("the group is whole");
   // A file that redis may replace is never written by root.
   expect(asKeeper("app-1", `sudo -n ${program} compose-node`)).toContain("expected the user redis");
-  const unit = "[Service]\\nExecStart=/bin/sh -c id\\n";
-  const staged = `printf "==> redis-cluster.service <==\\n${unit}==> end <==\\n" | sudo -n ${program} stage`;
-  expect(asKeeper("app-1", staged)).toContain("is not the one that an administrator installed");
-  expect(on("app-1", "head -n 1 /etc/redis-cluster/staged/redis-cluster.service")).toBe(
-    "# Managed by Pulumi: redis-cluster",
+  const members = "==> members <==\\nquorum two\\n==> end <==\\n";
+  expect(asKeeper("app-1", `printf "${members}" | sudo -n ${program} stage`)).toContain(
+    "nothing was staged: members: line 1; expected files as this version of the program writes them",
   );
+  expect(
+    on(
+      "app-1",
+      "cmp /etc/systemd/system/redis-cluster.service /usr/local/lib/redis-cluster/units/redis-cluster.service",
+    ),
+  ).toBe("");
 });
 
 it("does not run a program that was changed, and says who has to act where it is another version", async () => {

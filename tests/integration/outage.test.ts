@@ -151,7 +151,7 @@ it("a master cut off from the group stops acknowledging, and follows when it is 
   on(
     old,
     `cat >/root/client <<'EOF'
-read -r _ REDISCLI_AUTH < <(grep "^operator " /etc/redis-cluster/current/secrets)
+read -r _ REDISCLI_AUTH < <(grep "^operator " /etc/redis-cluster/managed/current/secrets)
 export REDISCLI_AUTH
 for ((n = 1; ; n++)); do
   sent=$EPOCHREALTIME

@@ -52,8 +52,13 @@ export class Host {
     }
   }
 
+  /** A file of the host; one without a leading slash is in /etc/redis-cluster, where root's are in a directory. */
   path(file: string): string {
-    return join(this.root, file.startsWith("/") ? file : join("etc/redis-cluster", file));
+    if (file.startsWith("/")) return join(this.root, file);
+    const managed = /^(staged|releases|current|previous|accepted|initialised|bootstrap)\b/.test(
+      file,
+    );
+    return join(this.root, "etc/redis-cluster", managed ? "managed" : "", file);
   }
 
   read(file: string): string {
