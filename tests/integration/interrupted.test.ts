@@ -456,8 +456,10 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     const failed = async (up: Up) => expect(await up.ended).not.toBe(0);
     const again = "up: the next fault";
 
+    // The first host's turn may not be over when the run is stopped at the first replica's.
+    if ((await master()) === hosts[0]) await failOver("stop");
     const old = await master();
-    const start = hosts.find((host) => host !== old)!;
+    const start = hosts[0];
     const begin = { host: start, verb: "sentinel-stop", point: "before" } as const;
     const { up: cut } = await upTo(begin);
     await meanwhile("cut", old);
