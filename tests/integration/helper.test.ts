@@ -101,7 +101,9 @@ it("gives the user nothing else as root", () => {
   expect(asKeeper("app-1", `sudo -n REDIS_CLUSTER_ROOT=/tmp ${program} gate`)).toContain("status");
   expect(asKeeper("app-1", `sudo -n ${program} gate`)).toContain("the group is whole");
   // A file that redis may replace is never written by root.
-  expect(asKeeper("app-1", `sudo -n ${program} compose-node`)).toContain("expected the user redis");
+  expect(asKeeper("app-1", `sudo -n ${program} compose-node`)).toContain(
+    "expected that instead of root",
+  );
   const members = "==> members <==\\nquorum two\\n==> end <==\\n";
   expect(asKeeper("app-1", `printf "${members}" | sudo -n ${program} stage`)).toContain(
     "nothing was staged: members: line 1; expected files as this version of the program writes them",
