@@ -19,8 +19,11 @@ if [[ ! $user =~ ^[a-z_][a-z0-9_.-]*$ ]] || ! id -u "$user" >/dev/null 2>&1; the
 fi
 ((EUID == 0)) || fail "run as $(id -un); expected root"
 
+# Nobody else changes these between the sum and the installation.
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
+cp -r redis-cluster write-files units "$new/"
+cd "$new"
 sum=$(sha256sum <redis-cluster)
 printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n%s ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
   "$user" "${sum%% *}" "$programs" >"$new/sudoers"

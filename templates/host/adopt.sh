@@ -70,7 +70,7 @@ recognise_role_sentinel() {
   was=$(setting "$1" port 26379)
   [[ $was == "${sentinel_port[$self]}" ]] ||
     not_taken_over "its sentinel listens on port $was; expected redis-cluster:sentinelPort, ${sentinel_port[$self]}"
-  was=$(awk '$1 == "sentinel" && $2 == "monitor" { print $3 }' "$1" | xargs)
+  was=$(redis_file "$1" | awk '$1 == "sentinel" && $2 == "monitor" { print $3 }' | xargs)
   [[ $was == "$master_name" ]] ||
     not_taken_over "its sentinel watches '$was'; expected $master_name alone. Where that is the group to take over, set redis-cluster:masterName"
   while read -r address port; do
@@ -79,7 +79,7 @@ recognise_role_sentinel() {
       continue
     fi
     not_taken_over "its sentinel knows $address:$port; expected members of redis-cluster:hosts alone. Add that host; or where it is gone for good, and all others are up, have each sentinel forget it: redis-cli -p ${sentinel_port[$self]} SENTINEL RESET $master_name"
-  done < <(awk '$1 == "sentinel" && $2 ~ /^(monitor|known-.*)$/ && $4 ~ /^[0-9.]+$/ { print $4, $5 }' "$1")
+  done < <(redis_file "$1" | awk '$1 == "sentinel" && $2 ~ /^(monitor|known-.*)$/ && $4 ~ /^[0-9.]+$/ { print $4, $5 }')
 }
 
 not_taken_over() {

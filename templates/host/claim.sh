@@ -45,11 +45,20 @@ verb_unclaim() {
   fi
   # A group that was never taken over stays the Ansible role's.
   if role_deployed && [[ ! -e $initialised ]]; then
-    rm -rf "$managed"
+    give_back_directory
     [[ $component == sentinel ]] || remove_programs
   elif [[ $component == sentinel ]]; then remove_sentinel; else remove_node "$3"; fi
   rm -f "$file"
   rmdir --ignore-fail-on-non-empty "${file%/*}"
+}
+
+# Redis may put nothing in the place of what is removed meanwhile.
+give_back_directory() {
+  chown root:root "$etc"
+  chmod 0700 "$etc"
+  rm -rf "$managed"
+  chmod 0755 "$etc"
+  chown redis:redis "$etc"
 }
 
 remove_sentinel() {
@@ -62,7 +71,9 @@ remove_sentinel() {
 remove_node() {
   if [[ $1 == keep-data && -f $etc/redis-cluster.conf ]]; then
     rm -f "$data/retired-master"
-    if ! grep -q '^replicaof ' "$etc/redis-cluster.conf"; then "${as_redis[@]}" touch "$data/retired-master"; fi
+    if ! redis_file "$etc/redis-cluster.conf" | grep '^replicaof ' >/dev/null; then
+      "${as_redis[@]}" touch "$data/retired-master" 9>&-
+    fi
   fi
   remove_unit redis-cluster.service
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi

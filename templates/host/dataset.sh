@@ -4,7 +4,7 @@
 # setting FILE NAME DEFAULT: the value Redis takes for a directive; the last line of it wins.
 setting() {
   local value
-  value=$(sed -nE "s/^[[:space:]]*$2[[:space:]]+//Ip" "$1" | tail -n 1)
+  value=$(redis_file "$1" | sed -nE "s/^[[:space:]]*$2[[:space:]]+//Ip" | tail -n 1)
   value=${value%"${value##*[![:space:]]}"}
   value=${value#[\"\']}
   printf '%s' "${value:-$3}" | sed -E "s/[\"']\$//"
@@ -15,7 +15,7 @@ setting() {
 has_keys() {
   [[ -s $1 ]] || return 1
   (($(stat -c %s "$1") < 4096)) || return 0
-  ! "${as_redis[@]}" redis-check-rdb "$1" 2>/dev/null | grep -q ' 0 keys read'
+  ! "${as_redis[@]}" redis-check-rdb "$1" 2>/dev/null 9>&- | grep ' 0 keys read' >/dev/null
 }
 
 # loads_data CONF: whether Redis would load at least one key or write from the files that CONF names.

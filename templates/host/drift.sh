@@ -249,9 +249,7 @@ value_in() {
 
 # persisted OPTION: what SENTINEL MASTER does not tell, from the file that Sentinel writes: all but the defaults.
 persisted() {
-  # Redis owns the file: what is there may be a link or a pipe.
-  dd if="$etc/redis-sentinel.conf" iflag=nofollow,nonblock bs=1M count=1 status=none 2>/dev/null |
-    sed -n "s/^sentinel $1 $master_name //p" | grep . || echo 0
+  redis_file "$etc/redis-sentinel.conf" | sed -n "s/^sentinel $1 $master_name //p" | grep . || echo 0
 }
 
 # monitor_drift: whether the sentinel watches another master than it would at its next start, and that one is there.
@@ -357,7 +355,7 @@ repair_sentinel() {
 
 # Redis owns the directory; a file that cannot be removed is no release's name either.
 forget_release() {
-  "${as_redis[@]}" rm -f "$run/$1/release" || true
+  "${as_redis[@]}" rm -f "$run/$1/release" 9>&- || true
 }
 
 # watched_if_master: the "ADDRESS PORT" that this host's sentinel watches; 1 unless it is there and a master: a

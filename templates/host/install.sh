@@ -34,9 +34,9 @@ install_host() {
   if ((firewall)) && ! installed nftables; then install_package nftables; fi
   refuse_old_redis
   # Made while redis can put nothing in its place; the role's directory was redis's own.
-  if ! root_owns "$managed"; then
+  if ! root_owns "$etc" || ! root_owns "$managed"; then
     install -d -m 0750 -o root -g redis "$etc"
-    rm -rf "$managed"
+    root_owns "$managed" || rm -rf "$managed"
     install -d -m 0750 -o root -g redis "$managed"
   fi
   install -d -m 1770 -o root -g redis "$etc"

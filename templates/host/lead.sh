@@ -15,6 +15,7 @@ operator_lets_lead() {
 verb_lead() {
   local proofs hash
   take_lock
+  refuse_planted
   load_release
   has_data=0
   if loads_data "$release/redis.conf"; then has_data=1; fi

@@ -22,9 +22,12 @@ ask_timeout=2
 # ever. The list of a full node's clients, 20 MB, takes less.
 ask_memory=524288
 
-# Before a command on what redis has written or may replace: root would follow the links that are left there.
+# Before a command that reads what redis has written or may replace, or what a daemon says: as root it would follow
+# links, and be root when a reply is too much for it. Away from the terminal and, by 9>&-, from the lock of root.
 as_redis=()
-if ((EUID == 0)); then as_redis=(setpriv --reuid=redis --regid=redis --init-groups); fi
+if ((EUID == 0)); then
+  as_redis=(setsid --wait setpriv --reuid=redis --regid=redis --init-groups --pdeathsig=KILL)
+fi
 
 say() {
   printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | printable >&2
@@ -46,6 +49,18 @@ root_owns() {
   [[ -d $1 && ! -L $1 ]] || return 1
   owner=$(stat -c %u "$1")
   [[ $owner == 0 || (-n $root && $owner == "$EUID") ]]
+}
+
+# refuse_planted: nobody goes by files that redis has put in the place of root's.
+refuse_planted() {
+  if ! root_owns "$etc" || ! root_owns "$managed"; then
+    die "$managed is not there, or not root's; expected the directory that pulumi up makes. Look who has changed it, then run pulumi refresh and pulumi up"
+  fi
+}
+
+# redis_file FILE: what is in a file of redis's, where a link or a pipe may be.
+redis_file() {
+  dd if="$1" iflag=nofollow,nonblock bs=1M count=8 status=none 2>/dev/null | tr -d '\0'
 }
 
 # load_members FILE: master name, quorum, own name and address, the seconds until a stopped sentinel returns, and
@@ -83,7 +98,7 @@ load_members() {
       *) die "$1: unknown line '$keyword $first'; run pulumi up again" ;;
     esac
   done <"$1"
-  [[ -n $master_name && -n $quorum && -n $self && ${#node_names[@]} -gt 0 ]] ||
+  [[ -n $master_name && -n $quorum && -n $self && -n $sentinel_return && ${#node_names[@]} -gt 0 ]] ||
     die "$1: incomplete; run pulumi up again"
   node_address_here=${node_address[$self]:-} node_port_here=${node_port[$self]:-}
 }
@@ -115,8 +130,8 @@ ask() {
   shift 2
   reply=$(
     ulimit -v "$ask_memory"
-    REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
-      redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1 |
+    REDISCLI_AUTH=$operator_password "${as_redis[@]}" timeout "$ask_timeout" \
+      redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1 9>&- |
       tr -d '\000-\010\013-\037\177'
   ) || status=$?
   printf '%s\n' "$reply"

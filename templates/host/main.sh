@@ -15,11 +15,7 @@ main() {
   case $verb in
     # What makes it and takes it away, and what does not go by it.
     claim | unclaim | within | check_programs) ;;
-    *)
-      if [[ -e $managed || -L $managed ]] && ! root_owns "$managed"; then
-        die "$managed is not root's; expected the directory that pulumi up makes. Look who has put it there, then run pulumi refresh and pulumi up"
-      fi
-      ;;
+    *) refuse_planted ;;
   esac
   shift
   "verb_$verb" "$@"

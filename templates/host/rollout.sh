@@ -15,6 +15,7 @@ take_lock() {
 begin_step() {
   step_input=$(cat) work=''
   take_lock
+  refuse_planted
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
   refuse_tls_leap
@@ -242,6 +243,7 @@ running() {
 # Installs the release's unit where it differs; a unit that is not the release's is never started.
 install_unit() {
   local path file
+  own_runtime_directory "$1"
   while read -r path; do rm -f "$path"; done < <(drop_ins "$1")
   file=$(unit_file "$current" "$1")
   if ! cmp -s "$file" "$unit_directory/$1"; then
@@ -278,7 +280,6 @@ drop_ins() {
 start_unit() {
   local unit=$1 since deadline=$((SECONDS + start_limit))
   since=$(date +%s)
-  own_runtime_directory "$unit"
   install_unit "$unit"
   systemctl reset-failed "$unit" 2>/dev/null || true
   systemctl start --no-block "$unit" 2>/dev/null || true
@@ -322,8 +323,7 @@ restart_owed() {
 # The release that a running daemon was composed from; empty when there is no telling.
 running_release() {
   local hash
-  # Redis owns the directory: what is there may be a link or a pipe.
-  hash=$(dd if="$run/$1/release" iflag=nofollow,nonblock bs=17 count=1 status=none 2>/dev/null | tr -d '\0') || true
+  hash=$(redis_file "$run/$1/release") || true
   if [[ $hash =~ ^[0-9a-f]{16}$ && -d $releases/$hash ]]; then printf '%s' "$hash"; fi
 }
 
@@ -553,10 +553,9 @@ apply_sentinel_live() {
 # The daemon now runs with all that the release says: the next start composes from it too.
 adopt_release() {
   switch_release
-  # Made where redis may not write: it could have left a link there, as it could while the directory was the role's.
-  rm -f "$run/.$1.release"
-  printf '%s\n' "$release" >"$run/.$1.release"
-  mv -fT "$run/.$1.release" "$run/$1/release"
+  # As redis, whose directory it is, and who may have left a link there.
+  "${as_redis[@]}" rm -rf "$run/$1/release" 9>&-
+  "${as_redis[@]}" tee "$run/$1/release" <<<"$release" >/dev/null 9>&-
   did "nothing restarted"
 }
 

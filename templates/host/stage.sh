@@ -6,6 +6,7 @@
 verb_stage() {
   local incoming file refused=''
   take_lock
+  refuse_planted
   incoming=$(mktemp -d "$releases/.XXXXXX") || die "nothing was staged; free some space, then run pulumi up again"
   if "$programs/write-files" "$incoming" 0640 root:redis >/dev/null; then
     for file in "$incoming"/*; do refused+=$(of_other_form "$file"); done

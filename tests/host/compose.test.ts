@@ -88,7 +88,9 @@ describe("the node's file", () => {
 
   test("no password is said or passed as an argument", async () => {
     app1.lastNodeFile(consoleHost);
-    // Everything that the program runs passes its arguments here first.
+    // Everything that the program runs, as redis too, passes its arguments here first.
+    app1.write("/arguments", "");
+    chmodSync(app1.path("/arguments"), 0o666);
     for (const command of ["redis-cli", "timeout"]) {
       app1.write(
         `/usr/bin/${command}`,

@@ -78,13 +78,12 @@ const step = (line: string): Promise<Outcome> =>
      load_members ${host.path("releases/one/members")}; operator_password=x; { ${line}; } 1>&2`,
   );
 
-const isOwnFile = (file: string) => {
+const isRedisFile = (file: string) => {
   const stat = lstatSync(host.path(file));
-  expect([file, stat.isFile(), stat.uid]).toEqual([file, true, process.getuid?.()]);
+  expect([file, stat.isFile(), stat.uid]).toEqual([file, true, uid]);
 };
 
 test("links where steps write lead them nowhere", async () => {
-  plantLink("/run/redis-cluster/.node.release", victim);
   plantLink("/run/redis-cluster/node/release.new", victim);
   plantLink("/run/redis-cluster/node/release", victim);
   plantLink("/var/lib/redis-cluster/retired-master", victim);
@@ -92,7 +91,7 @@ test("links where steps write lead them nowhere", async () => {
   host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
   expect(await step("verb_node_start")).toMatchObject({ status: 0 });
   expect(await step("release=two; adopt_release node; end_turn")).toMatchObject({ status: 0 });
-  isOwnFile("/run/redis-cluster/node/release");
+  isRedisFile("/run/redis-cluster/node/release");
   expect(host.read("/run/redis-cluster/node/release")).toBe("two\n");
 });
 
@@ -108,7 +107,7 @@ test("links to directories do not make steps write there", async () => {
 test.each([
   ["a link", (path: string, other: string) => symlinkSync(other, path)],
   ["a directory", (path: string, other: string) => renameSync(other, path)],
-])("%s of redis's in the place of root's files is gone by in nothing", async (_, plant) => {
+])("%s of redis's in the place of root's files is gone by in nothing", async (what, plant) => {
   const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
   cpSync(managed, other, { recursive: true, verbatimSymlinks: true });
   rmSync(managed, { recursive: true });
@@ -124,9 +123,30 @@ test.each([
     "compose-node",
   ]) {
     const { status, stderr } = await host.run(verb);
-    const [refused] = isRoot || _ === "a link" ? [`${managed} is not root's`] : [""];
+    const refused =
+      isRoot || what === "a link" ? `${managed} is not there, or not root's` : "error";
     expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining(refused)]);
   }
+});
+
+test("a step that waited goes by nothing that came about meanwhile", async () => {
+  const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
+  const waiting = host.shell(
+    `flock() { touch ${host.path("/tmp/waits")}; until [[ -L ${managed} ]]; do sleep 0.05; done; }
+     refuse_planted; verb_stage </dev/null`,
+  );
+  while (!existsSync(host.path("/tmp/waits"))) await new Promise((done) => setTimeout(done, 20));
+  renameSync(managed, other);
+  symlinkSync(other, managed);
+  const { status, stderr } = await waiting;
+  expect([status, stderr]).toEqual([1, expect.stringContaining("or not root's")]);
+});
+
+test("daemons are asked as redis: what a reply does to the client is not done to root", async () => {
+  host.write("/usr/bin/redis-cli", "#!/bin/sh\nid -u; ls -l /proc/self/fd | grep -c lock\ntrue\n");
+  chmodSync(host.path("/usr/bin/redis-cli"), 0o755);
+  const outcome = await step("take_lock; ask 127.0.0.1 1 PING; ask 127.0.0.1 1 <<<PING");
+  expect(outcome.stderr).toBe(`${uid}\n0\n`.repeat(2));
 });
 
 test("a pipe in the place of a file hangs nobody", async () => {

@@ -50,6 +50,8 @@ export class Host {
     ]) {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
+    if (process.getuid?.() === 0)
+      execFileSync("chown", ["-R", "redis:redis", join(this.root, "run/redis-cluster")]);
   }
 
   /** A file of the host; one without a leading slash is in /etc/redis-cluster, where root's are in a directory. */
