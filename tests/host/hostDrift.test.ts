@@ -42,7 +42,7 @@ afterAll(async () => {
 
 function answer(host: string, ...lines: string[]): void {
   servers[names.indexOf(host)].answer = (command) =>
-    command.endsWith("/redis-cluster drift")
+    command.endsWith("/redis-cluster within 50 drift")
       ? { stdout: lines.map((line) => `${line}\n`).join(""), status: 0 }
       : { status: 127 };
 }
