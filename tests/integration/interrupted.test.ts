@@ -260,8 +260,8 @@ async function upEndsOnWanted(): Promise<void> {
     hosts.map((host) =>
       meanwhileOn(
         host,
-        "bash -c 'cd /etc/redis-cluster; cat /run/redis-cluster/*/release; basename $(readlink current);" +
-          " (cd staged; sha256sum -- * | sha256sum | cut -c 1-16); grep ^tcp-backlog redis-sentinel.conf;" +
+        "bash -c 'cd /etc/redis-cluster/managed; cat /run/redis-cluster/*/release; basename $(readlink current);" +
+          " (cd staged; sha256sum -- * | sha256sum | cut -c 1-16); grep ^tcp-backlog ../redis-sentinel.conf;" +
           " systemctl is-active redis-cluster redis-sentinel redis-sentinel-return.timer || true'",
       ),
     ),
