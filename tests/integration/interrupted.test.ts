@@ -167,6 +167,7 @@ async function linked(host: Host): Promise<void> {
 
 const dropIns = "/run/systemd/system/redis-cluster.service.d";
 
+// Not waited for: while the sentinels do not agree yet who is master, a start fails and is tried again.
 const failovers = {
   /** The process is killed and stays away until the others have a master. */
   async crash(old: Host): Promise<void> {
@@ -178,14 +179,14 @@ const failovers = {
     await eventually("another master", 60, async () => (await master()) !== old);
     await meanwhileOn(
       old,
-      `bash -c 'rm -r ${dropIns}; systemctl daemon-reload; systemctl start redis-cluster'`,
+      `bash -c 'rm -r ${dropIns}; systemctl daemon-reload; systemctl start --no-block redis-cluster'`,
     );
   },
   /** The unit is stopped, which hands over, and started again. */
   async stop(old: Host): Promise<void> {
     await meanwhileOn(old, "systemctl stop redis-cluster");
     await eventually("another master", 60, async () => (await master()) !== old);
-    await meanwhileOn(old, "systemctl start redis-cluster");
+    await meanwhileOn(old, "systemctl start --no-block redis-cluster");
   },
 };
 
