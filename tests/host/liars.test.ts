@@ -231,6 +231,20 @@ describe("a node that lies", () => {
     expect(trapped(app1)).toBe(false);
   });
 
+  test.each([
+    ["begins with any name", "maxmemory\n0\nmasterauth\nsecret-of-node\n", ""],
+    ["is none", "masterauth\nsecret-of-node\nhz\n", "redis\x1fan answer\x1fmasterauth\n"],
+  ])("about its settings that %s tells no password", async (_, settings, found) => {
+    app1.write("/tmp/settings", settings);
+    app1.write("releases/one/redis.conf", "hz 10\n");
+    const outcome = await shell(
+      app1,
+      `running() { true; }; composed_from() { echo $releases/one; }; here() { cat ${app1.path("/tmp/settings")}; }
+       as_released() { answered=$(here); }; node_drift`,
+    );
+    expect(outcome).toMatchObject({ status: 0, stderr: found });
+  });
+
   test("about its users runs nothing as root", async () => {
     const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
     const outcome = await shell(
