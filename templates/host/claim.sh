@@ -52,10 +52,16 @@ verb_unclaim() {
   rmdir --ignore-fail-on-non-empty "${file%/*}"
 }
 
-# Redis may put nothing in the place of what is removed meanwhile.
-give_back_directory() {
+# What redis puts into the directory while it is emptied would stay.
+shut_directory() {
+  [[ -d $etc ]] || return 0
   chown root:root "$etc"
   chmod 0700 "$etc"
+}
+
+# As the role had it.
+give_back_directory() {
+  shut_directory
   rm -rf "$managed"
   chmod 0755 "$etc"
   chown redis:redis "$etc"
@@ -77,8 +83,7 @@ remove_node() {
   fi
   remove_unit redis-cluster.service
   if [[ -e $unit_directory/redis-cluster-firewall.service ]]; then remove_unit redis-cluster-firewall.service; fi
-  # What redis puts there meanwhile would stay.
-  if [[ -d $etc ]]; then chown root:root "$etc" && chmod 0700 "$etc"; fi
+  shut_directory
   rm -rf "$etc" "$root/var/log/redis-cluster"
   [[ $1 == keep-data ]] || rm -rf "$data"
   remove_programs

@@ -356,7 +356,7 @@ repair_sentinel() {
 
 # Redis owns the directory; a file that cannot be removed is no release's name either.
 forget_release() {
-  "${as_redis[@]}" rm -f "$run/$1/release" 9>&- || true
+  "${as_redis[@]}" rm -rf "$run/$1/release" 9>&- || true
 }
 
 # watched_if_master: the "ADDRESS PORT" that this host's sentinel watches; 1 unless it is there and a master: a

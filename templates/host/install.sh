@@ -37,10 +37,9 @@ install_host() {
   if ! root_owns "$etc" || ! root_owns "$managed"; then
     install -d -m 0750 -o root -g redis "$etc"
     root_owns "$managed" || rm -rf "$managed"
-    install -d -m 0750 -o root -g redis "$managed"
   fi
-  install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o root -g redis "$managed" "$staged" "$releases"
+  install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
   printf '%s' "$sums" >"$programs/sums"
 }

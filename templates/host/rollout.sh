@@ -554,7 +554,7 @@ apply_sentinel_live() {
 adopt_release() {
   switch_release
   # As redis, whose directory it is, and who may have left a link there.
-  "${as_redis[@]}" rm -rf "$run/$1/release" 9>&-
+  forget_release "$1"
   "${as_redis[@]}" tee "$run/$1/release" <<<"$release" >/dev/null 9>&-
   did "nothing restarted"
 }

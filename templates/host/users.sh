@@ -135,15 +135,13 @@ same_users() {
 # apply_users ADDRESS PORT FILE: the running daemon gets the users of FILE in the release, and no others.
 # No connection is dropped but those of users that are gone.
 apply_users() {
-  local address=$1 port=$2 wanted known name
+  local address=$1 port=$2 wanted known
   wanted=$(users_text "$releases/$release" "$3")
   known=$(ask "$address" "$port" ACL USERS) || die "$address:$port does not tell its users: $known; run 'redis-cluster gate' here, then pulumi up again"
   {
     # One command a user, so that nobody meets a user half made.
     sed -E 's/^user ([^ ]+) /ACL SETUSER \1 reset /' <<<"$wanted"
-    while read -r name; do
-      grep -qF "user $name " <<<"$wanted" || printf 'ACL DELUSER %s\n' "$name"
-    done <<<"$known"
+    grep -vxF -f <(cut -d' ' -f2 <<<"$wanted") <<<"$known" | sed 's/^/ACL DELUSER /' || true
   } | send_users "$address" "$port"
   [[ $(user_hashes <<<"$wanted") == "$(ask "$address" "$port" ACL LIST | user_hashes)" ]] ||
     die "$address:$port has other users or passwords after ACL SETUSER than $3 says; run pulumi up again"

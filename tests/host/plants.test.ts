@@ -103,31 +103,36 @@ test("links to directories do not make steps write there", async () => {
   expect(readdirSync(join(hosts.directory, "directory"))).toEqual([]);
 });
 
-// Root owns it in a directory of redis's own, from before redis may write there.
-test.each([
-  ["a link", (path: string, other: string) => symlinkSync(other, path)],
-  ["a directory", (path: string, other: string) => renameSync(other, path)],
-])("%s of redis's in the place of root's files is gone by in nothing", async (what, plant) => {
-  const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
-  cpSync(managed, other, { recursive: true, verbatimSymlinks: true });
-  rmSync(managed, { recursive: true });
-  plant(managed, other);
-  lchownSync(managed, uid, gid);
-  for (const verb of [
-    "gate",
-    "drift",
-    "lead",
-    "stage",
-    "node-prove",
-    "node-start",
-    "compose-node",
-  ]) {
-    const { status, stderr } = await host.run(verb);
-    const refused =
-      isRoot || what === "a link" ? `${managed} is not there, or not root's` : "error";
-    expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining(refused)]);
-  }
-});
+/** What redis may leave in the place of root's directory, where it can. */
+const plantings: [string, (path: string, other: string) => void][] = [
+  ["a link", (path, other) => symlinkSync(other, path)],
+  ["a directory", (path, other) => renameSync(other, path)],
+];
+
+test.each(plantings)(
+  "%s of redis's in the place of root's files is gone by in nothing",
+  async (what, plant) => {
+    const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
+    cpSync(managed, other, { recursive: true, verbatimSymlinks: true });
+    rmSync(managed, { recursive: true });
+    plant(managed, other);
+    lchownSync(managed, uid, gid);
+    for (const verb of [
+      "gate",
+      "drift",
+      "lead",
+      "stage",
+      "node-prove",
+      "node-start",
+      "compose-node",
+    ]) {
+      const { status, stderr } = await host.run(verb);
+      const refused =
+        isRoot || what === "a link" ? `${managed} is not there, or not root's` : "error";
+      expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining(refused)]);
+    }
+  },
+);
 
 test("a step that waited goes by nothing that came about meanwhile", async () => {
   const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
@@ -215,10 +220,7 @@ test("the directories are there before redis may put anything beside them", asyn
   );
 });
 
-test.each([
-  ["a link", (path: string, other: string) => symlinkSync(other, path)],
-  ["a directory", (path: string, other: string) => renameSync(other, path)],
-])(
+test.each(plantings)(
   "%s that redis left in a directory of its own gets nothing of an installation",
   async (_, plant) => {
     rmSync(host.path("."), { recursive: true });
