@@ -26,6 +26,8 @@ export interface NodeSaid {
   loading: boolean;
   offset: number;
   onlineReplicas: number;
+  /** Whether its user default may do everything, as which Redis replays an AOF. */
+  replays: boolean;
   master?: string;
   linkUp: boolean;
   syncing: boolean;
@@ -133,6 +135,11 @@ export function judge(answers: Answers, quorum: number): Problem[] {
       continue;
     }
     expect(!said.loading, "is loading its data");
+    expect(
+      said.replays,
+      "would drop transactions at a start from its AOF: its user default has not all rights; " +
+        "pulumi refresh, then pulumi up, gives it them",
+    );
     if (master === undefined) continue;
     if (node === masterNode) {
       expect(said.role === "master", `says it is a replica, but the sentinels name it as master`);

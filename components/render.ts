@@ -86,9 +86,18 @@ export function renderFirewallUnit({ masterName }: Pick<Config, "masterName">): 
   return render("redis-cluster-firewall.service", { masterName });
 }
 
+/**
+ * Redis replays an AOF as the user default and leaves out, inside transactions and scripts, what that user may not
+ * do: while the old role's clients are that user they keep the rights that they had.
+ */
+const replayRights = "+@all";
+
 /** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
 export function renderNodeUsers(config: Config): string {
-  return render("users.acl", { adopt: config.adopt, users: clientUsers(config).map(rights) });
+  const users = clientUsers(config).map((user) =>
+    user.name === "default" ? { ...rights(user), commands: replayRights } : rights(user),
+  );
+  return render("users.acl", { adopt: config.adopt, users });
 }
 
 /** The users of a Sentinel, as those of a node; the old Ansible role's clients ask it without a login. */

@@ -124,9 +124,13 @@ function plain(said: unknown): string {
     .slice(0, 500);
 }
 
+/** The user as whom Redis replays an AOF, with all rights, as ACL LIST tells it. */
+const replays = /^user default .*~\* (resetchannels )?&\* \+@all$/;
+
 /** What a node says of itself. Throws when that is no answer to INFO. */
-export async function nodeSaid(redis: Pick<Redis, "info">): Promise<NodeSaid> {
-  const info = text(await redis.info());
+export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<NodeSaid> {
+  const [told, users] = await Promise.all([redis.info(), redis.call("ACL", "LIST")]);
+  const info = text(told);
   const field = (name: string) => infoField(info, name);
   const replica = field("role") !== "master";
   return {
@@ -134,6 +138,7 @@ export async function nodeSaid(redis: Pick<Redis, "info">): Promise<NodeSaid> {
     loading: field("loading") === "1" || field("async_loading") === "1",
     offset: Number(field(replica ? "slave_repl_offset" : "master_repl_offset")),
     onlineReplicas: [...info.matchAll(/^slave\d+:.*state=online/gm)].length,
+    replays: Array.isArray(users) && users.some((line) => replays.test(String(line))),
     master: replica ? plain(`${field("master_host")}:${field("master_port")}`) : undefined,
     linkUp: field("master_link_status") === "up",
     syncing: field("master_sync_in_progress") === "1",

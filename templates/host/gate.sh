@@ -30,6 +30,7 @@ gate() {
     problems=$(
       group_problems
       rights_problems
+      replay_problems
     )
     if [[ -z $problems ]] || overridden "$problems"; then return; fi
     if ((SECONDS >= deadline)); then break; fi
@@ -62,6 +63,22 @@ rights_problems() {
   for name in "${sentinel_names[@]}"; do
     reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FLUSHCONFIG) || true
     [[ $reply == OK ]] || printf '%s sentinel: SENTINEL FLUSHCONFIG says %s; expected OK: redis must be able to write /etc/redis-cluster\n' "$name" "$reply"
+  done
+}
+
+# What a node would drop at its next start from an AOF, and what the master dropped at its last one: a replica has
+# copied its master since.
+replay_problems() {
+  local name reply refused
+  for name in "${node_names[@]}"; do
+    reply=$(printf 'ACL LIST\nINFO replication stats\n' | ask "${node_address[$name]}" "${node_port[$name]}") || continue
+    grep -qE '^user default .*~\* (resetchannels )?&\* \+@all$' <<<"$reply" ||
+      printf '%s node: its user default has not all rights; expected %s: without them a start from the AOF drops transactions, scripts and functions. pulumi refresh, then pulumi up, gives it them\n' \
+        "$name" "'$replaying_user'"
+    refused=$(field "$reply" unexpected_error_replies)
+    if [[ $(field "$reply" role) == master && $refused != 0 ]]; then
+      printf '%s node: the master has refused commands that it loaded from its AOF or got from its master (unexpected_error_replies); expected none: what they wrote is missing here. Look at /var/log/redis-cluster/redis-cluster.log for CRITICAL; once you know, CONFIG RESETSTAT there\n' "$name"
+    fi
   done
 }
 

@@ -39,7 +39,7 @@ export function startRedisGroup(names: string[]): RedisGroup {
     writeFileSync(
       path("node", name, ".acl"),
       [
-        "user default off",
+        "user default off ~* &* +@all",
         `user operator on >${operatorPassword} ~* &* +@all`,
         "user replication on >replication +psync +replconf +ping",
         "user sentinel on >sentinel ~* &* +@all",

@@ -23,6 +23,7 @@ function whole(): Answers {
               role: "master",
               loading: false,
               offset: 5e6,
+              replays: true,
               onlineReplicas: 2,
               linkUp: false,
               syncing: false,
@@ -31,6 +32,7 @@ function whole(): Answers {
               role: "replica",
               loading: false,
               offset: 5e6,
+              replays: true,
               onlineReplicas: 0,
               master,
               linkUp: true,
@@ -106,6 +108,11 @@ test.each<[string, Partial<SentinelSaid> | Partial<NodeSaid>, string]>([
     'app-1: sentinel answers CKQUORUM with "NOQUORUM 1 usable Sentinels."',
   ],
   ["node app-1", { loading: true }, "app-1: node is loading its data"],
+  [
+    "node app-1",
+    { replays: false },
+    "app-1: node would drop transactions at a start from its AOF: its user default has not all rights; pulumi refresh, then pulumi up, gives it them",
+  ],
   [
     "node app-1",
     { role: "master" },

@@ -275,10 +275,17 @@ describe("users", () => {
   ])("those of %s are off or have a password that is named, and none is told", (_, text, users) => {
     const lines = text.trimEnd().split("\n");
     expect(lines.map((line) => line.split(" ")[1])).toEqual(users);
-    expect(lines[0]).toBe("user default off resetpass resetkeys resetchannels -@all");
+    expect(lines[0]).toMatch(/^user default off resetpass /);
     for (const [index, line] of lines.slice(1).entries()) {
       expect(line).toMatch(new RegExp(`^user ${users[index + 1]} on #${users[index + 1]} `));
     }
+  });
+
+  test("the user default, off, has all rights on nodes, which replay an AOF as it, and none on sentinels", () => {
+    expect(renderNodeUsers(config)).toMatch(/^user default off resetpass ~\* &\* \+@all$/m);
+    expect(renderSentinelUsers(config)).toMatch(
+      /^user default off resetpass resetkeys resetchannels -@all$/m,
+    );
   });
 
   test("an application's has the keys, channels and commands of the stack", () => {
@@ -320,12 +327,22 @@ describe("users of a group that is taken over from the old Ansible role", () => 
     new RegExp(`^user ${user} on \\S+ (.*)$`, "m").exec(text)?.[1];
 
   test.each([
-    ["nodes", renderNodeUsers(adopting), "#default"],
-    ["sentinels", renderSentinelUsers(adopting), "nopass"],
-  ])("on %s the user default stays, with an application's rights", (_, text, login) => {
+    [
+      "nodes, which replay as it what the role's clients did in transactions,",
+      renderNodeUsers(adopting),
+      "#default",
+      "resetkeys ~* resetchannels &* -@all +@all",
+    ],
+    [
+      "sentinels",
+      renderSentinelUsers(adopting),
+      "nopass",
+      rightsOf("application", renderSentinelUsers(adopting)),
+    ],
+  ])("on %s the user default stays, with its rights", (_, text, login, expected) => {
     expect(text.match(/^user default .*$/gm)).toHaveLength(1);
     expect(text).toContain(`user default on ${login} reset`);
-    expect(rightsOf("default", text)).toBe(rightsOf("application", text));
+    expect(rightsOf("default", text)).toBe(expected);
   });
 
   test("the secret file has their password, for the hosts, and its hash, for the daemons", async () => {
