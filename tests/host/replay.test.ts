@@ -12,7 +12,7 @@ const oldUsers = (): string =>
   host.releaseFiles()["users.acl"].replace(/^user default .*$/m, oldDefault);
 const oldDefault = "user default off resetpass resetkeys resetchannels -@all";
 
-async function alone(): Promise<void> {
+function alone(): void {
   group = new Hosts(["console"], []);
   [host] = group.all;
   host.write("bootstrap", "console\n");
@@ -57,7 +57,7 @@ test.each([
 ])(
   "a release %s: transactions, scripts, functions and SPOP survive kill -9 and a stop",
   async (_, release) => {
-    await alone();
+    alone();
     release();
     await host.composeAndStart("node");
     write();
@@ -73,7 +73,7 @@ test.each([
 );
 
 test("the gate names a node that would drop them, and a master that has", async () => {
-  await alone();
+  alone();
   await host.composeAndStart("node");
   const gate = async () => (await host.shell("load_release; replay_problems >&2")).stderr;
   expect(await gate()).toBe("");
