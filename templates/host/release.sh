@@ -50,3 +50,72 @@ put() {
   mv -f "$part" "$1" || die "cannot replace $1; expected it to be owned by $(id -un): chown $(id -un) $1"
   sync "${1%/*}"
 }
+
+# A release is what is staged, copied whole and accepted by the very binaries that will read it.
+make_release() {
+  local temporary
+  release=$(release_hash "$staged")
+  if intact_release "$release"; then return; fi
+  temporary=$(mktemp -d "$releases/.XXXXXX")
+  cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
+  chown root:redis "$temporary"
+  chmod 0750 "$temporary"
+  if ! validate_release "$temporary" || ! validate_firewall "$temporary"; then
+    rm -rf "$temporary"
+    die "what is staged was refused by $(redis-server --version | cut -d' ' -f1-3); nothing that runs was touched. Correct the setting named above in the stack's configuration, then run pulumi up again"
+  fi
+  sync -f "$temporary"
+  if [[ -d $releases/$release ]]; then mv "$releases/$release" "$releases/.edited.$release"; fi
+  mv "$temporary" "$releases/$release"
+  rm -rf "$releases/.edited.$release"
+}
+
+intact_release() {
+  [[ -d $releases/$1 && $(release_hash "$releases/$1") == "$1" ]]
+}
+
+# A current release in which somebody has edited a file is made anew, where it is the one that is staged.
+mend_release() {
+  local release
+  if [[ $(readlink "$current") == "releases/$(release_hash "$staged")" ]]; then make_release; fi
+}
+
+# Settings that the data were written with: with another value Redis would start without them, or not at all.
+refuse_changed_creation() {
+  local name was now
+  [[ -e $initialised && -e $current/redis.conf ]] || return 0
+  for name in appendonly appendfilename appenddirname dbfilename databases; do
+    was=$(setting "$current/redis.conf" "$name" '') now=$(setting "$staged/redis.conf" "$name" '')
+    if [[ $was == "$now" ]] || [[ $name == databases && "$was $now" =~ ^[0-9]{1,9}\ [0-9]{1,9}$ && $now -ge $was ]]; then continue; fi
+    die "redis-cluster:redis.$name is $now; expected $was, which the data were written with. Set it back, then run pulumi up again; nothing was stopped and nothing made live"
+  done
+}
+
+release_hash() {
+  (cd "$1" && sha256sum -- * | sha256sum | cut -c 1-16)
+}
+
+# Makes the release the one that the next start of either daemon is composed from.
+switch_release() {
+  local now
+  now=$(readlink "$current" || true)
+  if [[ $now == "releases/$release" ]]; then return; fi
+  if [[ -n $now ]]; then point_link previous "$now"; fi
+  point_link current "releases/$release"
+  apply_firewall
+}
+
+point_link() {
+  ln -sfn "$2" "$releases/.$1.new"
+  mv -fT "$releases/.$1.new" "$managed/$1"
+  sync -f "$managed"
+}
+
+prune_releases() {
+  local directory name keep
+  keep=" $(basename "$(readlink "$current")") $(basename "$(readlink "$previous" || true)") $(running_release node) $(running_release sentinel) "
+  for directory in "$releases"/* "$releases"/.??*; do
+    name=${directory##*/}
+    if [[ -d $directory && $keep != *" $name "* ]]; then rm -rf "$directory"; fi
+  done
+}
