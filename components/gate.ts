@@ -26,7 +26,7 @@ export interface NodeSaid {
   loading: boolean;
   offset: number;
   onlineReplicas: number;
-  /** Whether its user default may do everything, as which Redis replays an AOF. */
+  /** Whether its user default may do every write, as whom Redis replays an AOF. */
   replays: boolean;
   master?: string;
   linkUp: boolean;
@@ -137,8 +137,8 @@ export function judge(answers: Answers, quorum: number): Problem[] {
     expect(!said.loading, "is loading its data");
     expect(
       said.replays,
-      "would drop transactions at a start from its AOF: its user default has not all rights; " +
-        "pulumi refresh, then pulumi up, gives it them",
+      "would drop transactions at a start from its AOF: its user default may not do all writes; " +
+        "pulumi refresh, then pulumi up, mends it",
     );
     if (master === undefined) continue;
     if (node === masterNode) {

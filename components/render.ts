@@ -88,14 +88,14 @@ export function renderFirewallUnit({ masterName }: Pick<Config, "masterName">): 
 
 /**
  * Redis replays an AOF as the user default and leaves out, inside transactions and scripts, what that user may not
- * do: while the old role's clients are that user they keep the rights that they had.
+ * do. While the old role's clients are that user, it may do whatever is in an AOF, and else what an application may.
  */
-const replayRights = "+@all";
+const replay = ["+@write"];
 
 /** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
 export function renderNodeUsers(config: Config): string {
   const users = clientUsers(config).map((user) =>
-    user.name === "default" ? { ...rights(user), commands: replayRights } : rights(user),
+    rights(user.name === "default" ? { ...user, commands: [...user.commands, ...replay] } : user),
   );
   return render("users.acl", { adopt: config.adopt, users });
 }

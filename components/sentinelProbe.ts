@@ -124,8 +124,8 @@ function plain(said: unknown): string {
     .slice(0, 500);
 }
 
-/** The user as whom Redis replays an AOF, with all rights, as ACL LIST tells it. */
-const replays = /^user default .*~\* (resetchannels )?&\* \+@all$/;
+/** The user as whom Redis replays an AOF, with the right to all writes, as ACL LIST tells it. */
+const replays = /^user default .*~\* (resetchannels )?&\* \+@all( .*\+@write)?$/;
 
 /** What a node says of itself. Throws when that is no answer to INFO. */
 export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<NodeSaid> {

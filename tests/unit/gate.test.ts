@@ -111,7 +111,7 @@ test.each<[string, Partial<SentinelSaid> | Partial<NodeSaid>, string]>([
   [
     "node app-1",
     { replays: false },
-    "app-1: node would drop transactions at a start from its AOF: its user default has not all rights; pulumi refresh, then pulumi up, gives it them",
+    "app-1: node would drop transactions at a start from its AOF: its user default may not do all writes; pulumi refresh, then pulumi up, mends it",
   ],
   [
     "node app-1",

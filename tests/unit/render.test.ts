@@ -331,7 +331,7 @@ describe("users of a group that is taken over from the old Ansible role", () => 
       "nodes, which replay as it what the role's clients did in transactions,",
       renderNodeUsers(adopting),
       "#default",
-      "resetkeys ~* resetchannels &* -@all +@all",
+      `${rightsOf("application", renderNodeUsers(adopting))} +@write`,
     ],
     [
       "sentinels",
