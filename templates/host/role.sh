@@ -97,7 +97,7 @@ ask_everybody() {
   )
 }
 
-# hear_sentinels ME: until all have answered, or a majority of the asked names one member other than ME. Sets
+# hear_sentinels ME: until all have answered, or a majority of the configured names one member other than ME. Sets
 # `named` to the "ADDRESS PORT" named by a majority, else with the highest epoch, else to ''; `named_epoch`,
 # `named_by_majority`, and `sentinels_disagree` when it takes time or an operator to tell who is right.
 hear_sentinels() {
@@ -113,7 +113,7 @@ hear_sentinels() {
     address=${BASH_REMATCH[1]} epoch=${BASH_REMATCH[2]}
     votes[$address]=$((${votes[$address]:-0} + 1))
     if ((epoch > ${epochs[$address]:--1})); then epochs[$address]=$epoch; fi
-    if ((votes[$address] * 2 > ${#asked_sentinels[@]})); then
+    if ((votes[$address] * 2 > ${#sentinel_names[@]})); then
       named=$address named_epoch=${epochs[$address]} named_by_majority=1
       # Before this node is master on a majority's word, a failover that not all know of yet has to show.
       if [[ $named != "$1" ]]; then return; fi
@@ -157,7 +157,7 @@ everything_heard() {
 # decide_role CONF: how the node that starts with the settings of CONF joins the group. Sets `role` to
 # `master` or to the "ADDRESS PORT" to replicate, and `why`; returns 1, with `why`, when it is undecided.
 decide_role() {
-  local me="${node_address[$self]} ${node_port[$self]}" last master
+  local me="${node_address[$self]} ${node_port[$self]}"
   role='' why='' has_data=0
   if loads_data "$1"; then has_data=1; fi
   if operator_lets_lead; then
@@ -167,57 +167,31 @@ decide_role() {
   fi
   ask_everybody node
   hear_sentinels "$me"
-  if [[ -n $named && $named != "$me" ]]; then
+  if ((named_by_majority)) && [[ -n $named && $named != "$me" ]]; then
     role=$named
-    why='the sentinels name it'
+    why='a majority of the sentinels names it'
     return
   fi
   hear_nodes
-  if [[ -n $named ]]; then
-    decide_named
-    return
-  fi
-  if ((sentinels_disagree)); then
+  if ((named_by_majority && sentinels_disagree)); then
     undecided 'the sentinels disagree'
-    return
-  fi
-  if any_heard 'sentinel ' 'refused'; then
+  elif ((named_by_majority)); then
+    decide_named
+  elif any_heard 'sentinel ' 'refused'; then
     undecided 'a sentinel is there but refuses to tell the master'
-    return
-  fi
-  last=$(last_role)
-  if [[ -n $last && $last != master ]]; then
-    role=$last
-    why='no sentinel answers; my last file says so'
-  elif [[ $last == master ]]; then
-    lead_unless_contradicted 'no sentinel answers; my last file says so, and no member contradicts'
-  elif is_bootstrap_master && may_lead; then
-    role=master
-    why='marked as the bootstrap master, and no member contradicts'
-  elif master=$(bootstrap_master_named); then
-    role=$master
-    why='marked as the bootstrap master'
-  elif ((!has_data)) && [[ ! -e $initialised ]] && master=$(only_master 0); then
-    role=$master
-    why='the group was never whole, and it is the one master'
+  elif ((!has_data)) && [[ -n $named && $named != "$me" ]]; then
+    role=$named
+    why='the sentinel with the highest epoch names it, and I have no data'
   else
-    undecided 'no sentinel names a master and there is no last file'
+    decide_alone
   fi
 }
 
-# The sentinels name this node.
+# A majority of the sentinels names this node.
 decide_named() {
-  if ((has_data && named_by_majority)); then
+  if ((has_data)); then
     role=master
     why='a majority of the sentinels names it'
-  elif ((has_data)); then
-    # One sentinel alone may have slept through a failover, but then the new master says so.
-    if any_heard 'node ' 'master'; then
-      undecided 'less than a majority of the sentinels names me, and another node is master'
-      return
-    fi
-    role=master
-    why='the sentinel with the highest epoch names it'
   elif may_lead; then
     role=master
     why='the sentinels name it, and nobody else has data'
@@ -228,12 +202,34 @@ decide_named() {
   fi
 }
 
-lead_unless_contradicted() {
-  if may_lead; then
+# Less than a majority of the sentinels names one member. Those few may have slept through a failover, so a node
+# goes by what it was told last, and silence is no consent to its being master.
+decide_alone() {
+  local last master
+  last=$(last_role)
+  if [[ -n $last && $last != master ]]; then
+    role=$last
+    why='no majority of the sentinels names a master; my last file says so'
+  elif [[ $last == master ]]; then
+    if may_lead; then
+      role=master
+      why='no majority of the sentinels names a master; my last file says so, and no member contradicts'
+    else
+      undecided "no majority of the sentinels names a master, and as master I would contradict a member: $objection"
+    fi
+  elif is_bootstrap_master && may_lead; then
     role=master
-    why=$1
+    why='marked as the bootstrap master, and no member contradicts'
+  elif master=$(bootstrap_master_named); then
+    role=$master
+    why='marked as the bootstrap master'
+  elif ((sentinels_disagree)); then
+    undecided 'the sentinels disagree'
+  elif ((!has_data)) && [[ ! -e $initialised ]] && master=$(only_master 0); then
+    role=$master
+    why='the group was never whole, and it is the one master'
   else
-    undecided "as master I would contradict a member: $objection"
+    undecided 'no majority of the sentinels names a master and there is no last file'
   fi
 }
 
@@ -256,6 +252,17 @@ any_heard() {
 may_lead() {
   local name answer me="${node_address[$self]} ${node_port[$self]}"
   objection=''
+  if ((!named_by_majority)) && any_heard 'sentinel ' 'names'; then
+    for name in "${sentinel_names[@]}"; do
+      answer=${heard["sentinel $name"]:-silent}
+      case $answer in
+        silent) is_bootstrap_master || objection="the sentinel on $name is unreachable" ;;
+        "names $me "* | names-nobody*) ;;
+        *) objection="the sentinel on $name names another master" ;;
+      esac
+      [[ -z $objection ]] || return 1
+    done
+  fi
   for name in "${node_names[@]}"; do
     [[ $name != "$self" ]] || continue
     answer=${heard["node $name"]:-silent}

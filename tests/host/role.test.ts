@@ -19,6 +19,13 @@ async function sentinelNaming(on: Host, watched: Host | string, epoch = 0): Prom
   await on.start("sentinel");
 }
 
+/** A running sentinel that has not been told of the group. */
+async function sentinelKnowingNobody(on: Host): Promise<void> {
+  on.lastSentinelFile(on);
+  on.write("redis-sentinel.conf", on.read("redis-sentinel.conf").replace(/^sentinel .*\n/gm, ""));
+  await on.start("sentinel");
+}
+
 /** A running node, with data or without. */
 async function node(on: Host, follows?: Host, keys = 0, more: string[] = []): Promise<void> {
   const lines = [
@@ -77,14 +84,80 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
   });
 });
 
-describe("rule 2: no majority", () => {
-  test("the reachable sentinel with the highest config-epoch counts", async () => {
+describe("rule 2: less than a majority", () => {
+  test("a replica keeps to its last file: the few may have slept through a failover", async () => {
     app1.fill();
+    app1.lastNodeFile(consoleHost);
+    await sentinelNaming(app2, app2, 7);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${consoleHost.address} 6389`);
+  });
+
+  test("a replica that its own sentinel names master keeps to its last file", async () => {
+    app1.fill();
+    app1.lastNodeFile(consoleHost);
+    await sentinelNaming(app1, app1, 7);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe(`${consoleHost.address} 6389`);
+  });
+
+  test("data without a last file follow nobody on their word", async () => {
+    app1.fill();
+    await sentinelNaming(app2, app2, 7);
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("no majority of the sentinels names a master");
+  });
+
+  test("a node without data follows the one with the highest config-epoch", async () => {
     app1.lastNodeFile(consoleHost);
     await sentinelNaming(consoleHost, consoleHost, 3);
     await sentinelNaming(app2, app2, 7);
     expect(await app1.compose("node")).toMatchObject({ status: 0 });
     expect(app1.role()).toBe(`${app2.address} 6389`);
+  });
+
+  test.each([
+    [
+      "nobody else answers",
+      async () => Promise.resolve(),
+      "the sentinel on console is unreachable",
+    ],
+    [
+      "every node follows it, and the other sentinels are silent",
+      async () => Promise.all([node(consoleHost, app1), node(app2, app1)]),
+      "the sentinel on console is unreachable",
+    ],
+    [
+      "a sentinel names another",
+      async () =>
+        Promise.all([
+          node(consoleHost, app1),
+          node(app2, app1),
+          sentinelNaming(consoleHost, consoleHost),
+          sentinelKnowingNobody(app2),
+        ]),
+      "the sentinel on console names another master",
+    ],
+    [
+      "a node is silent",
+      async () =>
+        Promise.all([
+          node(consoleHost, app1),
+          sentinelKnowingNobody(consoleHost),
+          sentinelKnowingNobody(app2),
+        ]),
+      "app-2 is unreachable",
+    ],
+  ])("a stale master that a lone sentinel names waits when %s", async (_, others, objection) => {
+    app1.fill();
+    app1.lastNodeFile();
+    app1.write("initialised", "");
+    await sentinelNaming(app1, app1, 3);
+    await others();
+    const outcome = await app1.compose("node");
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain(objection);
   });
 
   test("a lone sentinel names this node but another one is master: undecided", async () => {
@@ -95,6 +168,20 @@ describe("rule 2: no majority", () => {
     const outcome = await app1.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain("node app-2: master");
+  });
+
+  test("the master is master again when all were heard and none contradicts", async () => {
+    app1.fill();
+    app1.lastNodeFile();
+    await Promise.all([
+      sentinelNaming(app1, app1, 3),
+      sentinelKnowingNobody(consoleHost),
+      sentinelKnowingNobody(app2),
+      node(consoleHost, app1, 2),
+      node(app2, app1),
+    ]);
+    expect(await app1.compose("node")).toMatchObject({ status: 0 });
+    expect(app1.role()).toBe("master");
   });
 
   test("two masters with the same epoch: undecided", async () => {
@@ -216,7 +303,9 @@ describe("rule 4: a node with data follows only what sentinels or its last file 
     await node(consoleHost);
     const outcome = await app1.compose("node");
     expect(outcome.status).toBe(1);
-    expect(outcome.stderr).toContain("no sentinel names a master and there is no last file");
+    expect(outcome.stderr).toContain(
+      "no majority of the sentinels names a master and there is no last file",
+    );
   });
 
   test("an empty file where the last file should be makes no master", async () => {
@@ -374,6 +463,7 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
   test("is undecided when they cannot fail over", async () => {
     consoleHost.write("initialised", "");
     await sentinelNaming(app1, consoleHost);
+    await sentinelNaming(app2, consoleHost);
     await node(app1, consoleHost, 2);
     const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);
@@ -385,6 +475,7 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
   test("is master again where nobody has any, and its own files tell that it had none", async () => {
     consoleHost.write("initialised", "");
     await sentinelNaming(app1, consoleHost);
+    await sentinelNaming(app2, consoleHost);
     await Promise.all([node(app1, consoleHost), node(app2, consoleHost)]);
     const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);

@@ -105,7 +105,7 @@ export class Host {
         `sentinel failover-timeout ${masterName} 10000\n`,
       ].join("\n"),
       members: this.group.members(this.name),
-      "users.acl": `user default off ~* &* +@all\n${user("operator")}${user("replication")}${user("sentinel")}`,
+      "users.acl": `user default off resetpass ~* &* +@all\n${user("operator")}${user("replication")}${user("sentinel")}`,
       "sentinel-users.acl": `user default off\n${user("operator")}${user("sentinel")}`,
       secrets: Object.entries(passwords)
         .map(([name, password]) => `${name} ${password}\n`)
