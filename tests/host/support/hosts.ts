@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -27,6 +28,11 @@ export interface Outcome {
   seconds: number;
 }
 
+/** The host program has a PATH of its own, as on hosts, whatever the tests' own PATH is. */
+const redisServer = realpathSync(
+  execFileSync("/bin/sh", ["-c", "command -v redis-server"], { encoding: "utf8" }).trim(),
+);
+
 /** One host of a group: a directory that stands for its root and an address of its own. */
 export class Host {
   readonly root: string;
@@ -43,6 +49,7 @@ export class Host {
     this.root = join(group.directory, name);
     for (const directory of [
       "tmp",
+      "usr/bin",
       "var/lib/redis-cluster",
       "var/log/redis-cluster",
       "run/redis-cluster/node",
@@ -50,6 +57,7 @@ export class Host {
     ]) {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
+    symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
     if (process.getuid?.() === 0)
       execFileSync("chown", ["-R", "redis:redis", join(this.root, "run/redis-cluster")]);
   }
