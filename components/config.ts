@@ -8,6 +8,7 @@ import {
   readKey,
   unusableCertificate,
 } from "./certificates";
+import type { FoundBy } from "./gate";
 import { Daemon, effectiveSettings, parseSettings, Problem, Settings, show } from "./settings";
 
 export interface HostConfig {
@@ -183,6 +184,24 @@ export function groupPorts({
   return tls?.mode === "required"
     ? { node: tls.nodePort, sentinel: tls.sentinelPort }
     : { node: nodePort, sentinel: sentinelPort };
+}
+
+/** By what members and clients find the group, by the key of the configuration: it stays while the group runs. */
+export function foundBy({
+  masterName,
+  nodePort,
+  sentinelPort,
+  tls,
+}: Pick<TopologyConfig, "masterName" | "tls" | "nodePort" | "sentinelPort">): FoundBy {
+  return {
+    masterName,
+    nodePort: String(nodePort),
+    sentinelPort: String(sentinelPort),
+    ...(tls && {
+      "tls.nodePort": String(tls.nodePort),
+      "tls.sentinelPort": String(tls.sentinelPort),
+    }),
+  };
 }
 
 /** The problems as one message, one line each. */

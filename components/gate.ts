@@ -214,6 +214,22 @@ function sentinelCells({ said, error }: Answer<SentinelSaid>): string[] {
   ];
 }
 
+/** By what members and clients find a group: its name and its ports, by the key of the configuration. */
+export type FoundBy = Record<string, string>;
+
+/** What may not be changed any more while the group runs: members and clients would not find it. */
+export function refusedNames(olds: FoundBy, news: FoundBy): string[] {
+  return Object.entries(news).flatMap(([key, value]) => {
+    const was = olds[key];
+    if (was === undefined || was === value) return [];
+    return [
+      `redis-cluster:${key} is ${value}; expected ${was}, by which members and clients find the group that runs. ` +
+        `Set it back: pulumi config set ${key.includes(".") ? "--path " : ""}${key} ${was}. For another one make a ` +
+        "group of its own on other hosts and copy the data into it",
+    ];
+  });
+}
+
 /** A host's creation settings. */
 export interface Created {
   name: string;

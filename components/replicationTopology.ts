@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
 import { Certificates, certificatesOf } from "./certificates";
-import { groupPorts, TopologyConfig } from "./config";
+import { foundBy, groupPorts, TopologyConfig } from "./config";
 import { HostDrift } from "./hostDrift";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
@@ -111,6 +111,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           name: host.name,
           redis: creationSettings(host.redis),
         })),
+        foundBy: foundBy(config),
         operatorPassword: config.secrets.passwords.operator,
         tls:
           config.tls?.mode === "required" && certificates

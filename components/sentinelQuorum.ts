@@ -5,10 +5,12 @@ import {
   Answers,
   Created,
   Endpoint,
+  FoundBy,
   judge,
   namedMaster,
   Problem,
   refusedChanges,
+  refusedNames,
   table,
 } from "./gate";
 import type { GroupSettings } from "./render";
@@ -30,6 +32,7 @@ interface Inputs {
   live: GroupSettings;
   restart: GroupSettings;
   created: Created[];
+  foundBy: FoundBy;
   timeoutSeconds: number;
   providerVersion: number;
 }
@@ -63,6 +66,8 @@ export interface SentinelQuorumArgs {
   restart: GroupSettings;
   /** Settings that hold the data together, by host: a change of one is refused, in the preview already. */
   created: Created[];
+  /** By what the group is found; a change is refused in the same way. */
+  foundBy: FoundBy;
   /** How long the group may take to become whole, in seconds. Default 60. */
   timeoutSeconds?: number;
 }
@@ -71,7 +76,7 @@ export interface SentinelQuorumArgs {
  * Part of the inputs: raise it when a change below must reach stacks in which nothing else
  * changed, since the engine keeps the stored provider code until an input changes.
  */
-const providerVersion = 2;
+const providerVersion = 3;
 
 const inputNames: (keyof Inputs)[] = [
   "masterName",
@@ -87,6 +92,7 @@ const inputNames: (keyof Inputs)[] = [
   "live",
   "restart",
   "created",
+  "foundBy",
   "timeoutSeconds",
   "providerVersion",
 ];
@@ -121,6 +127,14 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.Chec
   }
   for (const reason of refusedChanges(olds.created ?? [], news.created)) {
     failures.push({ property: "created", reason });
+  }
+  // A state from before ports were kept there has the name.
+  const { masterName } = olds;
+  for (const reason of refusedNames(
+    olds.foundBy ?? (masterName ? { masterName } : {}),
+    news.foundBy,
+  )) {
+    failures.push({ property: "foundBy", reason });
   }
   return Promise.resolve({ inputs: news, failures });
 }

@@ -91,6 +91,33 @@ refuse_changed_creation() {
   done
 }
 
+# refuse_changed_names: members and clients would look for the group where it is no more; a sentinel drops another name
+# at once.
+refuse_changed_names() {
+  local key was now path
+  [[ -e $initialised && -e $current/members ]] || return 0
+  while read -r key now; do
+    was=$(found_by "$current" | awk -v key="$key" '$1 == key { print $2; exit }')
+    if [[ -z $was || $was == "$now" ]]; then continue; fi
+    path=$([[ $key != *.* ]] || echo '--path ')
+    die "redis-cluster:$key is $now; expected $was, by which its members and clients find this group. Set it back: pulumi config set $path$key $was, then run pulumi up again; nothing was stopped and nothing made live"
+  done < <(found_by "$staged")
+}
+
+# found_by DIR: the name and the ports of the group in DIR, a line "KEY VALUE" each as the stack's configuration has
+# them. A plain port that is closed is among the members.
+found_by() {
+  local conf key port
+  awk '$1 == "master-name" { print "masterName", $2 } $1 == "plain-ports" { print "nodePort", $2; print "sentinelPort", $3 }' "$1/members"
+  for conf in redis sentinel; do
+    key=$([[ $conf == redis ]] && echo nodePort || echo sentinelPort)
+    port=$(setting "$1/$conf.conf" port 0)
+    if [[ $port != 0 ]]; then printf '%s %s\n' "$key" "$port"; fi
+    port=$(setting "$1/$conf.conf" tls-port 0)
+    if [[ $port != 0 ]]; then printf 'tls.%s %s\n' "$key" "$port"; fi
+  done
+}
+
 release_hash() {
   (cd "$1" && sha256sum -- * | sha256sum | cut -c 1-16)
 }

@@ -18,6 +18,7 @@ begin_step() {
   refuse_planted
   load_members "$staged/members"
   operator_password=$(secret "$staged/secrets" operator)
+  refuse_changed_names
   refuse_tls_leap
   refuse_other_authority
   mend_release

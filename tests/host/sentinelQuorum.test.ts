@@ -66,6 +66,7 @@ function configure(changes: Partial<SentinelQuorumArgs>): void {
     live: {},
     restart: {},
     created: [],
+    foundBy: { masterName },
     ...changes,
   };
   project.write("args.json", JSON.stringify(args));

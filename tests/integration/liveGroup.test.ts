@@ -9,6 +9,7 @@ import {
   identities,
   info,
   lab,
+  masterName,
   meanwhileOn,
   monitored,
   namedMaster,
@@ -194,6 +195,30 @@ it("refuses, in the preview and on the hosts, what would start a node without it
   );
   expect(await failedUp(dev)).toContain("appendfilename is other.aof; expected appendonly.aof");
   await dev.stack.removeConfig("redis-cluster:redis.appendfilename", true);
+  await dev.stack.up();
+  expect(await identities(dev)).toEqual(before);
+});
+
+it("refuses, in the preview and on the hosts, another name or port: no sentinel drops the old one", async () => {
+  const before = await identities(dev);
+  await losingNothing(async () => {
+    for (const [key, value, was] of [
+      ["nodePort", "7389", "6389"],
+      ["sentinelPort", "27389", "26389"],
+      ["masterName", "redis-dev-other", masterName],
+    ]) {
+      const words = `redis-cluster:${key} is ${value}; expected ${was}`;
+      await set(key, value);
+      await expect(dev.stack.preview()).rejects.toThrow(words);
+      expect(await failedUp(dev)).toContain(words);
+      await dev.stack.removeConfig(`redis-cluster:${key}`);
+    }
+  });
+  for (const host of hosts) {
+    const asked = { host, daemon: "sentinel" } as const;
+    const masters = (await ask(dev, asked, "SENTINEL", "MASTERS")) as string[][];
+    expect(masters.map(([, name]) => name)).toEqual([masterName]);
+  }
   await dev.stack.up();
   expect(await identities(dev)).toEqual(before);
 });

@@ -2,6 +2,7 @@ import {
   Answers,
   judge,
   refusedChanges,
+  refusedNames,
   maxLag,
   NodeSaid,
   SentinelSaid,
@@ -220,5 +221,27 @@ describe("refusedChanges", () => {
     const of = (databases: string) => [{ name: "app-1", redis: { ...redis, databases } }];
     expect(refusedChanges(group, of("17"))).toEqual([]);
     expect(refusedChanges(group, of("9"))).toHaveLength(1);
+  });
+});
+
+describe("refusedNames", () => {
+  const names = { masterName: "redis-dev-cluster", nodePort: "6389" };
+  const withTls = { ...names, "tls.nodePort": "6390" };
+
+  it("lets a new group have any, and ports for TLS come and go", () => {
+    expect(refusedNames({}, names)).toEqual([]);
+    expect(refusedNames(names, withTls)).toEqual([]);
+    expect(refusedNames(withTls, names)).toEqual([]);
+  });
+
+  it("refuses another value, naming key, seen, expected and the command that sets it back", () => {
+    const changed = { masterName: "other", nodePort: "7000", "tls.nodePort": "7001" };
+    expect(refusedNames(withTls, changed)).toEqual([
+      expect.stringMatching(
+        /^redis-cluster:masterName is other; expected redis-dev-cluster, .* config set masterName redis-dev-cluster\./,
+      ),
+      expect.stringMatching(/^redis-cluster:nodePort is 7000; expected 6389,/),
+      expect.stringMatching(/tls\.nodePort is 7001; .* set --path tls\.nodePort 6390\./),
+    ]);
   });
 });
