@@ -9,7 +9,15 @@ import {
   unusableCertificate,
 } from "./certificates";
 import type { FoundBy } from "./gate";
-import { Daemon, effectiveSettings, parseSettings, Problem, Settings, show } from "./settings";
+import {
+  Daemon,
+  effectiveSettings,
+  parseSettings,
+  Place,
+  Problem,
+  Settings,
+  show,
+} from "./settings";
 
 export interface HostConfig {
   name: string;
@@ -647,7 +655,14 @@ class Checker {
     }
     const count = Object.keys(value).length;
     const places = new Map<string, string>();
-    const hosts = Object.entries(value).map(([name, host]) => this.host(name, host, groupWide));
+    const sentinels = Object.values(value).filter(
+      (host) => !isMap(host) || host.sentinel !== false,
+    );
+    // So many hosts are left beside a master when the others have no majority of the sentinels.
+    const least = count - (Math.floor(sentinels.length / 2) + 1);
+    const hosts = Object.entries(value).map(([name, host]) =>
+      this.host(name, host, groupWide, String(least)),
+    );
     for (const host of hosts) {
       for (const place of new Set([host.address, host.sshHost])) {
         const other = places.get(place);
@@ -656,11 +671,14 @@ class Checker {
         }
         places.set(place, host.name);
       }
-      if (Number(host.redis["min-replicas-to-write"]) >= count) {
+      const replicas = Number(host.redis["min-replicas-to-write"]);
+      if (replicas < least || replicas >= count) {
         this.problem(
           `hosts.${host.name}.redis.min-replicas-to-write`,
-          `is ${host.redis["min-replicas-to-write"]}`,
-          `at most ${count - 1}: a master of ${count} hosts has no more replicas, and would refuse every write`,
+          `is ${replicas}`,
+          replicas < least
+            ? `at least ${least}: a master cut off with fewer replicas would go on acknowledging what is thrown away once the other side, with a majority of the sentinels, has promoted another`
+            : `at most ${count - 1}: a master of ${count} hosts has no more replicas, and would refuse every write`,
         );
       }
     }
@@ -670,7 +688,12 @@ class Checker {
     return hosts;
   }
 
-  host(name: string, value: unknown, groupWide: Record<Daemon, Settings>): HostConfig {
+  host(
+    name: string,
+    value: unknown,
+    groupWide: Record<Daemon, Settings>,
+    leastReplicas: string,
+  ): HostConfig {
     const key = `hosts.${name}`;
     const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
     const fields = this.fields(value, key, names) ?? {};
@@ -689,7 +712,8 @@ class Checker {
       }
     }
     const sentinel = fields.sentinel === true ? {} : (fields.sentinel ?? {});
-    const redis = this.effective("node", address, fields.redis ?? {}, `${key}.redis`, groupWide);
+    const place = { address, leastReplicas };
+    const redis = this.effective("node", place, fields.redis ?? {}, `${key}.redis`, groupWide);
     if (redis.appendonly === "no" && redis.save === '""') {
       this.problem(
         `${key}.redis.save`,
@@ -704,20 +728,21 @@ class Checker {
       hostKey: this.hostKey(fields.hostKey, `${key}.hostKey`, sshHost || name),
       redis,
       ...(sentinel !== false && {
-        sentinel: this.effective("sentinel", address, sentinel, `${key}.sentinel`, groupWide),
+        sentinel: this.effective("sentinel", place, sentinel, `${key}.sentinel`, groupWide),
       }),
     };
   }
 
   effective(
     daemon: Daemon,
-    address: string,
+    place: Place,
     overrides: unknown,
     key: string,
     groupWide: Record<Daemon, Settings>,
   ): Settings {
     const own = this.settings(daemon, overrides, key);
-    const settings = effectiveSettings(daemon, address, { ...groupWide[daemon], ...own });
+    const { address } = place;
+    const settings = effectiveSettings(daemon, place, { ...groupWide[daemon], ...own });
     const listens = settings.bind.split(" ");
     if (
       address &&

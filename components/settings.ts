@@ -25,13 +25,21 @@ interface ValueType {
   parse(value: unknown): string | undefined;
 }
 
+/** What a default may depend on. */
+export interface Place {
+  /** The host's. */
+  address: string;
+  /** How many replicas a master has to reach at least, so that no majority of sentinels is beside them. */
+  leastReplicas: string;
+}
+
 export interface Directive {
   name: string;
   class: SettingClass;
   /** Absent for owned directives. */
   type?: ValueType;
-  /** Value without an override; a function where it depends on the host's address; absent: no line. */
-  default?: string | ((address: string) => string);
+  /** Value without an override; a function where it depends on the host or the group; absent: no line. */
+  default?: string | ((place: Place) => string);
   /** The old role's value and why this default is another; only where they differ. */
   departure?: { from: string; reason: string };
   /** Written as `sentinel NAME VALUE` or, about the master that is watched, `sentinel NAME MASTER VALUE`. */
@@ -228,7 +236,7 @@ const restart = define("restart");
 const fixed = define("fixed");
 const owned = (name: string, note: string): Directive => ({ name, class: "owned", note });
 
-const ownAddress = (address: string): string => `${address} 127.0.0.1`;
+const ownAddress = ({ address }: Place): string => `${address} 127.0.0.1`;
 const bindDeparture = {
   from: "0.0.0.0",
   reason:
@@ -360,15 +368,16 @@ export const nodeDirectives: Directive[] = [
   live("replica-ignore-disk-write-errors", boolean, "no"),
   live("replica-ignore-maxmemory", boolean, "yes"),
   live("replica-lazy-flush", boolean, "no"),
-  live("min-replicas-to-write", integer(0), "1", {
+  live("min-replicas-to-write", integer(0), ({ leastReplicas }) => leastReplicas, {
     departure: {
       from: "0",
       reason:
-        "a master cut off from its replicas refuses writes, which a failover would throw away",
+        "N hosts, S sentinels: a master beside which a majority of the sentinels may promote another refuses writes, which the failover would throw away",
     },
-    note: "must be less than the number of hosts",
+    note: "N hosts, S sentinels: at least N-(S+1)/2, less would bound nothing; at most N-1",
   }),
-  live("min-replicas-max-lag", integer(0), "5", {
+  live("min-replicas-max-lag", integer(1), "5", {
+    note: "0 would switch min-replicas-to-write off",
     departure: {
       from: "10",
       reason:
@@ -681,10 +690,10 @@ export function parseSettings(
  * Every directive that a host's file gets, in the table's order: the defaults with the overrides on top.
  * Defaults are written out too, so that taking an override away is a change like any other.
  */
-export function effectiveSettings(daemon: Daemon, address: string, overrides: Settings): Settings {
+export function effectiveSettings(daemon: Daemon, place: Place, overrides: Settings): Settings {
   const settings: Settings = {};
   for (const { name, default: value } of directives(daemon)) {
-    const text = overrides[name] ?? (typeof value === "function" ? value(address) : value);
+    const text = overrides[name] ?? (typeof value === "function" ? value(place) : value);
     if (text !== undefined) {
       settings[name] = text;
     }

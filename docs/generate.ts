@@ -50,7 +50,11 @@ function defaultOf({ default: value }: Directive): string {
   if (value === undefined) {
     return "none";
   }
-  return code(typeof value === "function" ? value("<address>") : value);
+  return code(
+    typeof value === "function"
+      ? value({ address: "<address>", leastReplicas: "N-(S+1)/2" })
+      : value,
+  );
 }
 
 const offered = (daemon: Daemon): string =>

@@ -28,6 +28,7 @@ apply_node_live() {
   )
   if ((${#words[@]})); then
     refuse_evicting_maxmemory
+    if raises_replicas_to_write "${words[@]}"; then wait_whole; fi
     before=$(here CONFIG GET '*')
     reply=$(here CONFIG SET "${words[@]}") ||
       die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
@@ -42,6 +43,21 @@ apply_node_live() {
   reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)
   [[ $reply == OK ]] || die "CONFIG SET masterauth was refused: $reply; run pulumi up again"
   did "changed users"
+}
+
+# raises_replicas_to_write NAME VALUE...: a master that has to reach hosts which have just joined would refuse writes
+# until they are linked.
+raises_replicas_to_write() {
+  local now
+  while (($#)); do
+    if [[ $1 == min-replicas-to-write ]]; then
+      now=$(here CONFIG GET "$1" | sed -n 2p)
+      [[ $now =~ ^[0-9]{1,9}$ ]] && (($2 > now))
+      return
+    fi
+    shift 2
+  done
+  return 1
 }
 
 # A limit below what is in use would throw keys away at once, where the policy is to evict.

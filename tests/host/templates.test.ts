@@ -261,7 +261,7 @@ describe("a node", () => {
   });
 
   test("lets nobody in without a password, and applications do what they need", async () => {
-    await start("node", rendered({ redis: { "min-replicas-to-write": 0 } }).node);
+    await start("node", rendered().node, ["min-replicas-to-write 0"]);
     await as("application", nodePort, async (call) => {
       expect(await call("set", "key", "1")).toBe("OK");
       expect(await call("eval", "return redis.call('incr', KEYS[1])", "1", "key")).toBe(2);

@@ -68,6 +68,22 @@ test("an empty default of the schema is as no value", () => {
   expect(parse(bare)).toEqual(parse());
 });
 
+test.each([
+  [3, 3, "1"],
+  [4, 3, "2"],
+  [5, 5, "2"],
+  [5, 3, "3"],
+])("%d hosts with %d sentinels: a master needs %s replicas to write", (count, sentinels, least) => {
+  const entries = Array.from({ length: count }, (_, i) => [
+    i === 0 ? "console" : `app-${i}`,
+    host(`10.77.0.${11 + i}`, { sentinel: i < sentinels }),
+  ]);
+  const { hosts } = parse({ hosts: Object.fromEntries(entries) as object });
+  expect(hosts.map(({ redis }) => redis["min-replicas-to-write"])).toEqual(
+    Array.from({ length: count }, () => least),
+  );
+});
+
 describe("the committed files", () => {
   const file = (name: string): Record<string, Record<string, unknown>> =>
     load(readFileSync(join(__dirname, "..", "..", name), "utf8")) as never;
@@ -453,6 +469,27 @@ test.each<[string, Record<string, unknown>, RegExp]>([
       hosts: hosts({ "app-2": host("10.77.0.13", { redis: { save: "" } }) }),
     },
     /^hosts.app-2.redis.save is "" while appendonly is no/,
+  ],
+  [
+    "fewer replicas to write than bound a master that is cut off",
+    { redis: { "min-replicas-to-write": 0 } },
+    /^hosts.console.redis.min-replicas-to-write is 0; expected at least 1/,
+  ],
+  [
+    "the same with hosts that have no sentinel",
+    {
+      redis: { "min-replicas-to-write": 2 },
+      hosts: hosts({
+        "app-3": host("10.77.0.14", { sentinel: false }),
+        "app-4": host("10.77.0.15", { sentinel: false }),
+      }),
+    },
+    /^hosts.console.redis.min-replicas-to-write is 2; expected at least 3/,
+  ],
+  [
+    "a lag that switches the replicas to write off",
+    { redis: { "min-replicas-max-lag": 0 } },
+    /^redis.min-replicas-max-lag is 0; expected an integer of at least 1/,
   ],
   [
     "more replicas to write than there are",

@@ -5,6 +5,8 @@ import {
   sentinelDirectives,
 } from "../../components/settings";
 
+const place = { address: "10.0.0.1", leastReplicas: "1" };
+
 const accepted = (name: string, value: unknown): string | undefined =>
   parseSettings("node", { [name]: value }, "redis").settings[name];
 
@@ -28,7 +30,7 @@ describe("the table", () => {
 
   test("has only defaults of the directive's own type", () => {
     for (const { name, type, default: value } of all) {
-      const text = typeof value === "function" ? value("10.0.0.1") : value;
+      const text = typeof value === "function" ? value(place) : value;
       if (text !== undefined) {
         expect([name, type?.parse(text)]).toEqual([name, text]);
       }
@@ -77,14 +79,14 @@ describe("the table", () => {
     ["hz", "10"],
     ["aof-rewrite-incremental-fsync", "yes"],
   ])("keeps the role's %s %s", (name, value) => {
-    expect(effectiveSettings("node", "10.0.0.1", {})[name]).toBe(value);
+    expect(effectiveSettings("node", place, {})[name]).toBe(value);
   });
 
   test.each([
     ["down-after-milliseconds", "6001"],
     ["parallel-syncs", "1"],
   ])("keeps the role's sentinel %s %s", (name, value) => {
-    expect(effectiveSettings("sentinel", "10.0.0.1", {})[name]).toBe(value);
+    expect(effectiveSettings("sentinel", place, {})[name]).toBe(value);
   });
 
   // The role writes none of these, or writes others; each has its reason in the table.
@@ -96,7 +98,7 @@ describe("the table", () => {
     ["min-replicas-max-lag", "5"],
   ])("departs from the role with %s %s, and says why", (name, value) => {
     const departed = directives("node").filter(({ departure }) => departure);
-    expect(effectiveSettings("node", "10.0.0.1", {})[name]).toBe(value);
+    expect(effectiveSettings("node", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
     expect(departed).toHaveLength(5);
   });
@@ -107,7 +109,7 @@ describe("the table", () => {
     ["master-reboot-down-after-period", "6001"],
   ])("departs from the role's sentinel with %s %s, and says why", (name, value) => {
     const departed = directives("sentinel").filter(({ departure }) => departure);
-    expect(effectiveSettings("sentinel", "10.0.0.1", {})[name]).toBe(value);
+    expect(effectiveSettings("sentinel", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
     expect(departed).toHaveLength(3);
   });
@@ -286,7 +288,7 @@ test("a long value is cut in the message", () => {
 
 describe("effective settings", () => {
   test("hold every offered directive in the table's order, overrides on top", () => {
-    const settings = effectiveSettings("node", "10.0.0.1", { hz: "20" });
+    const settings = effectiveSettings("node", place, { hz: "20" });
     expect(settings.hz).toBe("20");
     expect(settings.maxmemory).toBe("0");
     expect(Object.keys(settings)).toEqual(
@@ -302,7 +304,7 @@ describe("effective settings", () => {
       "notification-script",
       "client-reconfig-script",
     ]);
-    const settings = effectiveSettings("sentinel", "10.0.0.1", {});
+    const settings = effectiveSettings("sentinel", place, {});
     expect(settings).not.toHaveProperty("notification-script");
   });
 });
