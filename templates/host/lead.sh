@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # The operator decides where the hosts may not: all disks lost, or all but one host gone for good.
 
-# While it exists, the host whose name it holds starts as master. Below /run, which redis may not write.
+# While the run that made it holds its lock, the host whose name it holds starts as master. Below /run, which redis
+# may not write.
 lead_file=$root/run/redis-cluster.lead
 
 operator_lets_lead() {
   local name=''
-  if [[ -r $lead_file ]]; then read -r name <"$lead_file" || true; fi
-  [[ $name == "$self" ]]
+  [[ -r $lead_file ]] || return 1
+  read -r name <"$lead_file" || true
+  [[ $name == "$self" ]] && ! flock -n -s "$lead_file" true
 }
 
 # verb lead [HASH]: tells what every member says and what this host holds, and with the hash printed below it,
@@ -31,6 +33,8 @@ verb_lead() {
   fi
   printf '%s\n' "$self" >"$lead_file"
   chmod 0644 "$lead_file"
+  exec 8<"$lead_file"
+  flock 8
   trap 'rm -f "$lead_file"' EXIT
   systemctl stop redis-sentinel.service redis-cluster.service
   start_unit redis-cluster.service
