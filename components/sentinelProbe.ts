@@ -7,7 +7,7 @@
 import { Duplex } from "stream";
 import Redis, { RedisOptions } from "ioredis";
 import { connect as connectTls } from "tls";
-import { Answer, Answers, Endpoint, NodeSaid, SentinelSaid } from "./gate";
+import { Answer, Answers, behind, Endpoint, NodeSaid, SentinelSaid } from "./gate";
 import { Route, within } from "./sshRoute";
 
 /** The daemons to ask, and the password of the ACL user `operator` on them. */
@@ -20,9 +20,13 @@ export interface Group {
   tls?: { authority: string; identity: { certificate: string; key: string } };
 }
 
+/** A replica that comes no nearer to its master for this many seconds is behind, not busy. */
+const patience = 5;
+
 /**
  * What every node and sentinel of the group says. Never throws: who does not answer in time is in
- * the answers with the reason.
+ * the answers with the reason. A replica that had not all that its master had written is asked again for as
+ * long as it comes nearer.
  *
  * @param seconds bound of each answer; default 5
  */
@@ -31,7 +35,19 @@ export async function askGroup(group: Group, route: Route, seconds = 5): Promise
     askAll(group.nodes, group, route, seconds, nodeSaid),
     askSentinels(group, route, seconds),
   ]);
-  return { nodes, sentinels };
+  const answers = { nodes, sentinels };
+  let moved = performance.now();
+  for (;;) {
+    const late = behind(answers);
+    if (late.length === 0 || performance.now() > moved + patience * 1000) return answers;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const endpoints = group.nodes.filter(({ name }) => late.some((node) => node.name === name));
+    for (const again of await askAll(endpoints, group, route, seconds, nodeSaid)) {
+      const index = nodes.findIndex(({ name }) => name === again.name);
+      if ((again.said?.offset ?? 0) > (nodes[index].said?.offset ?? 0)) moved = performance.now();
+      nodes[index] = again;
+    }
+  }
 }
 
 /** As askGroup, the sentinels alone. */
@@ -136,8 +152,13 @@ export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<Nod
   return {
     role: replica ? "replica" : "master",
     loading: field("loading") === "1" || field("async_loading") === "1",
-    offset: Number(field(replica ? "slave_repl_offset" : "master_repl_offset")),
+    offset: offset(field(replica ? "slave_repl_offset" : "master_repl_offset")),
     onlineReplicas: [...info.matchAll(/^slave\d+:.*state=online/gm)].length,
+    failing: [
+      "rdb_last_bgsave_status",
+      "aof_last_write_status",
+      "aof_last_bgrewrite_status",
+    ].filter((name) => field(name) !== "ok"),
     replays: Array.isArray(users) && users.some((line) => replays.test(String(line))),
     master: replica ? plain(`${field("master_host")}:${field("master_port")}`) : undefined,
     linkUp: field("master_link_status") === "up",
@@ -179,6 +200,10 @@ export async function sentinelSaid(
     tilt: infoField(text(info), "sentinel_tilt") === "1",
     ckquorum: plain(ckquorum),
   };
+}
+
+function offset(told = ""): number | undefined {
+  return /^\d{1,15}$/.test(told) ? Number(told) : undefined;
 }
 
 function text(reply: unknown): string {

@@ -165,6 +165,7 @@ verb_node_roll_master() {
   if [[ $node_owed == restart ]]; then
     enter_rollout
     if is_master; then
+      wait_replicas_written
       handover
       did "handed over to $new_address:$new_port"
     fi
@@ -229,18 +230,41 @@ role_here() {
   fi
 }
 
-# A SIGTERM during the first AOF write is lost, so no stop before persistence is idle.
+# A SIGTERM during the first AOF write after a full sync is lost, so it has to be over. Redis ends any other rewrite
+# or save by itself when it is stopped: a data set that is always saved and rewritten is none to wait for.
 wait_persistence_idle() {
   local info deadline=$((SECONDS + start_limit)) name busy
   while :; do
     info=$(here INFO persistence) || true
     busy=''
-    for name in loading aof_rewrite_in_progress aof_rewrite_scheduled rdb_bgsave_in_progress; do
+    for name in loading aof_rewrite_scheduled; do
       if [[ $(field "$info" "$name") == 1 ]]; then busy+=" $name"; fi
     done
+    if [[ $(field "$info" aof_rewrite_in_progress) == 1 ]] && first_aof_write; then busy+=" aof_rewrite_in_progress"; fi
     if [[ -z $busy ]]; then return; fi
     ((SECONDS < deadline)) || die "still busy after $start_limit s:$busy; expected an idle node before its restart; run pulumi up again when it is done"
     sleep 0.1
+  done
+}
+
+# Whether writes since a full sync still go to the file beside the old AOF.
+first_aof_write() {
+  [[ -n $(find "$data" -name 'temp-*.incr' -print -quit) ]]
+}
+
+# Until a replica has written its first AOF after a full sync, what it would start from is older than what it holds.
+# Seen without a rewrite once is enough.
+wait_replicas_written() {
+  local name info deadline=$((SECONDS + start_limit))
+  for name in "${node_names[@]}"; do
+    [[ $name != "$self" ]] || continue
+    until
+      info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO persistence) || true
+      [[ $(field "$info" aof_rewrite_in_progress)$(field "$info" aof_rewrite_scheduled) == 00 ]]
+    do
+      ((SECONDS < deadline)) || die "the node on $name has been writing its AOF for $start_limit s; expected it written before it may become the master; run pulumi up again when it is done"
+      sleep 0.1
+    done
   done
 }
 

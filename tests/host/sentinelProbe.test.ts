@@ -3,6 +3,7 @@ import { openRoute, RouteArgs } from "../../components/sshRoute";
 import { addressOf, Answers, judge, table } from "../../components/gate";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";
+import { load } from "../helpers/load";
 import { endless, liar } from "./support/liar";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
 
@@ -67,6 +68,23 @@ test("a whole group is found whole, over one connection a host, whatever SSH_AUT
     otherSentinels: 2,
     tilt: false,
   });
+});
+
+test("a group under 10 MB/s of writes is found whole each time", async () => {
+  const [{ address, port }] = group.nodes;
+  const writer = load(
+    { host: address, port, username: "operator", password: operatorPassword },
+    10e6,
+  );
+  const found: string[][] = [];
+  for (let n = 0; n < 20; n++) {
+    const before = writer.bytes();
+    const problems = judge(await ask({}), 2).map(({ message }) => message);
+    await eventually(10, () => Promise.resolve(writer.bytes() > before + 1e6));
+    found.push(problems);
+  }
+  await writer.stop();
+  expect(found).toEqual(Array(20).fill([]));
 });
 
 test("a bastion leads to all hosts over one connection", async () => {
