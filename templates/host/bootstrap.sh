@@ -8,6 +8,7 @@
 #   marked           the bootstrap of an unfinished first deployment
 #   role-deployed    the old Ansible role's, recognised
 #   retired-master   data kept by a destroy, written as master
+#   unread           data that would not be loaded
 #   data             data of another kind
 #   empty
 verb_node_prove() {
@@ -21,6 +22,8 @@ verb_node_prove() {
     state='role-deployed'
   elif [[ $(bootstrap_mark) == "$self" ]]; then
     state=marked
+  elif [[ -n $(unread "$staged/redis.conf") ]]; then
+    state=unread
   elif holds_files && [[ -e $data/retired-master ]]; then
     state='retired-master'
   elif holds_files; then
@@ -31,7 +34,7 @@ verb_node_prove() {
 
 # choose_bootstrap PROOFS: the host to mark, on stdout; nothing when the group needs no bootstrap.
 choose_bootstrap() {
-  local name run state runs marked=() retired=() data_hosts=() role_hosts=() known=0
+  local name run state runs marked=() retired=() data_hosts=() unread_hosts=() role_hosts=() known=0
   while read -r name run state; do
     if [[ -z $name || $name == '#' ]]; then continue; fi
     known=$((known + 1))
@@ -43,6 +46,7 @@ choose_bootstrap() {
       role-deployed) role_hosts+=("$name") ;;
       marked) marked+=("$name") ;;
       retired-master) retired+=("$name") ;;
+      unread) unread_hosts+=("$name") ;;
       data) data_hosts+=("$name") ;;
       empty) ;;
       *) die "proof of $name is '$state'; run pulumi up again" ;;
@@ -50,6 +54,8 @@ choose_bootstrap() {
   done <<<"$1"
   ((known == ${#node_names[@]})) ||
     die "$known hosts proved their state; expected ${#node_names[@]}; run pulumi up again"
+  ((!${#unread_hosts[@]})) ||
+    die "there are data on ${unread_hosts[*]} that this configuration would not load, and would overwrite. On each of them 'sudo $programs/redis-cluster convert' tells which, and 'convert NAME' has Redis make of one what it loads; or move what is not wanted out of $data. Then run pulumi up again"
   if ((${#role_hosts[@]})); then
     ((${#marked[@]} + ${#retired[@]} + ${#data_hosts[@]} == 0)) ||
       die "the Ansible role's group on ${role_hosts[*]} is not taken over: there are other data on ${marked[*]} ${retired[*]} ${data_hosts[*]}; expected empty hosts. Empty $data there, then run pulumi up again"

@@ -13,6 +13,7 @@ verb_compose_node() {
   local text
   refuse_root
   load_release
+  refuse_unread "$release/redis.conf"
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
   text=$(node_text "$release")
   if [[ $role != master ]]; then

@@ -21,7 +21,7 @@ has_keys() {
 # loads_data CONF: whether Redis would load at least one key or write from the files that CONF names.
 # What counts is what would be loaded, not what lies there: `appendonly yes` over an RDB starts empty.
 loads_data() {
-  local dir manifest name type
+  local dir manifest name
   dir=$(setting "$1" dir "$data")
   if [[ $(setting "$1" appendonly no) != yes ]]; then
     has_keys "$dir/$(setting "$1" dbfilename dump.rdb)"
@@ -34,13 +34,19 @@ loads_data() {
     [[ -s $dir/$name ]]
     return
   fi
+  manifest_holds "$manifest"
+}
+
+# manifest_holds MANIFEST: whether a file that it names holds a key or write.
+manifest_holds() {
+  local name type
   while read -r _ name _ _ _ type; do
-    name=${manifest%/*}/$name
+    name=${1%/*}/$name
     case $type:$name in
       b:*.rdb) if has_keys "$name"; then return 0; fi ;;
       b:* | i:*) if [[ -s $name ]]; then return 0; fi ;;
     esac
-  done <"$manifest"
+  done < <("${as_redis[@]}" dd if="$1" iflag=nofollow,nonblock status=none 2>/dev/null 9>&-)
   return 1
 }
 
