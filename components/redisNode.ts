@@ -4,6 +4,7 @@ import { Certificates } from "./certificates";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
+import { proofOf } from "./protocol";
 import { remoteFiles, remoteProgram } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
@@ -15,15 +16,14 @@ import {
   renderRedisConf,
   renderSecrets,
 } from "./render";
-import { lastLine } from "./shell";
 
 export interface RedisNodeArgs {
   config: TopologyConfig;
   host: HostConfig;
   /** Undefined: no TLS. */
   certificates?: Certificates;
-  /** Stands for the whole group's staged files. */
-  plan: string;
+  /** Stands for everything that is staged in the group. */
+  plan: pulumi.Input<string>;
   /** The host's programs and files are written again when it changes. */
   repair: pulumi.Output<string>;
 }
@@ -33,15 +33,15 @@ export interface RedisNodeArgs {
  * steps that make them live. The topology says in which order the steps run.
  */
 export class RedisNode extends pulumi.ComponentResource {
-  /** Changes each time the host program was written or compared. */
-  readonly programId: pulumi.Output<string>;
+  /** Writes or compares the host program. */
+  readonly program: remote.Command;
   /**
    * Prepares the host; its delete takes the node away. The sentinels' claims depend on all of these, so that
    * sentinels go first.
    */
   readonly install: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
-  private readonly plan: string;
+  private readonly plan: pulumi.Input<string>;
   private readonly override?: string;
   private readonly staged: remote.Command[];
 
@@ -58,14 +58,13 @@ export class RedisNode extends pulumi.ComponentResource {
     this.override = config.override;
 
     const installed = config.ssh.helper;
-    const program = remoteProgram(prefix, { connection, installed, repair }, { parent: this });
-    this.programId = program.stdout;
+    this.program = remoteProgram(prefix, { connection, installed, repair }, { parent: this });
     this.install = remoteClaim(
       `${prefix}-install`,
       {
         connection,
         component: "node",
-        token: program.stdout,
+        program: this.program,
         deleteData: config.deleteData,
         stdin: repair.apply((id) =>
           [
@@ -76,7 +75,7 @@ export class RedisNode extends pulumi.ComponentResource {
           ].join("\n"),
         ),
       },
-      { parent: this, dependsOn: program },
+      { parent: this, dependsOn: this.program },
     );
 
     const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
@@ -104,30 +103,24 @@ export class RedisNode extends pulumi.ComponentResource {
 
   /** Says what this host holds, anew in every run in which any host was prepared anew. */
   prove(installs: remote.Command[], after: remote.Command[]): remote.Command {
-    const ids = installs.map(({ stdout }) => stdout);
-    return this.step("prove", { after: ids }, [...this.staged, ...after]);
+    return this.step("prove", { after: installs }, [...this.staged, ...after]);
   }
 
-  /** Starts the node if it is down, in the role that the hosts decide. */
-  start(proofs: remote.Command[]): remote.Command {
-    const stdin = pulumi
-      .all(proofs.map((proof) => proof.stdout))
-      .apply((outputs) => outputs.map(lastLine).join("\n"));
-    return this.step("start", { after: this.staged.map((file) => file.stdout), stdin }, proofs);
+  /** Starts the node if it is down, in the role that the hosts decide by their proofs, which go by host. */
+  start(proofs: Record<string, remote.Command>): remote.Command {
+    const lines = Object.entries(proofs).map(([host, proof]) => proofOf(proof, host));
+    const stdin = pulumi.all(lines).apply((each) => each.join("\n"));
+    return this.step("start", { after: this.staged, stdin }, Object.values(proofs));
   }
 
   /** Brings a running replica to what is staged; a master that has to restart waits for `rollMaster`. */
   roll(after: remote.Command[]): remote.Command {
-    return this.step("roll", { after: this.owedAfter(after) }, after);
+    return this.step("roll", { after: [...this.staged, ...after] }, after);
   }
 
   /** Hands over and restarts, if this node was the master in its turn and a restart is owed. */
   rollMaster(after: remote.Command[]): remote.Command {
-    return this.step("roll-master", { after: this.owedAfter(after) }, after);
-  }
-
-  private owedAfter(steps: remote.Command[]): pulumi.Output<string>[] {
-    return [...this.staged, ...steps].map((command) => command.stdout);
+    return this.step("roll-master", { after: [...this.staged, ...after] }, after);
   }
 
   private step(

@@ -10,8 +10,8 @@ import { renderSentinelConf, renderSentinelUnit, renderSentinelUsers } from "./r
 export interface RedisSentinelArgs {
   config: TopologyConfig;
   host: HostConfig;
-  /** Stands for the whole group's staged files. */
-  plan: string;
+  /** Stands for everything that is staged in the group. */
+  plan: pulumi.Input<string>;
   /** The sentinel's files are written again when it changes. */
   repair: pulumi.Output<string>;
   /** The node of the same host, which prepares it. */
@@ -28,7 +28,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
   /** The staged files of the sentinel. */
   readonly staged: remote.Command[];
   private readonly connection: pulumi.Input<Connection>;
-  private readonly plan: string;
+  private readonly plan: pulumi.Input<string>;
   private readonly override?: string;
 
   constructor(
@@ -45,7 +45,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
 
     const claim = remoteClaim(
       `${prefix}-claim`,
-      { connection, component: "sentinel", token: node.programId, deleteData: config.deleteData },
+      { connection, component: "sentinel", program: node.program, deleteData: config.deleteData },
       { parent: this, dependsOn: nodes.map(({ install }) => install) },
     );
     this.staged = [
@@ -89,7 +89,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
         plan: this.plan,
         override: this.override,
         verb: [`sentinel-${verb}`],
-        after: [...this.staged, ...after].map((command) => command.stdout),
+        after: [...this.staged, ...after],
       },
       { parent: this, dependsOn: after },
     );

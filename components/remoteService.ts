@@ -2,18 +2,18 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
 import { hostCommand } from "./hostProgram";
-import { lastLine } from "./shell";
+import { idOf } from "./protocol";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;
   /** The host program's verb and its arguments. */
   verb: string[];
-  /** The step runs again whenever one of these changes: ids of files and of the steps before it. */
-  after: pulumi.Input<string>[];
+  /** The step runs again whenever one of these ran: what staged its files, and the steps before it. */
+  after: remote.Command[];
   /** What the verb reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
-  /** Stands for the whole group's staged files: what an override is good for. */
-  plan: string;
+  /** Stands for everything that is staged in the group: what an override is good for. */
+  plan: pulumi.Input<string>;
   /** The hash of the refused run that may be carried out in spite of a red gate. */
   override?: string;
 }
@@ -21,8 +21,8 @@ export interface RemoteStepArgs {
 export interface RemoteClaimArgs {
   connection: pulumi.Input<Connection>;
   component: "node" | "sentinel";
-  /** The id of the host program's last writing, which the claim belongs to. */
-  token: pulumi.Input<string>;
+  /** What wrote the host program last; the claim belongs to its id. */
+  program: remote.Command;
   /** Whether taking the component away takes its data too. */
   deleteData: boolean;
   /** What the claim reads, where it reads anything. */
@@ -36,7 +36,7 @@ const deadlineSeconds = 900;
  * A step on a host: the host program compares what runs with what is wanted and does what is owed. What it
  * did stands in the run's output.
  *
- * @returns the Command; its stdout, one line of what it did, is another each time the step runs.
+ * @returns the Command; its stdout, one line of what it did, ends with another id each time the step runs.
  */
 export function remoteStep(
   name: string,
@@ -44,12 +44,12 @@ export function remoteStep(
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
   const stdin = pulumi
-    .all([args.stdin ?? "", ...args.after])
-    .apply(([input, ...ids]) =>
+    .all([args.stdin ?? "", args.plan, ...args.after.map(idOf)])
+    .apply(([input, plan, ...ids]) =>
       [
         ...(input === "" ? [] : [input]),
-        ...ids.map((id) => `# after ${lastLine(id)}`),
-        `# plan ${args.plan}`,
+        ...ids.map((id) => `# after ${id}`),
+        `# plan ${plan}`,
         ...(args.override === undefined ? [] : [`# override ${args.override}`]),
       ].join("\n"),
     );
@@ -73,11 +73,9 @@ export function remoteClaim(
   args: RemoteClaimArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const token = pulumi.output(args.token);
+  const token = idOf(args.program);
   const command = (verb: string, ...last: string[]) =>
-    token.apply((id) =>
-      hostCommand(deadlineSeconds, [verb, args.component, lastLine(id), ...last]),
-    );
+    token.apply((id) => hostCommand(deadlineSeconds, [verb, args.component, id, ...last]));
   return new remote.Command(
     name,
     {

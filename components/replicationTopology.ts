@@ -1,21 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { createHash } from "crypto";
 import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config";
 import { HostDrift } from "./hostDrift";
+import { planOf } from "./plan";
+import { idOf } from "./protocol";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
-import {
-  renderFirewall,
-  renderMembers,
-  renderNodeUnit,
-  renderNodeUsers,
-  renderRedisConf,
-  renderSentinelConf,
-  renderSentinelUnit,
-  renderSentinelUsers,
-  settingsByClass,
-} from "./render";
+import { settingsByClass } from "./render";
 import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
@@ -37,11 +28,11 @@ export class ReplicationTopology extends pulumi.ComponentResource {
   constructor(name: string, args: ReplicationTopologyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("redis-cluster:index:ReplicationTopology", name, {}, opts);
     const { config } = args;
-    const plan = planOf(config);
     const child = { parent: this };
 
     const certificates = certificatesOf(config, child);
     this.certificates = certificates;
+    const plan = planOf(config, certificates);
     const ports = groupPorts(config);
     const route = {
       hosts: config.hosts.map((host) => ({
@@ -78,7 +69,12 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     );
 
     const installs = nodes.map(({ install }) => install);
-    const proofs = nodes.map((node, index) => node.prove(installs, sentinels[index]?.staged ?? []));
+    const proofs = Object.fromEntries(
+      nodes.map((node, index) => {
+        const proof = node.prove(installs, sentinels[index]?.staged ?? []);
+        return [config.hosts[index].name, proof];
+      }),
+    );
     const nodesUp = nodes.map((node) => node.start(proofs));
     const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 
@@ -122,7 +118,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
                   identity: hosts[config.hosts[0].name],
                 }))
             : undefined,
-        rollout: last[0].stdout,
+        rollout: idOf(last[0]),
       },
       { ...child, dependsOn: last },
     );
@@ -131,18 +127,4 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       .apply(([host, address]) => ({ name: host, address }));
     this.registerOutputs({ currentMaster: this.currentMaster });
   }
-}
-
-/** What the staged files of the whole group would be, as a hash: an override is good for this plan alone. */
-function planOf(config: TopologyConfig): string {
-  const texts = [
-    ...config.hosts.flatMap((host) => [
-      renderRedisConf(config, host),
-      renderMembers(config, host),
-      ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
-    ]),
-    ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],
-    ...[renderNodeUnit(config), renderSentinelUnit(config)],
-  ];
-  return createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 16);
 }

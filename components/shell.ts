@@ -7,8 +7,3 @@ export function quote(argument: string): string {
 export function commandLine(words: string[]): string {
   return words.map(quote).join(" ");
 }
-
-/** What a program of ours printed last: a login shell that greets everybody has said something before it. */
-export function lastLine(stdout: string): string {
-  return stdout.trimEnd().replace(/^[^]*\n/, "");
-}

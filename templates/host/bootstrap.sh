@@ -34,10 +34,12 @@ verb_node_prove() {
 
 # choose_bootstrap PROOFS: the host to mark, on stdout; nothing when the group needs no bootstrap.
 choose_bootstrap() {
-  local name run state runs marked=() retired=() data_hosts=() unread_hosts=() role_hosts=() known=0
+  local name run state runs marked=() retired=() data_hosts=() unread_hosts=() role_hosts=() known=0 heard_of=' '
   while read -r name run state; do
-    if [[ -z $name || $name == '#' ]]; then continue; fi
-    known=$((known + 1))
+    [[ -n $name ]] || continue
+    [[ -n ${node_address[$name]:-} && $heard_of != *" $name "* ]] ||
+      die "a proof of '$name'; expected one of each host of redis-cluster:hosts; run pulumi up again"
+    heard_of+="$name " known=$((known + 1))
     [[ -z ${runs:-} || $runs == "$run" ]] ||
       die "the proofs come from different runs ($runs, $run); run pulumi up again"
     runs=$run

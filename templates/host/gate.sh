@@ -39,12 +39,12 @@ gate() {
 
 # overridden PROBLEMS: whether the operator has said to go on with this plan in spite of just these.
 overridden() {
-  [[ ${step_input:-} == *"# override $(override_hash "$1")"* ]] || return 1
+  [[ -n ${step_override:-} && $step_override == "$(override_hash "$1")" ]] || return 1
   say "goes on in spite of what is wrong, as redis-cluster:override asks:"$'\n'"$1"
 }
 
 override_hash() {
-  printf '%s\n%s' "$(sed -n 's/^# plan //p' <<<"${step_input:-}")" "$1" | sha256sum | cut -c 1-16
+  printf '%s\n%s' "${step_plan:-}" "$1" | sha256sum | cut -c 1-16
 }
 
 # What would let a failover fail though all looks well: a file that cannot be rewritten, a right that is missing.

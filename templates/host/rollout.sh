@@ -11,9 +11,29 @@ take_lock() {
   flock -w 120 9 || die "another run has held $root/run/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
 }
 
-# Reads all of stdin: a provider that still has something to send takes an early end for a failure.
+# read_input: what a step is told on stdin. Hosts have said part of it, so every line has to be of one of these forms,
+# and whole. Sets step_plan, step_override and step_proofs.
+read_input() {
+  local line input
+  step_plan='' step_override='' step_proofs=''
+  # All of it: a provider that still has something to send takes an early end for a failure.
+  input=$(cat)
+  while IFS= read -r line; do
+    if [[ $line =~ ^#\ plan\ ([0-9a-f]{16})$ && -z $step_plan ]]; then
+      step_plan=${BASH_REMATCH[1]}
+    elif [[ $line =~ ^#\ override\ ([0-9a-f]{16})$ && -z $step_override ]]; then
+      step_override=${BASH_REMATCH[1]}
+    elif [[ $line =~ ^[A-Za-z0-9._-]+\ [0-9a-f]{16}\ [a-z-]{1,30}$ ]]; then
+      step_proofs+=$line$'\n'
+    elif [[ ! $line =~ ^(#\ after\ [0-9a-f-]{8,36})?$ ]]; then
+      die "this step was told '$(printf '%.80s' "$line")'; expected ids, proofs, a plan and an override, each a line of its own. Run pulumi up again with the program that is installed here. Nothing was changed"
+    fi
+  done <<<"$input"
+}
+
 begin_step() {
-  step_input=$(cat) work=''
+  read_input
+  work=''
   take_lock
   refuse_planted
   load_members "$staged/members"
@@ -40,7 +60,7 @@ end_step() {
 verb_node_start() {
   local chosen
   begin_step
-  chosen=$(choose_bootstrap "$step_input")
+  chosen=$(choose_bootstrap "$step_proofs")
   if [[ -n $chosen ]]; then place 0644 "$bootstrap" <<<"$chosen"; fi
   rm -f "$data/retired-master"
   if [[ -e $current/secrets ]]; then

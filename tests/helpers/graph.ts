@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
 
 /** A resource as the program registered it. */
 export interface Registered {
@@ -24,8 +25,25 @@ interface Monitor {
 
 const nameOf = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
 
-/** Every resource that `program` registers under Pulumi's mocks, by its name; hosts greet; something drifted on app-1. */
-export async function registeredBy(program: () => void): Promise<Map<string, Registered>> {
+/** The id that a Command of that name printed when it ran. */
+export const idGiven = (name: string): string =>
+  createHash("sha256").update(name).digest("hex").slice(0, 8);
+
+/** What the program on the host prints: a proof, or what a step did with a new id. */
+function printed(name: string): string {
+  const [, proving] = /^(.*)-node-prove$/.exec(name) ?? [];
+  return proving ? `${proving} 0123456789abcdef empty` : `nothing owed [${idGiven(name)}]`;
+}
+
+/**
+ * Every resource that `program` registers under Pulumi's mocks, by its name; hosts greet; something drifted on app-1.
+ *
+ * @param says the last lines of Commands that print another one than they should, by name
+ */
+export async function registeredBy(
+  program: () => void,
+  says: Record<string, string> = {},
+): Promise<Map<string, Registered>> {
   const seen = new Map<string, Registered>();
   await pulumi.runtime.setMocks(
     {
@@ -33,7 +51,7 @@ export async function registeredBy(program: () => void): Promise<Map<string, Reg
         id: `${name}-id`,
         state: {
           ...(inputs as object),
-          stdout: `Welcome to\n${name}!\nran ${name}`,
+          stdout: `Welcome to\n${name}!\n${says[name] ?? printed(name)}\n`,
           repair: { "app-1": "drifted" },
         },
       }),

@@ -72,7 +72,7 @@ describe("rule 1: a majority of the configured sentinels names the master", () =
   });
 
   test("one host that hangs costs nothing where the others are a majority", async () => {
-    hosts.setAskTimeout(20);
+    hosts.limit("ask_timeout", 20);
     await sentinelNaming(app2, app2);
     await sentinelNaming(app1, app2);
     await sentinelNaming(consoleHost, app2);
@@ -408,7 +408,7 @@ describe("rule 5: a node without data", () => {
 
 describe("rule 6: undecided", () => {
   test("ends with what was asked and answered; silent hosts cost the time of one", async () => {
-    hosts.setAskTimeout(6);
+    hosts.limit("ask_timeout", 6);
     await Promise.all([
       node(consoleHost),
       node(app2, consoleHost),

@@ -43,7 +43,7 @@ async function runningOn(release: Record<string, string>): Promise<void> {
 /** Runs shell with what a step has at hand; both units count as running. */
 function step(line: string) {
   return host.shell(
-    `running() { true; }; install() { cat >"\${@: -1}"; }; step_input='# plan p'
+    `running() { true; }; install() { cat >"\${@: -1}"; }; step_plan=p
      load_members ${host.path("staged/members")}; operator_password=$(operator_login); ${line}`,
   );
 }
@@ -136,9 +136,7 @@ test("a password is not taken away while a client is connected that came before 
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain("clients at 127.0.0.1 are connected as reports");
   const [, override] = /config set override ([0-9a-f]{16})/.exec(refused.stderr) ?? [];
-  expect(await step(`step_input+=$'\\n# override ${override}'; refuse_clients_left`)).toMatchObject(
-    { status: 0 },
-  );
+  expect(await step(`step_override=${override}; refuse_clients_left`)).toMatchObject({ status: 0 });
   client.end();
   const later = host.connect("node", "reports", "new");
   expect(await later.ask("PING")).toBe("PONG");

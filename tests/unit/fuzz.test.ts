@@ -10,9 +10,10 @@ import {
   renderSentinelConf,
   renderSentinelUsers,
 } from "../../components/render";
+import { readId, readProof } from "../../components/protocol";
 import { nodeSaid, sentinelSaid } from "../../components/sentinelProbe";
 import { directives } from "../../components/settings";
-import { commandLine, lastLine } from "../../components/shell";
+import { commandLine } from "../../components/shell";
 import { host, keyPair, rawConfig, secrets } from "../helpers/config";
 
 // Each property holds for some hundreds of values; a failure prints the seed to see it again.
@@ -285,10 +286,29 @@ describe("shell", () => {
     expect(stdout).toBe(lists.map((words) => [...words, "end", ""].join("\0")).join(""));
   });
 
+  test("nothing that a host says goes on but ids and its own proof", () => {
+    const idOrError = (text: string) => {
+      try {
+        return readId("step", text);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    const end = fc.constantFrom("", "\n", " [0123abcd]", "[0123abcd]\n", "app-1 ", " data");
+    fc.assert(
+      fc.property(fc.array(fc.oneof(nasty, end), { maxLength: 6 }), (said) => {
+        for (const text of [said.join(""), said.join(" "), said.join("\n")]) {
+          expect(idOrError(text)).toMatch(/^([0-9a-f-]{8,36}$|step: )/);
+          expect(() => readProof("step", text, "app-2")).toThrow("step: ");
+        }
+      }),
+    );
+  });
+
   test("a greeting before an id is no part of it", () => {
     fc.assert(
       fc.property(fc.uuid(), fc.array(anyText), fc.constantFrom("", "\n"), (id, before, end) => {
-        expect(lastLine([...before, id].join("\n") + end)).toBe(id);
+        expect(readId("step", [...before, id].join("\n") + end)).toBe(id);
       }),
     );
   });

@@ -1,6 +1,6 @@
 import { parseConfig, secretOutputs } from "../../components/config";
 import { ReplicationTopology } from "../../components/replicationTopology";
-import { precedes, Registered, registeredBy } from "../helpers/graph";
+import { idGiven, precedes, Registered, registeredBy } from "../helpers/graph";
 import { sshKey } from "../helpers/sshKey";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEmM0tRb6wUuYd9cl3dnLrv8H9vFwzB1gwI0r5Hjqzi3";
@@ -19,7 +19,11 @@ const three = {
   "app-2": { address: "10.77.0.13", hostKey },
 };
 
-function graphOf(hosts: object, ssh: object = {}): Promise<Map<string, Registered>> {
+function graphOf(
+  hosts: object,
+  ssh: object = {},
+  says: Record<string, string> = {},
+): Promise<Map<string, Registered>> {
   return registeredBy(() => {
     const raw = {
       hosts: JSON.stringify(hosts),
@@ -32,7 +36,7 @@ function graphOf(hosts: object, ssh: object = {}): Promise<Map<string, Registere
     new ReplicationTopology("redis", {
       config: { ...config, secrets: secretOutputs(config.secrets) },
     });
-  });
+  }, says);
 }
 
 describe("three hosts", () => {
@@ -125,10 +129,11 @@ describe("three hosts", () => {
 
   it("runs a step again when the step before it ran", () => {
     const stdin = (name: string) => graph.get(name)?.inputs.stdin;
-    expect(stdin("app-1-node-roll")).toContain("# after ran app-1-sentinel-stop");
-    expect(stdin("app-1-sentinel-roll")).toContain("# after ran app-1-node-roll");
-    expect(stdin("app-2-sentinel-stop")).toContain("# after ran app-1-sentinel-roll");
-    expect(graph.get("sentinel-quorum")?.inputs.rollout).toContain("ran console-node-roll-master");
+    const after = (name: string) => `# after ${idGiven(name)}`;
+    expect(stdin("app-1-node-roll")).toContain(after("app-1-sentinel-stop"));
+    expect(stdin("app-1-sentinel-roll")).toContain(after("app-1-node-roll"));
+    expect(stdin("app-2-sentinel-stop")).toContain(after("app-1-sentinel-roll"));
+    expect(graph.get("sentinel-quorum")?.inputs.rollout).toBe(idGiven("console-node-roll-master"));
   });
 
   it("looks for drift before anything, and writes all files anew on a host that has drifted", () => {
@@ -184,6 +189,24 @@ it("needs nothing but the host program as root where an administrator has instal
     expect(inputs.create).toMatch(
       /^sudo -n \/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+ /,
     );
+});
+
+it("passes on of what a host says its id alone, and its proof to every host", async () => {
+  const forged = "took back # override 0123456789abcdef # plan 0123456789abcdef";
+  const graph = await graphOf(three, {}, { "app-2-sentinel-start": `${forged} [0123abcd]` });
+  const step = /-(start|stop|roll|roll-master)$/;
+  const headers = [...graph.values()].filter(({ name }) => step.test(name));
+  expect(headers).toHaveLength(18);
+  for (const { name, inputs } of headers) {
+    const lines = String(inputs.stdin).split("\n");
+    const others = lines.filter((line) => !/^# after [0-9a-f]{8}$/.test(line));
+    const proofs = ["app-1", "app-2", "console"].map((host) => `${host} 0123456789abcdef empty`);
+    expect(others).toEqual([
+      ...(name.endsWith("-node-start") ? proofs : []),
+      expect.stringMatching(/^# plan [0-9a-f]{16}$/),
+    ]);
+  }
+  expect(graph.get("app-1-sentinel-stop")?.inputs.stdin).toContain("# after 0123abcd\n");
 });
 
 it("leaves a host without a sentinel to its node", async () => {

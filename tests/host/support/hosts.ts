@@ -1,8 +1,10 @@
 import { ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -126,19 +128,26 @@ export class Host {
     return this.execute([this.group.program, ...args]);
   }
 
+  /** Runs a verb of the host program that is told something. */
+  tell(verb: string, lines: string[]): Promise<Outcome> {
+    this.write("/tmp/told", lines.join("\n"));
+    return this.execute([this.group.program, verb], openSync(this.path("/tmp/told"), "r"));
+  }
+
   /** Runs a line of shell with the host program's functions. */
   shell(line: string): Promise<Outcome> {
     return this.execute(["-c", `source ${this.group.functions}; ${line}`]);
   }
 
-  private execute(args: string[]): Promise<Outcome> {
+  private execute(args: string[], stdin: "ignore" | number = "ignore"): Promise<Outcome> {
     const start = performance.now();
     const child = spawn("/bin/bash", args, {
       env: { REDIS_CLUSTER_ROOT: this.root, TMPDIR: this.path("/tmp") },
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: [stdin, "ignore", "pipe"],
     });
+    if (stdin !== "ignore") closeSync(stdin);
     let stderr = "";
-    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     return new Promise((resolve) =>
       child.once("exit", (status) =>
         // What is still being asked holds the pipe open; the last words are in it by then.
@@ -349,12 +358,12 @@ export class Hosts {
     for (const host of this.all) host.release("one");
   }
 
-  /** Makes an unreachable daemon cost more than what a busy machine costs. */
-  setAskTimeout(seconds: number): void {
-    writeFileSync(
-      this.program,
-      hostProgram().replace(/^ask_timeout=.*$/m, `ask_timeout=${seconds}`),
-    );
+  /** Gives the host program another limit, `ask_timeout` say. */
+  limit(name: string, seconds: number): void {
+    const line = new RegExp(`^${name}=.*$`, "m");
+    const text = readFileSync(this.program, "utf8");
+    if (!line.test(text)) throw new Error(`the host program has no ${name}`);
+    writeFileSync(this.program, text.replace(line, `${name}=${seconds}`));
   }
 
   members(self: string): string {

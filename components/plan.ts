@@ -1,0 +1,49 @@
+import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "crypto";
+import { Certificates } from "./certificates";
+import { TopologyConfig } from "./config";
+import { fileWriter, hostProgram } from "./hostProgram";
+import {
+  renderFirewall,
+  renderFirewallUnit,
+  renderMembers,
+  renderNodeUnit,
+  renderNodeUsers,
+  renderRedisConf,
+  renderSecrets,
+  renderSentinelConf,
+  renderSentinelUnit,
+  renderSentinelUsers,
+} from "./render";
+
+/**
+ * All that goes to the hosts of the group, as a hash: an override is good for this plan alone. The hash is no secret:
+ * whoever wants to try a weak password against it has to know the group's own as well, which are long.
+ */
+export function planOf(config: TopologyConfig, certificates?: Certificates): pulumi.Output<string> {
+  const texts = [
+    ...[hostProgram(), fileWriter("")],
+    ...config.hosts.flatMap((host) => [
+      renderRedisConf(config, host),
+      renderMembers(config, host),
+      ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
+    ]),
+    ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],
+    ...[renderNodeUnit(config), renderSentinelUnit(config), renderFirewallUnit(config)],
+  ];
+  const hash = pulumi
+    .all([
+      renderSecrets(config.secrets),
+      certificates?.authority,
+      // In one order, whatever came in which.
+      certificates?.hosts.apply((own) =>
+        config.hosts.map(({ name }) => own[name].certificate + own[name].key).join(""),
+      ),
+    ])
+    .apply((more) =>
+      createHash("sha256")
+        .update(JSON.stringify([texts, more]))
+        .digest("hex"),
+    );
+  return pulumi.unsecret(hash.apply((digits) => digits.slice(0, 16)));
+}

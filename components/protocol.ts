@@ -1,0 +1,48 @@
+/**
+ * What passes from one step to the next. A host's last line holds what daemons and drifted files said, so no more of
+ * it goes on than an id or a proof of this very form: a host speaks for itself alone, and never as the operator.
+ */
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { programDirectory } from "./hostProgram";
+
+// A step ends its line with a short id; what writes files or claims a host prints an id alone.
+const idForm = /(?:^|\[)([0-9a-f]{8}(?=\]$)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)/;
+const proofForm = /^(\S+) [0-9a-f]{16} [a-z-]{1,30}$/;
+
+/** The id that a step printed last. Throws, naming the step, where there is none. */
+export function readId(step: string, stdout: string): string {
+  return idForm.exec(lastLine(stdout))?.[1] ?? refuse(step, stdout, "an id");
+}
+
+/** The proof "NAME RUN STATE" of the host of that name. Throws, naming the step, where it is another's or none. */
+export function readProof(step: string, stdout: string, host: string): string {
+  const line = lastLine(stdout);
+  if (proofForm.exec(line)?.[1] === host) return line;
+  return refuse(step, stdout, `the proof of ${host}`);
+}
+
+function refuse(step: string, stdout: string, expected: string): never {
+  const said = JSON.stringify(lastLine(stdout).slice(0, 80));
+  throw new pulumi.RunError(
+    `${step}: what ran on that host printed ${said} last; expected ${expected}, as this program prints it. Look what ` +
+      `its login shell and ${programDirectory} there add; then have that run again: pulumi up --replace '**::${step}'`,
+  );
+}
+
+/** The id that a Command printed last, another one each time it ran. */
+export function idOf({ urn, stdout }: remote.Command): pulumi.Output<string> {
+  return pulumi.all([urn, stdout]).apply(([name, said]) => readId(nameIn(name), said));
+}
+
+/** The proof that the Command of one host printed, the one of that name. */
+export function proofOf({ urn, stdout }: remote.Command, host: string): pulumi.Output<string> {
+  return pulumi.all([urn, stdout]).apply(([name, said]) => readProof(nameIn(name), said, host));
+}
+
+const nameIn = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
+
+/** What a program of ours printed last: a login shell that greets everybody has said something before it. */
+function lastLine(stdout: string): string {
+  return stdout.trimEnd().replace(/^[^]*\n/, "");
+}

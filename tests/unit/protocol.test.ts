@@ -1,0 +1,43 @@
+import { readId, readProof } from "../../components/protocol";
+
+const uuid = "01234567-89ab-4cde-8f01-23456789abcd";
+const proof = "app-1 0123456789abcdef empty";
+
+test.each([
+  ["a step's line", "restarted as replica of 10.0.0.1:6389; took back hz [0123abcd]", "0123abcd"],
+  ["an id alone", uuid, uuid],
+  ["a greeting before it", `Welcome!\r\n# override 0123456789abcdef\n${uuid}\n`, uuid],
+  ["an override before it", "monitor # override 0123456789abcdef [0123abcd]", "0123abcd"],
+  ["words after it", `${uuid} # override 0123456789abcdef`, undefined],
+  ["words before it", `# override 0123456789abcdef ${uuid}`, undefined],
+  ["a line after it", `${uuid}\n# override 0123456789abcdef`, undefined],
+  ["no id", "# override 0123456789abcdef", undefined],
+  ["an id of other digits", "nothing owed [0123ABCD]", undefined],
+  ["nothing", "", undefined],
+])("of %s no more than an id goes on", (_, said, id) => {
+  const read = () => readId("app-1-node-roll", said);
+  if (id === undefined) expect(read).toThrow(/^app-1-node-roll: .*; expected an id/);
+  else expect(read()).toBe(id);
+});
+
+test.each([
+  ["its own", proof, proof],
+  ["its own below a greeting", `app-2 0123456789abcdef data\n${proof}\n`, proof],
+  ["another host's", "app-2 0123456789abcdef empty", undefined],
+  ["another host's below its own", `${proof}\napp-2 0123456789abcdef empty`, undefined],
+  ["two in a line", `${proof} app-2 0123456789abcdef data`, undefined],
+  ["one with more words", `${proof} # plan 0123456789abcdef`, undefined],
+  ["one whose run is no hash", "app-1 # empty", undefined],
+  ["one whose name is a pattern", "....1 0123456789abcdef empty", undefined],
+])("of the proofs that a host may send, %s", (_, said, sent) => {
+  const read = () => readProof("app-1-node-prove", said, "app-1");
+  if (sent === undefined)
+    expect(read).toThrow(/^app-1-node-prove: .*; expected the proof of app-1/);
+  else expect(read()).toBe(sent);
+});
+
+test("what is none ends the run with what was said and the way on", () => {
+  expect(() => readId("app-1-sentinel-stop", "# override\n\x1b[2J!")).toThrow(
+    /printed "\\u001b\[2J!" last; expected an id, .*pulumi up --replace '\*\*::app-1-sentinel-stop'$/,
+  );
+});
