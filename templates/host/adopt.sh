@@ -3,10 +3,6 @@
 # one password for the user default and sentinels without a login. Its daemons learn this program's users,
 # logins and addresses while they run; then the steps of any rollout restart them, one by one.
 
-# How long a sentinel that is told its master anew may take to find the others, in seconds; it took 2 s
-# when measured.
-find_limit=20
-
 # is_role_unit UNIT: whether UNIT is the role's: by what it starts, how, and as whom.
 is_role_unit() {
   local file=$unit_directory/$1
@@ -148,10 +144,9 @@ own_runtime_directory() {
 }
 
 # mend_addresses: the role names the master by its host's name, which on that host may be 127.0.0.1. Its sentinel
-# then watches and announces that address, and every other takes itself for one more sentinel; a replica that
-# has been through no failover follows a name. All is put right while it runs, one after the other, so that a
-# majority can act at any moment. Where it is not clear who is the master, or a replica is not linked to it, the
-# gate has its say.
+# then watches and announces that address, and every other takes itself for one more sentinel, which mend_sentinels
+# sees to; a replica that has been through no failover follows a name. One after the other is put right while it runs.
+# Where it is not clear who is the master, or a replica is not linked to it, the gate has its say.
 mend_addresses() {
   local name master
   ask_everybody nobody
@@ -160,7 +155,6 @@ mend_addresses() {
   master=$(only_master $((${#node_names[@]} - 1))) || return 0
   if [[ $named != "$master" ]] || ((!named_by_majority)); then return 0; fi
   for name in "${node_names[@]}"; do mend_replica "$name" "$master"; done
-  for name in "${sentinel_names[@]}"; do mend_sentinel "$name" "$master"; done
 }
 
 # mend_replica NAME MASTER: follows the address of the master that it follows by name.
@@ -177,46 +171,4 @@ mend_replica() {
     ((SECONDS < deadline)) || die "$1 node is not linked to $2 after $find_limit s; expected the link that it had by name; run pulumi up again"
     sleep 0.1
   done
-}
-
-# mend_sentinel NAME MASTER: has it forget what is no member, which it never does by itself.
-mend_sentinel() {
-  local address=${sentinel_address[$1]} port=${sentinel_port[$1]} known deadline=$((SECONDS + find_limit))
-  [[ ${heard["sentinel $1"]} != silent ]] || return 0
-  known=$(known_to "$1")
-  if [[ $known == *"MASTER $2"* && -z $(comm -23 <(echo "$known") <(members_for "$1" "$2")) ]]; then return; fi
-  say "$1 sentinel: is told the master anew; it knew $(tr '\n' ';' <<<"$known")"
-  {
-    if [[ $known == *MASTER* ]]; then echo "SENTINEL REMOVE $master_name"; fi
-    echo "SENTINEL MONITOR $master_name $2 $quorum"
-    echo "SENTINEL SET $master_name $(sentinel_login) $(live_part "$staged/sentinel.conf" | awk '{ print $2, $4 }' | xargs)"
-  } | tell ask "$address" "$port"
-  until [[ $(known_to "$1") == "$(members_for "$1" "$2")" ]]; do
-    ((SECONDS < deadline)) ||
-      die "$1 sentinel knows after $find_limit s: $(known_to "$1" | tr '\n' ';'); expected: $(members_for "$1" "$2" | tr '\n' ';'). Look at the members it lacks, then run pulumi up again"
-    sleep 0.2
-  done
-}
-
-# known_to SENTINEL: the master, replicas and sentinels that it knows, one a line, sorted.
-known_to() {
-  local what
-  for what in MASTER REPLICAS SENTINELS; do
-    ask "${sentinel_address[$1]}" "${sentinel_port[$1]}" SENTINEL "$what" "$master_name" |
-      awk -v what="$what" 'NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "port" { print what, ip, $0 }' || true
-  done | sort
-}
-
-# members_for SENTINEL MASTER: what it should know, in the same form.
-members_for() {
-  local name
-  {
-    echo "MASTER $2"
-    for name in "${node_names[@]}"; do
-      [[ "${node_address[$name]} ${node_port[$name]}" == "$2" ]] || echo "REPLICAS ${node_address[$name]} ${node_port[$name]}"
-    done
-    for name in "${sentinel_names[@]}"; do
-      [[ $name == "$1" ]] || echo "SENTINELS ${sentinel_address[$name]} ${sentinel_port[$name]}"
-    done
-  } | sort
 }

@@ -291,13 +291,11 @@ watched_at_start() {
 # lost_strangers: members that the sentinel remembers though they are none and are not there: a master that somebody
 # made it watch for a moment, a host that has another address now. With them no gate holds.
 lost_strangers() {
-  local known member
-  for known in replica sentinel; do
-    while read -r member; do
-      is_node "$member" || is_other_sentinel "$member" || compare "sentinel.known-$known" 'members alone' "$member"
-    done < <(sentinel_here SENTINEL "${known^^}S" "$master_name" |
-      awk '{ if (last == "ip") ip = $0; if (last == "port") port = $0; if (last == "flags" && /s_down|disconnected/) print ip, port; last = $0 }')
-  done
+  local address port flags
+  while read -r address port flags; do
+    [[ -n $flags ]] || continue
+    compare "sentinel.known-$([[ $flags == *sentinel* ]] && echo sentinel || echo replica)" 'members alone' "$address $port"
+  done < <(strangers_to "$self" "$(known_to "$self")")
 }
 
 masters_heard() {
@@ -326,51 +324,37 @@ repair_node() {
   if node_drift | grep '^redis\.' >/dev/null; then forget_release node; fi
 }
 
-# As repair_node. What is watched comes first: a master that is monitored anew begins with defaults.
+# As repair_node. Whom it watches and knows is put right by the first sentinel-stop, as no two may do that at once.
 repair_sentinel() {
-  local setting wanted found release commands watched
+  local setting wanted found release commands
   release=$(running_release sentinel)
-  for _ in 1 2; do
-    found=$(sentinel_drift | grep '^sentinel\.' || true)
-    [[ -n $found ]] || return 0
-    tell_found "$found"
-    commands=()
-    while IFS=$'\x1f' read -r setting wanted _; do
-      setting=${setting#sentinel.}
-      case $setting in
-        acl.*) ;;
-        "monitor $master_name") commands+=("SENTINEL REMOVE $master_name" "SENTINEL MONITOR $master_name $wanted $quorum") ;;
-        'monitor '*) commands+=("SENTINEL REMOVE ${setting#monitor }") ;;
-        known-*) watched=$(watched_if_master) && commands+=("SENTINEL REMOVE $master_name" "SENTINEL MONITOR $master_name $watched $quorum") ;;
-        announce-* | resolve-* | sentinel-*) commands+=("SENTINEL CONFIG SET $setting $(as_argument "$wanted")") ;;
-        *) commands+=("SENTINEL SET $master_name $setting $(as_argument "$wanted")") ;;
-      esac
-    done <<<"$found"
-    if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | sentinel_here >/dev/null || true; fi
-    if [[ $found == *sentinel.acl.* ]]; then
-      apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
-    fi
-  done
-  if sentinel_drift | grep '^sentinel\.' | grep -v '^sentinel\.known-' >/dev/null; then forget_release sentinel; fi
+  found=$(sentinel_drift | grep '^sentinel\.' | grep -vE "^sentinel\.(known-|monitor $master_name"$'\x1f)' || true)
+  [[ -n $found ]] || return 0
+  tell_found "$found"
+  commands=()
+  while IFS=$'\x1f' read -r setting wanted _; do
+    setting=${setting#sentinel.}
+    case $setting in
+      acl.*) ;;
+      'monitor '*) commands+=("SENTINEL REMOVE $(as_argument "${setting#monitor }")") ;;
+      announce-* | resolve-* | sentinel-*) commands+=("SENTINEL CONFIG SET $setting $(as_argument "$wanted")") ;;
+      *) commands+=("SENTINEL SET $master_name $setting $(as_argument "$wanted")") ;;
+    esac
+  done <<<"$found"
+  if ((${#commands[@]})); then printf '%s\n' "${commands[@]}" | sentinel_here >/dev/null || true; fi
+  if [[ $found == *sentinel.acl.* ]]; then
+    apply_users "${sentinel_address[$self]}" "${sentinel_port[$self]}" sentinel-users.acl
+  fi
+  found=$(sentinel_drift)
+  # One that watches nobody takes its settings with its master.
+  if [[ $found != *"sentinel.monitor $master_name"* ]] && grep '^sentinel\.' <<<"$found" | grep -v '^sentinel\.known-' >/dev/null; then
+    forget_release sentinel
+  fi
 }
 
 # Redis owns the directory; a file that cannot be removed is no release's name either.
 forget_release() {
   "${as_redis[@]}" rm -rf "$run/$1/release" 9>&- || true
-}
-
-# watched_if_master: the "ADDRESS PORT" that this host's sentinel watches; 1 unless it is there and a master: a
-# sentinel that forgets its replicas learns them from the master alone.
-watched_if_master() {
-  local watched name
-  watched=$(watched_now)
-  for name in "${node_names[@]}"; do
-    if [[ "${node_address[$name]} ${node_port[$name]}" == "$watched" && $(ask_node "$name") == 'master '* ]]; then
-      echo "$watched"
-      return
-    fi
-  done
-  return 1
 }
 
 tell_found() {

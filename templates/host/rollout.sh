@@ -120,6 +120,7 @@ verb_sentinel_start() {
 verb_sentinel_stop() {
   begin_step
   if role_deployed; then mend_addresses; fi
+  mend_sentinels
   if restart_owed; then
     if [[ $node_owed == restart ]] && is_master; then
       did "let be, with the master: its turn is last"

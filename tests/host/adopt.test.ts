@@ -249,9 +249,9 @@ describe("while the role's daemons run", () => {
     expect(known(consoleHost, "MASTER")).toEqual([alias]);
     expect(app1.ask("node", "INFO", "replication")).toContain(`master_host:${alias}\r\n`);
 
-    const outcome = await step(app1, "mend_addresses");
+    const outcome = await step(app1, "mend_addresses; mend_sentinels; say $work");
     expect(outcome).toMatchObject({ status: 0 });
-    expect(outcome.stderr).toMatch(/console sentinel: is told the master anew/);
+    expect(outcome.stderr).toMatch(/had the sentinel on console watch /);
     for (const host of hosts.all) {
       expect(known(host, "MASTER")).toEqual([consoleHost.address]);
       expect(known(host, "REPLICAS")).toEqual([app1.address, app2.address]);
@@ -270,7 +270,8 @@ describe("while the role's daemons run", () => {
     );
 
     // Once all is well, nothing is told anew.
-    expect(await step(app2, "mend_addresses")).toMatchObject({ status: 0, stderr: "" });
+    const again = await step(app2, "mend_addresses; mend_sentinels");
+    expect(again).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("where two nodes say they are master, no address is touched", async () => {
@@ -282,7 +283,8 @@ describe("while the role's daemons run", () => {
     );
     consoleHost.ask("node", "CLIENT", "KILL", "TYPE", "replica");
     const before = known(consoleHost, "MASTER");
-    expect(await step(app1, "mend_addresses")).toMatchObject({ status: 0, stderr: "" });
+    const outcome = await step(app1, "mend_addresses; mend_sentinels");
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
     expect(known(consoleHost, "MASTER")).toEqual(before);
   });
 });

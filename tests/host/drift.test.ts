@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { deploy } from "./support/deployed";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
 
 // What `redis-cluster drift` finds on hosts that run, and what the steps put right. The services are processes
@@ -34,32 +34,6 @@ function masterAsSeenBy(host: Host): string {
   return host.ask("sentinel", "sentinel", "master", masterName);
 }
 
-const units = {
-  "redis-cluster.service": "[Service]\nTimeoutStopSec=120\n",
-  "redis-sentinel.service": "[Service]\nTimeoutStopSec=60\n",
-};
-
-/** Stages what a host of the group gets, and makes it the current release, as a rollout does. */
-async function deploy(host: Host): Promise<void> {
-  const files: Record<string, string> = { ...host.releaseFiles(), ...units };
-  files["redis.conf"] += "save 3600 1 300 100 60 10000\n";
-  for (const [name, password] of Object.entries(passwords)) {
-    const hash = createHash("sha256").update(password).digest("hex");
-    files.secrets += `hash ${name} ${hash}\n`;
-    for (const users of ["users.acl", "sentinel-users.acl"]) {
-      files[users] = files[users].replace(`>${password}`, `#${name}`);
-    }
-  }
-  for (const [file, text] of Object.entries(files)) host.write(`staged/${file}`, text);
-  for (const [unit, text] of Object.entries(units)) host.write(`/etc/systemd/system/${unit}`, text);
-  await shell(
-    host,
-    `release=$(release_hash "$staged")
-     cp -rT "$staged" "$releases/$release"; chmod -R a+rX "$etc"; rm -rf "$releases/one" "$current"; ln -s "releases/$release" "$current"
-     mkdir -p "$programs"; cd "$programs"; echo program >redis-cluster; sha256sum redis-cluster >sums`,
-  );
-}
-
 function shell(host: Host, line: string): Promise<Outcome> {
   const cases = Object.entries(services).map(
     ([unit, { active, enabled }]) =>
@@ -77,9 +51,11 @@ async function drift(host: Host): Promise<string[]> {
   return lines;
 }
 
-/** Runs a step's repair of what runs; returns what the step would say that it did. */
+/** Runs the steps' repair of what runs; returns what they would say that they did. */
 async function repair(host: Host, daemon: "node" | "sentinel"): Promise<string> {
-  const outcome = await shell(host, `load_release; repair_${daemon}; printf '%s' "\${work:-}" >&2`);
+  const more = daemon === "sentinel" ? "mend_sentinels" : "";
+  const line = `load_release; repair_${daemon}; ${more}\nprintf '%s' "\${work:-}" >&2`;
+  const outcome = await shell(host, line);
   expect(outcome).toMatchObject({ status: 0 });
   return outcome.stderr;
 }
