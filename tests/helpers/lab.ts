@@ -5,7 +5,7 @@ import Redis from "ioredis";
 import { join } from "path";
 import { fileURLToPath } from "url";
 import { promisify } from "util";
-import { startWriter, Writer, WriterOptions } from "../writer";
+import { startWriter, summary, Writer, WriterOptions, WriterResult } from "../writer";
 import { SentinelWatch, watchSentinels } from "./sentinelWatch";
 
 /**
@@ -232,8 +232,22 @@ const application = ({ passwords }: Stack): WriterOptions => ({
   password: passwords.application,
 });
 
-/** A writer on the group, as an application of it. */
-export const writerOn = (stack: Stack): Promise<Writer> => startWriter(application(stack));
+/** A writer on the group, as an application of it; `options` are rates and shares, as { bytesPerSecond: 10e6 }. */
+export const writerOn = (stack: Stack, options: Partial<WriterOptions> = {}): Promise<Writer> =>
+  startWriter({ ...application(stack), ...options });
+
+/** Ends the writer and prints what became of its writes; of those acknowledged all must be there, whole and right. */
+export async function nothingLost(writer: Writer): Promise<WriterResult> {
+  const result = await writer.stop();
+  console.log(summary(result).join("\n"));
+  expectNothingLost(result);
+  return result;
+}
+
+export function expectNothingLost({ lost, torn, wrong, acknowledged }: WriterResult): void {
+  const seen = { lost, torn, wrong, wrote: acknowledged > 50 };
+  expect(seen).toEqual({ lost: 0, torn: 0, wrong: 0, wrote: true });
+}
 
 /** Asks the group's sentinels all the time, as new clients of it do. */
 export const watchOn = (stack: Stack): SentinelWatch => watchSentinels(application(stack));
