@@ -7,7 +7,7 @@ modules := node_modules/.package-lock.json
 # What runs the engine on the lab's stack, in the lab's network.
 engine = . lab/env && lab/lab exec pulumi --cwd "$$PROJECT" --stack dev --non-interactive
 
-.PHONY: help up preview outputs down test lint sbom bench toolchain
+.PHONY: help up preview outputs down test lint sbom bench machine toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ down: ## Take the lab and its group away
 	@lab/lab down
 	@rm -rf build/stack/dev-*
 
+machine:
+	@tests/machine
+
 toolchain:
 	@toolchain/install
 
@@ -41,7 +44,7 @@ lint: $(modules) ## Check types, style and shell scripts
 	@npm run --silent lint
 	@tests/shellcheck
 
-test: toolchain $(modules) ## Do all set-up and run every check and test
+test: machine toolchain $(modules) ## Do all set-up and run every check and test
 	@tests/run
 
 sbom: ## Write what this program is made of to build/sbom.json

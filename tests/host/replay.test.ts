@@ -8,16 +8,12 @@ let host: Host;
 afterEach(() => group.destroy());
 
 /** The users of a release from before that was known. */
-const oldUsers = (): string =>
-  host.releaseFiles()["users.acl"].replace(/^user default .*$/m, oldDefault);
+const oldUsers = (): string => usersWith(oldDefault);
 /** The users while the old role's clients are served. */
 const adoptingUsers = (): string =>
-  host
-    .releaseFiles()
-    ["users.acl"].replace(
-      /^user default .*$/m,
-      "user default on >adopt ~* &* -@all +@all -@admin -@dangerous +@write",
-    );
+  usersWith("user default on >adopt ~* &* -@all +@all -@admin -@dangerous +@write");
+const usersWith = (line: string): string =>
+  host.releaseFiles()["users.acl"].replace(/^user default .*$/m, line);
 const oldDefault = "user default off resetpass resetkeys resetchannels -@all";
 
 function alone(): void {
