@@ -86,14 +86,16 @@ export function unusableCertificate(
     return "is not for both serverAuth and clientAuth";
   }
   if (!certificate.checkIP(address)) return `is not for the address ${address}`;
-  if (Date.parse(certificate.validTo) < Date.now()) return `ended ${certificate.validTo}`;
+  const ended = ({ validTo }: X509Certificate) => Date.parse(validTo) < Date.now();
+  if (ended(certificate)) return `ended ${certificate.validTo}`;
+  const good = authorities.filter((authority) => !ended(authority));
   const signed = (by: X509Certificate) => (one: X509Certificate) =>
     one.checkIssued(by) && one.verify(by.publicKey);
   let last = certificate;
   for (;;) {
-    if (authorities.some((authority) => signed(authority)(last))) return undefined;
+    if (good.some((authority) => signed(authority)(last))) return undefined;
     const next = chain.slice(chain.indexOf(last) + 1).find((one) => signed(one)(last));
-    if (!next) return "leads to no certificate of tls.authority";
+    if (!next) return "leads to no certificate of tls.authority that has not ended";
     last = next;
   }
 }

@@ -29,6 +29,7 @@ gate() {
       group_problems
       rights_problems
       replay_problems
+      certificate_problems
     )
     if [[ -z $problems ]] || overridden "$problems"; then return; fi
     if ((SECONDS >= deadline)); then break; fi

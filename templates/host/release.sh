@@ -51,13 +51,14 @@ put() {
   sync "${1%/*}"
 }
 
-# A release is what is staged, copied whole and accepted by the very binaries that will read it.
+# make_release [DIR]: a release is what is staged, or in DIR, copied whole and accepted by the very binaries that will
+# read it.
 make_release() {
-  local temporary
-  release=$(release_hash "$staged")
+  local temporary from=${1:-$staged}
+  release=$(release_hash "$from")
   if intact_release "$release"; then return; fi
   temporary=$(mktemp -d "$releases/.XXXXXX")
-  cp -p "$staged"/* "$temporary/" || die "cannot copy $staged; free some space, then run pulumi up again"
+  cp -p "$from"/* "$temporary/" || die "cannot copy $from; free some space, then run pulumi up again"
   chown root:redis "$temporary"
   chmod 0750 "$temporary"
   if ! validate_release "$temporary" || ! validate_firewall "$temporary"; then

@@ -63,6 +63,7 @@ verb_node_start() {
   chosen=$(choose_bootstrap "$step_proofs")
   if [[ -n $chosen ]]; then place 0644 "$bootstrap" <<<"$chosen"; fi
   rm -f "$data/retired-master"
+  renew_ended
   if [[ -e $current/secrets ]]; then
     operator_password=$(operator_login)
     refuse_clients_left
@@ -81,10 +82,15 @@ verb_node_start() {
   if ! running redis-cluster.service; then
     make_release
     switch_release
-    start_unit redis-cluster.service
-    # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
-    wait_linked || true
-    did "started as $(role_here)"
+    if [[ $renewed ]] || sentinel_ended; then
+      begin_start redis-cluster.service
+      did 'starts when the sentinels have theirs'
+    else
+      start_unit redis-cluster.service
+      # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
+      wait_linked || true
+      did "started as $(role_here)"
+    fi
   else
     enable_unit redis-cluster.service
     apply_firewall
@@ -108,10 +114,16 @@ verb_sentinel_start() {
     if [[ ! -e $current/redis-sentinel.service ]]; then enter_rollout; fi
     start_unit redis-sentinel.service
     did started
+  elif sentinel_ended; then
+    stop_sentinel
+    start_unit redis-sentinel.service
+    did 'restarted with the new certificate'
   else
     enable_unit redis-sentinel.service
     repair_sentinel
   fi
+  # One that waited for sentinels to have new certificates.
+  if ! running redis-cluster.service; then start_unit redis-cluster.service; fi
   disarm_return
   end_step
 }

@@ -43,12 +43,17 @@ drop_ins() {
   done
 }
 
+# begin_start UNIT: systemd tries until it has started.
+begin_start() {
+  install_unit "$1"
+  systemctl reset-failed "$1" 2>/dev/null || true
+  systemctl start --no-block "$1" 2>/dev/null || true
+}
+
 start_unit() {
   local unit=$1 since deadline=$((SECONDS + start_limit))
   since=$(date +%s)
-  install_unit "$unit"
-  systemctl reset-failed "$unit" 2>/dev/null || true
-  systemctl start --no-block "$unit" 2>/dev/null || true
+  begin_start "$unit"
   until running "$unit"; do
     if [[ $(field "$(here INFO persistence)" loading) == 1 ]]; then deadline=$((SECONDS + start_limit)); fi
     ((SECONDS < deadline)) ||

@@ -277,10 +277,14 @@ it("there is no way back, and no other port was left open by asking for it", asy
 
 describe("a group that begins with TLS alone and brings its own certificates", () => {
   let own: Authority;
+  const next = authority("next");
 
-  /** Sets certificates for all hosts, issued now; returns them. */
-  const certificatesOf = async (issuer: Authority) => {
-    const issued = hosts.map((host) => ({ host, ...issuer.issue(host, address(host)) }));
+  /** Sets certificates for all hosts, issued now and good for so many seconds; returns them. */
+  const certificatesOf = async (issuer: Authority, seconds?: number) => {
+    const issued = hosts.map((host) => ({
+      host,
+      ...issuer.issue(host, address(host), undefined, seconds),
+    }));
     await useCertificates(issued);
     return issued;
   };
@@ -318,7 +322,6 @@ describe("a group that begins with TLS alone and brings its own certificates", (
 
   it("goes over to another authority in three runs and no faster, without a restart of a node", async () => {
     const [before, shown] = [of("node", await identities(dev)), await serials()];
-    const next = authority("next");
     const issued = await certificatesOf(own);
     await set("authority", next.certificate);
     await certificatesOf(next);
@@ -336,5 +339,35 @@ describe("a group that begins with TLS alone and brings its own certificates", (
     await untilWhole();
     expect(of("node", await identities(dev))).toEqual(before);
     expect((await serials()).filter((serial) => shown.includes(serial))).toEqual([]);
+  });
+
+  it("all certificates end: nobody gets in, and up renews them while who is in goes on writing", async () => {
+    const seconds = 180;
+    const end = Date.now() + seconds * 1000;
+    await certificatesOf(next, seconds);
+    await dev.stack.up();
+    const [before, shown] = [await identities(dev), await serials()];
+    const writer = await startWriter({
+      sentinels: hosts.map((host) => ({ host: address(host), port: tlsSentinelPort })),
+      masterName,
+      username: "application",
+      password: dev.passwords.application,
+      tls: dev.tls,
+    });
+    await new Promise((resolve) => setTimeout(resolve, end + 2000 - Date.now()));
+    for (const port of [tlsNodePort, tlsSentinelPort]) {
+      expect((await attempt("app-1", port, { ...dev.tls })).end).toBe("CERT_HAS_EXPIRED");
+    }
+    expect(on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate 2>&1 || true")).toMatch(
+      /app-1: its certificate or its authority ends 20/,
+    );
+    await certificatesOf(next);
+    await dev.stack.up();
+    await nothingLost(writer);
+    await untilWhole();
+    expect(of("node", await identities(dev))).toEqual(of("node", before));
+    expect((await serials()).filter((serial) => shown.includes(serial))).toEqual([]);
+    const { summary } = await dev.stack.up();
+    expect(changes(summary.resourceChanges)).toEqual({});
   });
 });

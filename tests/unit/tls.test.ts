@@ -143,6 +143,24 @@ describe("the stack's own certificates", () => {
       `${app1} leads to no certificate of tls.authority`,
     ],
     [
+      "that has ended",
+      () => {
+        const { certificate, key } = own.issue("app-1", addresses["app-1"], undefined, -60);
+        return refused({ "app-1": certificate }, { "app-1": key });
+      },
+      `${app1} ended `,
+    ],
+    [
+      "whose authority has ended",
+      () => {
+        const ended = authority("ended", -60);
+        const { certificate, key } = ended.issue("app-1", addresses["app-1"]);
+        const { tls, tlsKeys } = ownTls({ "app-1": certificate }, { "app-1": key });
+        return said({ tls: { ...tls, authority: own.certificate + ended.certificate }, tlsKeys });
+      },
+      `${app1} leads to no certificate of tls.authority that has not ended`,
+    ],
+    [
       "for servers only",
       () => {
         const { certificate, key } = own.issue("app-1", addresses["app-1"], "serverAuth");
