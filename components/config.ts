@@ -92,6 +92,8 @@ interface Topology<Secret> {
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
+  /** What this stack's group was another's before, as "PROJECT/STACK to PROJECT/STACK". */
+  renamed?: string;
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */
   firewall?: { allow: string[] };
   users: User[];
@@ -128,6 +130,7 @@ const otherKeys = [
   "sentinelReturn",
   "deleteData",
   "override",
+  "renamed",
   "firewall",
   "users",
   "sshPrivateKey",
@@ -272,11 +275,11 @@ export function parseConfig(
   }
 
   const masterName = raw.masterName || `redis-${stack}-cluster`;
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(masterName) || !masterName.includes(stack)) {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(masterName)) {
     check.problem(
       "masterName",
       show(masterName),
-      `letters, digits, dots, dashes and underscores, neither dot nor dash first, with the stack's name ${stack} in it`,
+      "letters, digits, dots, dashes and underscores, neither dot nor dash first",
     );
   }
 
@@ -322,6 +325,11 @@ export function parseConfig(
     check.problem("override", show(override), "the 16 hex digits that the refused run printed");
   }
 
+  const renamed = raw.renamed === "" ? undefined : raw.renamed;
+  if (renamed !== undefined && !/^[\w.-]+(\/[\w.-]+)? to [\w.-]+\/[\w.-]+$/.test(renamed)) {
+    check.problem("renamed", show(renamed), "what the refused run printed");
+  }
+
   const firewall = check.firewall();
 
   const secrets = check.secrets(stack, names, ssh?.agent ?? false, isSecret);
@@ -350,6 +358,7 @@ export function parseConfig(
       sentinelReturn,
       deleteData: deleteData === "true",
       override,
+      renamed,
       firewall,
       users,
       adopt: secrets.adoptPassword !== undefined,

@@ -9,19 +9,15 @@ const parts = join(templates, "host");
 /** Where the host's programs live. */
 export const programDirectory = "/usr/local/lib/redis-cluster";
 
-/** The script that all files are written with. A `repair` id other than "" makes it differ. */
-export function fileWriter(repair: string): string {
-  const script = readFileSync(join(templates, "write-files.sh"), "utf8");
-  return repair === "" ? script : `${script}# repair ${repair}\n`;
+/** The script that all files are written with. */
+export function fileWriter(): string {
+  return readFileSync(join(templates, "write-files.sh"), "utf8");
 }
 
 /** A line for each program, by which a host tells whether somebody edited it. */
-export function programSums(repair: string): string {
+export function programSums(): string {
   const sum = (text: string) => createHash("sha256").update(text).digest("hex");
-  return (
-    `program ${sum(fileWriter(repair))} write-files\n` +
-    `program ${sum(hostProgram())} redis-cluster\n`
-  );
+  return `program ${sum(fileWriter())} write-files\nprogram ${sum(hostProgram())} redis-cluster\n`;
 }
 
 /**
@@ -29,15 +25,19 @@ export function programSums(repair: string): string {
  * file, so that a host never runs a mix of two versions.
  */
 export function hostProgram(): string {
-  const first = ["head.sh", "lib.sh"];
-  const last = ["main.sh"];
-  const middle = readdirSync(parts)
-    .filter((file) => !first.includes(file) && !last.includes(file))
-    .sort();
-  return [...first, ...middle, ...last]
+  const middle = readdirSync(parts).filter((file) => !outer.includes(file));
+  return programOf(middle.sort());
+}
+
+/** As much of it as tells whose a host is, for a host on which there may be none. */
+export const ownerCheck = (): string => programOf(["owner.sh"]);
+
+const outer = ["head.sh", "lib.sh", "main.sh"];
+
+const programOf = (middle: string[]): string =>
+  ["head.sh", "lib.sh", ...middle, "main.sh"]
     .map((file) => readFileSync(join(parts, file), "utf8"))
     .join("\n");
-}
 
 /**
  * The command line of a verb of the host program, which ends it after so many seconds. Nothing else has to be

@@ -22,7 +22,7 @@ import {
  */
 export function planOf(config: TopologyConfig, certificates?: Certificates): pulumi.Output<string> {
   const texts = [
-    ...[hostProgram(), fileWriter("")],
+    ...[hostProgram(), fileWriter()],
     ...config.hosts.flatMap((host) => [
       renderRedisConf(config, host),
       renderMembers(config, host),

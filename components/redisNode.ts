@@ -20,6 +20,11 @@ import {
 export interface RedisNodeArgs {
   config: TopologyConfig;
   host: HostConfig;
+  /** Project and stack. */
+  owner: string;
+  /** Of each host, whose it is: all of them, and this one. */
+  checks: remote.Command[];
+  check: remote.Command;
   /** Undefined: no TLS. */
   certificates?: Certificates;
   /** Stands for everything that is staged in the group. */
@@ -51,37 +56,44 @@ export class RedisNode extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisNode", prefix, {}, opts);
-    const { config, host, repair } = args;
+    const { config, host, owner, checks, check, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
     this.override = config.override;
 
-    const installed = config.ssh.helper;
-    this.program = remoteProgram(prefix, { connection, installed, repair }, { parent: this });
+    this.program = config.ssh.helper
+      ? check
+      : remoteProgram(
+          `${prefix}-program`,
+          { connection, repair },
+          { parent: this, dependsOn: checks },
+        );
     this.install = remoteClaim(
       `${prefix}-install`,
       {
         connection,
         component: "node",
+        owner,
         program: this.program,
         deleteData: config.deleteData,
-        stdin: repair.apply((id) =>
-          [
-            ...portsOf(config),
-            ...(config.firewall ? ["firewall"] : []),
-            ...(config.adopt ? ["adopt"] : []),
-            programSums(installed ? "" : id),
-          ].join("\n"),
-        ),
+        stdin: [
+          `owner ${owner}`,
+          `master-name ${config.masterName}`,
+          ...(config.renamed === undefined ? [] : [`renamed ${config.renamed}`]),
+          ...portsOf(config),
+          ...(config.firewall ? ["firewall"] : []),
+          ...(config.adopt ? ["adopt"] : []),
+          programSums(),
+        ].join("\n"),
       },
-      { parent: this, dependsOn: this.program },
+      { parent: this, dependsOn: [...checks, this.program] },
     );
 
     const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
       remoteFiles(
         `${prefix}-${name}`,
-        { connection, files, repair },
+        { connection, owner, files, repair },
         { parent: this, dependsOn: this.install },
       );
     this.staged = [

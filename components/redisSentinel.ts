@@ -10,6 +10,8 @@ import { renderSentinelConf, renderSentinelUnit, renderSentinelUsers } from "./r
 export interface RedisSentinelArgs {
   config: TopologyConfig;
   host: HostConfig;
+  /** Project and stack. */
+  owner: string;
   /** Stands for everything that is staged in the group. */
   plan: pulumi.Input<string>;
   /** The sentinel's files are written again when it changes. */
@@ -37,7 +39,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisSentinel", prefix, {}, opts);
-    const { config, host, node, nodes, repair } = args;
+    const { config, host, owner, node, nodes, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
@@ -45,7 +47,13 @@ export class RedisSentinel extends pulumi.ComponentResource {
 
     const claim = remoteClaim(
       `${prefix}-claim`,
-      { connection, component: "sentinel", program: node.program, deleteData: config.deleteData },
+      {
+        connection,
+        component: "sentinel",
+        owner,
+        program: node.program,
+        deleteData: config.deleteData,
+      },
       { parent: this, dependsOn: nodes.map(({ install }) => install) },
     );
     this.staged = [
@@ -53,6 +61,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
         `${prefix}-files`,
         {
           connection,
+          owner,
           files: {
             "sentinel.conf": renderSentinelConf(config, host),
             "sentinel-users.acl": renderSentinelUsers(config),

@@ -1,22 +1,41 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
-import { fileWriter, hostCommand, hostProgram, programDirectory, programSums } from "./hostProgram";
+import {
+  fileWriter,
+  hostCommand,
+  hostProgram,
+  ownerCheck,
+  programDirectory,
+  programSums,
+} from "./hostProgram";
 import { commandLine } from "./shell";
 
 export interface RemoteFilesArgs {
   connection: pulumi.Input<Connection>;
+  /** The stack, whose the host has to be. */
+  owner: string;
   /** What is in them, by name; it travels on standard input only. */
   files: Record<string, pulumi.Input<string>>;
   /** The files are written again when it changes. */
   repair: pulumi.Input<string>;
 }
 
+export interface RemoteCheckArgs {
+  connection: pulumi.Input<Connection>;
+  /** Project and stack, the master's name, and the consent of a stack that was renamed. */
+  owner: string;
+  masterName: string;
+  renamed?: string;
+  /** Whether an administrator installed the program: then it is compared too, and never written. */
+  installed: boolean;
+  /** It is looked again when it changes. */
+  repair: pulumi.Output<string>;
+}
+
 export interface RemoteProgramArgs {
   connection: pulumi.Input<Connection>;
-  /** Whether an administrator installed the program: then it is compared, and not written. */
-  installed: boolean;
-  /** It is written or compared again when it changes. */
+  /** The program is written again when it changes. */
   repair: pulumi.Output<string>;
 }
 
@@ -32,49 +51,46 @@ const deadlineSeconds = 60;
  */
 export function remoteFiles(
   name: string,
-  { connection, files, repair }: RemoteFilesArgs,
+  { connection, owner, files, repair }: RemoteFilesArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const create = hostCommand(deadlineSeconds, ["stage"]);
+  const create = hostCommand(deadlineSeconds, ["stage", owner]);
   return silent(name, { connection, create, stdin: together(files, repair) }, opts);
 }
 
 /**
- * The program that the host's units and all steps call, by a script that writes files whole, which comes first.
+ * Refuses a host that is another stack's. It writes nothing: a run writes to no host before every host was looked at.
  *
- * @returns the Command; its stdout is a fresh id each time the program is written or compared.
+ * @returns the Command; it runs again, with a fresh id as its stdout, before each writing of the program.
  */
-export function remoteProgram(
-  prefix: string,
-  { connection, installed, repair }: RemoteProgramArgs,
+export function remoteCheck(
+  name: string,
+  { connection, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  if (installed) {
-    const stdin = repair.apply((id) => `${programSums("")}${repaired(id)}`);
-    const create = hostCommand(deadlineSeconds, ["check-programs"]);
-    return silent(`${prefix}-program`, { connection, create, stdin }, opts);
-  }
-  const writer = silent(
-    `${prefix}-write-files`,
-    {
-      connection,
-      create: asRoot([
-        ...["install", "-D", "-m", "0755", "-o", "root", "-g", "root", "/dev/stdin"],
-        `${programDirectory}/write-files`,
-      ]),
-      stdin: repair.apply(fileWriter),
-    },
-    opts,
-  );
-  return silent(
-    `${prefix}-program`,
-    {
-      connection,
-      create: asRoot([`${programDirectory}/write-files`, programDirectory, "0755", "root:root"]),
-      stdin: together({ "redis-cluster": hostProgram() }, repair),
-    },
-    { ...opts, dependsOn: writer },
-  );
+  const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
+  const create = installed
+    ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
+    : asRoot(["bash", "-s", "--", "check-owner", ...whose]);
+  const text = installed ? programSums() : ownerCheck() + programSums().replace(/^/gm, "# ");
+  const stdin = repair.apply((id) => `${text}\n${repaired(id)}`);
+  return silent(name, { connection, create, stdin }, opts);
+}
+
+/**
+ * The program that the host's units and all steps call, and the script that writes files whole.
+ *
+ * @returns the Command; its stdout is a fresh id each time they are written.
+ */
+export function remoteProgram(
+  name: string,
+  { connection, repair }: RemoteProgramArgs,
+  opts: pulumi.CustomResourceOptions,
+): remote.Command {
+  const create = asRoot(["bash", "-s", "--", programDirectory, "0755", "root:root"]);
+  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram() };
+  const stdin = together(files, repair).apply((text) => fileWriter() + text);
+  return silent(name, { connection, create, stdin }, opts);
 }
 
 /** Files as write-files takes them. */

@@ -21,6 +21,8 @@ export interface RemoteStepArgs {
 export interface RemoteClaimArgs {
   connection: pulumi.Input<Connection>;
   component: "node" | "sentinel";
+  /** The stack, which alone may take it away. */
+  owner: string;
   /** What wrote the host program last; the claim belongs to its id. */
   program: remote.Command;
   /** Whether taking the component away takes its data too. */
@@ -82,7 +84,7 @@ export function remoteClaim(
       connection: args.connection,
       create: command("claim", "new"),
       update: command("claim"),
-      delete: command("unclaim", args.deleteData ? "delete-data" : "keep-data"),
+      delete: command("unclaim", args.deleteData ? "delete-data" : "keep-data", args.owner),
       stdin: args.stdin,
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,

@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config";
+import { connectionTo } from "./connection";
 import { HostDrift } from "./hostDrift";
 import { planOf } from "./plan";
 import { idOf } from "./protocol";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
+import { remoteCheck } from "./remoteFiles";
 import { settingsByClass } from "./render";
 import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";
@@ -15,8 +17,8 @@ export interface ReplicationTopologyArgs {
 }
 
 /**
- * A replication group under Sentinel. It alone owns the order: all hosts are prepared and their files
- * staged at once; daemons that are down start, nodes before sentinels; then host by host the sentinel
+ * A replication group under Sentinel. It alone owns the order: all hosts agree to be this stack's, then they
+ * are prepared and their files staged at once; daemons that are down start, nodes before sentinels; then host by host the sentinel
  * stops, the node takes what is staged, and the sentinel starts again; the master's turn comes last.
  */
 export class ReplicationTopology extends pulumi.ComponentResource {
@@ -50,11 +52,30 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       drift.repair.apply((ids) => ids[host] ?? ""),
     );
 
+    const owner = `${pulumi.getProject()}/${config.stack}`;
+    const checks = config.hosts.map((host, index) =>
+      remoteCheck(
+        `${host.name}-check`,
+        {
+          connection: connectionTo(host, config),
+          owner,
+          masterName: config.masterName,
+          renamed: config.renamed,
+          installed: config.ssh.helper,
+          repair: repairs[index],
+        },
+        child,
+      ),
+    );
+
     const nodes = config.hosts.map(
       (host, index) =>
         new RedisNode(
           `${host.name}-node`,
-          { config, host, certificates, plan, repair: repairs[index] },
+          {
+            ...{ config, host, owner, certificates, plan, repair: repairs[index] },
+            ...{ checks, check: checks[index] },
+          },
           child,
         ),
     );
@@ -63,7 +84,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         ? undefined
         : new RedisSentinel(
             `${host.name}-sentinel`,
-            { config, host, plan, repair: repairs[index], node: nodes[index], nodes },
+            { config, host, owner, plan, repair: repairs[index], node: nodes[index], nodes },
             child,
           ),
     );

@@ -13,7 +13,7 @@ const any = { masterName: "this host" };
 
 const files = {
   install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
-  "write-files": fileWriter(""),
+  "write-files": fileWriter(),
   "redis-cluster": hostProgram(),
   "units/redis-cluster.service": renderNodeUnit(any),
   "units/redis-sentinel.service": renderSentinelUnit(any),

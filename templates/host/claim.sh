@@ -31,11 +31,13 @@ check_claim() {
   [[ $1 =~ ^(node|sentinel)$ && $2 =~ ^[0-9a-f-]{36}$ ]] || die "claim '$1' '$2'; expected a component and an id"
 }
 
-# verb unclaim COMPONENT TOKEN keep-data|delete-data
+# verb unclaim COMPONENT TOKEN keep-data|delete-data [OWNER]: of a stack whose group another one has since, as a state
+# that was copied, it takes nothing.
 verb_unclaim() {
   local component=$1 token=$2 file word since
   check_claim "$component" "$token"
   take_lock
+  if [[ -n ${4:-} && -e $programs/owner && $(owner_here) != "$4" ]]; then return; fi
   file=$(claim_file "$component")
   [[ -f $file && $(head -n 1 "$file") == "$token" ]] || return 0
   read -r word since < <(tail -n 1 "$file")
@@ -91,7 +93,7 @@ remove_node() {
 
 # What an administrator installed, an administrator removes.
 remove_programs() {
-  rm -f "$programs/sums"
+  rm -f "$programs"/{sums,owner}
   [[ -d $programs/units ]] || rm -f "$programs"/{redis-cluster,write-files}
 }
 

@@ -8,12 +8,16 @@ own_unit_line='# Managed by Pulumi: redis-cluster'
 # files of an empty node (a fresh data directory takes under 1 MiB).
 least_free=16
 
-# install_host: the ports that the daemons will listen on, "node-port PORT" and the like, "program SHA256 NAME",
-# "firewall" where there is one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
+# install_host: "owner PROJECT/STACK", "master-name NAME" and the consent "renamed PROJECT/STACK to PROJECT/STACK"; the
+# ports that the daemons will listen on, "node-port PORT" and the like, "program SHA256 NAME", "firewall" where there
+# is one, and "adopt" where what the old Ansible role deployed may be taken over, on stdin.
 install_host() {
-  local keyword value name node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
+  local keyword value name owner='' master_name='' renamed='' node='' sentinel='' node_tls='' sentinel_tls='' firewall=0 adopt=no sums=''
   while read -r keyword value name; do
     case $keyword in
+      owner) owner=$value ;;
+      master-name) master_name=$value ;;
+      renamed) renamed="$value $name" ;;
       node-port) node=$value ;;
       sentinel-port) sentinel=$value ;;
       node-tls-port) node_tls=$value ;;
@@ -23,6 +27,7 @@ install_host() {
       program) if [[ "$value $name" =~ ^[0-9a-f]{64}\ (redis-cluster|write-files)$ ]]; then sums+="$value  $name"$'\n'; fi ;;
     esac
   done
+  refuse_other_owner "$owner" "$master_name" "$renamed"
   refuse_other_systems
   refuse_foreign_units "$adopt"
   refuse_taken_port "$node" redis-cluster.service nodePort
@@ -42,10 +47,7 @@ install_host() {
   install -d -m 1770 -o root -g redis "$etc"
   install -d -m 0750 -o redis -g redis "$data" "$root/var/log/redis-cluster"
   printf '%s' "$sums" >"$programs/sums"
-}
-
-fresh_id() {
-  cat /proc/sys/kernel/random/uuid
+  printf '%s\n' "$owner" >"$programs/owner"
 }
 
 refuse_other_systems() {

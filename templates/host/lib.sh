@@ -43,6 +43,10 @@ die() {
   exit 1
 }
 
+fresh_id() {
+  cat /proc/sys/kernel/random/uuid
+}
+
 # root_owns DIR: whether it is a directory of root's own, not one that redis has put in its place.
 root_owns() {
   local owner

@@ -14,7 +14,7 @@ main() {
     die "unknown verb '${1:-}'; expected one of: $(declare -F | sed -n 's/^declare -f verb_//p' | tr '_\n' '- ')"
   case $verb in
     # What makes it and takes it away, and what does not go by it.
-    claim | unclaim | within | check_programs) ;;
+    claim | unclaim | within | check_owner | check_programs) ;;
     *) refuse_planted ;;
   esac
   shift

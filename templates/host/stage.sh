@@ -2,11 +2,12 @@
 # What Pulumi wants, staged until a step makes it live. Root goes by what is staged, so every line has to be of the
 # form that this program writes: an SSH user who may run nothing else as root gains nothing by a line of its own.
 
-# verb stage (files on stdin, as write-files takes them)
+# verb stage OWNER (files on stdin, as write-files takes them)
 verb_stage() {
   local incoming file refused=''
   take_lock
   refuse_planted
+  refuse_other_owner "${1:-}"
   incoming=$(mktemp -d "$releases/.XXXXXX") || die "nothing was staged; free some space, then run pulumi up again"
   if "$programs/write-files" "$incoming" 0640 root:redis >/dev/null; then
     for file in "$incoming"/*; do refused+=$(of_other_form "$file"); done
@@ -64,10 +65,11 @@ form_of() {
   esac
 }
 
-# verb check-programs ("program SHA256 NAME" lines on stdin): whether those that an administrator installed are the
-# ones that Pulumi would write.
+# verb check-programs OWNER MASTER_NAME [CONSENT] ("program SHA256 NAME" lines on stdin): as check-owner, and whether the
+# programs that an administrator installed are the ones that Pulumi would write.
 verb_check_programs() {
   local keyword sum name
+  refuse_other_owner "$@"
   while read -r keyword sum name; do
     [[ $keyword == program ]] || continue
     case $name in

@@ -213,7 +213,7 @@ test("the directories are there before redis may put anything beside them", asyn
        [[ $last != $managed || -d $last || $mode != 1770 ]] || echo "$last comes after redis" >&2
        ${isRoot ? "command install" : "mkdir -p"} "$@"
      }
-     for i in 1 2; do install_host <<<$'node-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $managed $staged $releases >&2`,
+     for i in 1 2; do install_host <<<$'owner a/b\\nnode-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $managed $staged $releases >&2`,
   );
   expect(outcome.stderr).toBe(
     isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n750 root:redis\n" : "",
@@ -236,7 +236,7 @@ test.each(plantings)(
       `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
      refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }; root_owns() { false; }'}
-     install_host <<<$'node-port 1\nsentinel-port 2'`,
+     install_host <<<$'owner a/b\\nnode-port 1\nsentinel-port 2'`,
     );
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
     expect(lstatSync(managed).isDirectory()).toBe(true);

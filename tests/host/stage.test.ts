@@ -57,7 +57,7 @@ beforeEach(() => {
   host.release("one");
   host.write("staged/members", "as before\n");
   // Whoever runs these tests may have no group redis.
-  host.write(`${programs}/write-files`, fileWriter("").replace(/^chown .*$/m, ""));
+  host.write(`${programs}/write-files`, fileWriter().replace(/^ *chown .*$/m, ""));
   chmodSync(host.path(`${programs}/write-files`), 0o755);
 });
 
@@ -74,7 +74,7 @@ function installUnits(): void {
 function stage(what: Record<string, string>, end = "==> end <==\n", stub = ":"): Promise<Outcome> {
   const input = Object.entries(what).map(([name, text]) => `==> ${name} <==\n${text}`);
   host.write("/tmp/input", input.join("") + end);
-  return host.shell(`${stub}; verb_stage <${host.path("/tmp/input")}`);
+  return host.shell(`${stub}; verb_stage redis-cluster/test <${host.path("/tmp/input")}`);
 }
 
 const stagedFiles = () => readdirSync(host.path("staged")).sort();
@@ -166,7 +166,8 @@ test.each(["--help", "0", "1 2", injection, ""])("no verb runs within '%s'", asy
 
 describe("of the programs that an administrator installed", () => {
   const sum = "0".repeat(64);
-  const check = (line: string) => host.shell(`verb_check_programs <<<"${line}"`);
+  const check = (line: string) =>
+    host.shell(`verb_check_programs redis-cluster/test redis-test-cluster <<<"${line}"`);
 
   test("another version is refused, with what helps", async () => {
     installUnits();

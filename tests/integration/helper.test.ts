@@ -58,7 +58,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 it("changes nothing where the administrator has not installed it yet", async () => {
   expect(await failedUp(dev)).toMatch(
-    /-node-program[^]*(a password is required|command not found)/,
+    /-check[^]*(a password is required|command not found)/,
   );
   for (const host of hosts) expect(on(host, "ls /etc /usr/local/lib")).not.toContain("redis-cl");
 });

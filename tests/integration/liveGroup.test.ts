@@ -1,4 +1,7 @@
+import { automation } from "@pulumi/pulumi";
+import { execFileSync } from "child_process";
 import Redis from "ioredis";
+import { join } from "path";
 import {
   address,
   ask,
@@ -267,4 +270,64 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   });
   for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("601");
   await dev.stack.removeConfig("redis-cluster:override");
+});
+
+const passphrase = () => ({ PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") });
+
+const select = (stackName: string) =>
+  automation.LocalWorkspace.selectStack(
+    { stackName, workDir: dev.directory },
+    { envVars: passphrase() },
+  );
+
+/** What root goes by on every host, and when it was touched; the daemons write beside it. */
+const written = () =>
+  hosts.map((host) =>
+    on(
+      host,
+      "find /etc/redis-cluster/managed /usr/local/lib/redis-cluster /etc/systemd/system -printf '%p %T@ %C@ %i\\n' | sort",
+    ),
+  );
+
+it("refuses a copied stack, whichever names and passwords it has: nothing is written, its destroy takes nothing", async () => {
+  const pulumi = (...args: string[]) =>
+    execFileSync("pulumi", [...args, "--non-interactive"], {
+      cwd: dev.directory,
+      env: { ...process.env, ...passphrase() },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+  pulumi("stack", "init", "other", "--copy-config-from", "dev");
+  const other = { ...dev, stack: await select("other") };
+  const before = [await identities(dev), ...written()];
+  const refusal =
+    /\[(app-1|app-2|console)\]: error: this host belongs to redis-cluster\/dev; expected one that/;
+  expect(await failedUp(other)).toMatch(refusal);
+  await other.stack.setConfig("redis-cluster:masterName", { value: masterName });
+  for (const name of Object.keys(dev.passwords)) {
+    const value = `other-${name}`.padEnd(40, "x");
+    await other.stack.setConfig(`redis-cluster:${name}Password`, { value, secret: true });
+  }
+  expect(await failedUp(other)).toMatch(refusal);
+  await other.stack.destroy();
+  expect([await identities(dev), ...written()]).toEqual(before);
+  pulumi("stack", "rm", "other", "--yes");
+});
+
+it("refuses a renamed stack until it consents; then the group is kept, and its master's name", async () => {
+  await dev.stack.rename({ stackName: "prod" });
+  dev = { ...dev, stack: await select("prod") };
+  const [before, files] = [await identities(dev), written()];
+  const consent = "redis-cluster/dev to redis-cluster/prod";
+  await losingNothing(async () => {
+    await expect(dev.stack.preview()).rejects.toThrow(`pulumi config set masterName ${masterName}`);
+    await set("masterName", masterName);
+    expect(await failedUp(dev)).toContain(`pulumi config set renamed '${consent}'`);
+    expect(written()).toEqual(files);
+    await set("renamed", consent);
+    const { outputs } = await dev.stack.up();
+    expect(outputs.masterName.value).toBe(masterName);
+  });
+  expect(await identities(dev)).toEqual(before);
+  for (const host of hosts)
+    expect(on(host, "cat /usr/local/lib/redis-cluster/owner")).toBe("redis-cluster/prod");
 });

@@ -337,9 +337,9 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ["a quorum in words", { quorum: "two" }, /^quorum is "two"; expected an integer$/],
   ["a negative quorum", { quorum: "-2" }, /^quorum is "-2"; expected an integer$/],
   [
-    "a master name without the stack's",
-    { masterName: "redis-stage-cluster" },
-    /^masterName is "redis-stage-cluster"; expected .* with the stack's name dev in it$/,
+    "a consent in other words",
+    { renamed: "redis-cluster/dev" },
+    /^renamed is "redis-cluster\/dev"; expected what the refused run printed$/,
   ],
   [
     "a master name with a space",

@@ -23,6 +23,7 @@ function graphOf(
   hosts: object,
   ssh: object = {},
   says: Record<string, string> = {},
+  more: Record<string, string> = {},
 ): Promise<Map<string, Registered>> {
   return registeredBy(() => {
     const raw = {
@@ -30,6 +31,7 @@ function graphOf(
       bootstrapMaster: "console",
       ssh: JSON.stringify({ user: "deploy", ...ssh }),
       ...secrets,
+      ...more,
     };
     const { config, problems } = parseConfig("dev", raw, () => true);
     if (!config) throw new Error(JSON.stringify(problems));
@@ -99,6 +101,28 @@ describe("three hosts", () => {
     }
   });
 
+  it("writes to no host before every host was asked whose it is, in one login that writes nothing", () => {
+    const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+    const checks = hosts.map((host) => `${host}-check`);
+    for (const { name, inputs } of commands) {
+      if (checks.includes(name)) {
+        expect(inputs.create).toMatch(
+          / bash -s -- check-owner redis-cluster\/dev redis-dev-cluster$/,
+        );
+        continue;
+      }
+      for (const check of checks) expect(before(check, name)).toBe(true);
+    }
+    for (const host of hosts) {
+      for (const files of ["node-files", "node-secrets", "sentinel-files"])
+        expect(graph.get(`${host}-${files}`)?.inputs.create).toMatch(/ stage redis-cluster\/dev$/);
+      expect(graph.get(`${host}-node-install`)?.inputs.stdin).toMatch(
+        /^owner redis-cluster\/dev\nmaster-name redis-dev-cluster\nnode-port/,
+      );
+    }
+    expect(commands).toHaveLength(hosts.length * 14);
+  });
+
   it("prepares and stages all hosts at the same time", () => {
     expect(before("app-1-node-install", "app-2-node-install")).toBe(false);
     expect(before("app-1-node-files", "app-2-node-files")).toBe(false);
@@ -138,17 +162,13 @@ describe("three hosts", () => {
 
   it("looks for drift before anything, and writes all files anew on a host that has drifted", () => {
     const files = [...graph.values()].filter(({ name }) =>
-      /-(program|write-files|node-files|node-secrets|sentinel-files)$/.test(name),
+      /-(check|program|node-files|node-secrets|sentinel-files)$/.test(name),
     );
     expect(files).toHaveLength(15);
     for (const { name, inputs } of files) {
       expect(before("host-drift", name)).toBe(true);
       expect(String(inputs.stdin).includes("# repair drifted")).toBe(name.startsWith("app-1-"));
     }
-    // What the host tells its programs by is what they are.
-    expect(graph.get("app-1-node-install")?.inputs.stdin).not.toBe(
-      graph.get("app-2-node-install")?.inputs.stdin,
-    );
   });
 
   it("keeps what is secret secret, and the rest readable", () => {
@@ -183,8 +203,11 @@ describe("three hosts", () => {
 it("needs nothing but the host program as root where an administrator has installed it", async () => {
   const graph = await graphOf(three, { helper: true });
   const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
-  expect(graph.has("app-1-node-write-files")).toBe(false);
-  expect(graph.get("app-1-node-program")?.inputs.create).toMatch(/ check-programs$/);
+  expect(graph.has("app-1-node-program")).toBe(false);
+  expect(graph.get("app-1-check")?.inputs.create).toMatch(
+    / check-programs redis-cluster\/dev redis-dev-cluster$/,
+  );
+  expect(precedes(graph, "app-2-check", "app-1-node-install")).toBe(true);
   for (const { inputs } of commands)
     expect(inputs.create).toMatch(
       /^sudo -n \/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+ /,
@@ -207,6 +230,13 @@ it("passes on of what a host says its id alone, and its proof to every host", as
     ]);
   }
   expect(graph.get("app-1-sentinel-stop")?.inputs.stdin).toContain("# after 0123abcd\n");
+});
+
+it("tells the hosts the consent of a stack that was renamed", async () => {
+  const consent = "redis-cluster/old to redis-cluster/dev";
+  const graph = await graphOf(three, {}, {}, { renamed: consent });
+  expect(graph.get("app-1-check")?.inputs.create).toContain(` '${consent}'`);
+  expect(graph.get("app-1-node-install")?.inputs.stdin).toContain(`\nrenamed ${consent}\n`);
 });
 
 it("leaves a host without a sentinel to its node", async () => {
