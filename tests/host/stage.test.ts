@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { fileWriter } from "../../components/hostProgram";
 import {
   renderFirewall,
@@ -162,6 +163,30 @@ test.each(["--help", "0", "1 2", injection, ""])("no verb runs within '%s'", asy
   const { status, stderr } = await host.run("within", seconds, "gate");
   expect(status).toBe(1);
   expect(stderr).toContain("expected a number of seconds");
+});
+
+test("on a host that has nothing yet the script that writes files comes before them, and they come whole", () => {
+  const directory = host.path("/usr/local/lib/new");
+  const write = (files: string) =>
+    spawnSync(
+      "bash",
+      ["-s", "--", directory, "0755", `${process.getuid!()}:${process.getgid!()}`],
+      { input: fileWriter() + files, encoding: "utf8" },
+    );
+  const program = "$(exit 3)\nexit 4\n";
+  expect(write(`==> program <==\n${program}==> end <==\n# repair 1\n`)).toMatchObject({
+    status: 0,
+    stderr: "",
+    stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/) as unknown,
+  });
+  expect(readdirSync(directory)).toEqual(["program"]);
+  // Units run it as redis.
+  for (const path of [directory, `${directory}/program`])
+    expect(statSync(path).mode & 0o777).toBe(0o755);
+  const { status, stderr } = write("==> program <==\n$(exit 3)\n");
+  expect(status).toBe(1);
+  expect(stderr).toContain(`nothing written to ${directory}, the old files stay`);
+  expect(host.read("/usr/local/lib/new/program")).toBe(program);
 });
 
 describe("of the programs that an administrator installed", () => {
