@@ -14,7 +14,7 @@ failed() {
 write_files() {
   local directory=$1 mode=$2 owner=$3
   # Redis runs what is in it.
-  mkdir -pm 0755 "$directory"
+  [[ -d $directory ]] || install -d -m 0755 "$directory"
   new=$(mktemp -d "$directory/.new.XXXXXX") || failed "$directory"
   trap 'rm -rf "$new"' EXIT
   # All of them are on the disk before the first takes its place.
