@@ -2,6 +2,8 @@ import { Host, Hosts, masterName } from "./support/hosts";
 
 // The name and the ports by which members and clients find a group: what may not be changed while it runs.
 
+jest.setTimeout(30000);
+
 let hosts: Hosts;
 let host: Host;
 

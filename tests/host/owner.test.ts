@@ -5,6 +5,8 @@ import { Host, Hosts, Outcome } from "./support/hosts";
 
 // Whose a host is: a second stack is refused before anything is written, a renamed one keeps its group by consent.
 
+jest.setTimeout(30000);
+
 const programs = "/usr/local/lib/redis-cluster";
 const dev = "redis-cluster/dev";
 const other = "redis-cluster/other";
@@ -41,7 +43,7 @@ function claim(owner: string, id: string, ...more: string[]): Promise<Outcome> {
     `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
      refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      install() { mkdir -p "\${*: -1}"; }; systemctl() { :; }
-     verb_claim node ${id} new <${host.path("/tmp/input")}`,
+     verb_claim node ${id} <${host.path("/tmp/input")}`,
   );
 }
 
