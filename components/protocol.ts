@@ -1,6 +1,6 @@
 /**
  * What passes from one step to the next. A host's last line holds what daemons and drifted files said, so no more of
- * it goes on than an id or a proof of this very form: a host speaks for itself alone, and never as the operator.
+ * it goes on than an id of this very form: a host speaks for itself alone, and never as the operator.
  */
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
@@ -8,24 +8,16 @@ import { programDirectory } from "./hostProgram";
 
 // A step ends its line with a short id; what writes files or claims a host prints an id alone.
 const idForm = /(?:^|\[)([0-9a-f]{8}(?=\]$)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)/;
-const proofForm = /^(\S+) [0-9a-f]{16} [a-z-]{1,30}$/;
 
 /** The id that a step printed last. Throws, naming the step, where there is none. */
 export function readId(step: string, stdout: string): string {
-  return idForm.exec(lastLine(stdout))?.[1] ?? refuse(step, stdout, "an id");
+  return idForm.exec(lastLine(stdout))?.[1] ?? refuse(step, stdout);
 }
 
-/** The proof "NAME RUN STATE" of the host of that name. Throws, naming the step, where it is another's or none. */
-export function readProof(step: string, stdout: string, host: string): string {
-  const line = lastLine(stdout);
-  if (proofForm.exec(line)?.[1] === host) return line;
-  return refuse(step, stdout, `the proof of ${host}`);
-}
-
-function refuse(step: string, stdout: string, expected: string): never {
+function refuse(step: string, stdout: string): never {
   const said = JSON.stringify(lastLine(stdout).slice(0, 80));
   throw new pulumi.RunError(
-    `${step}: what ran on that host printed ${said} last; expected ${expected}, as this program prints it. Look what ` +
+    `${step}: what ran on that host printed ${said} last; expected an id, as this program prints it. Look what ` +
       `its login shell and ${programDirectory} there add; then have that run again: pulumi up --replace '**::${step}'`,
   );
 }
@@ -33,11 +25,6 @@ function refuse(step: string, stdout: string, expected: string): never {
 /** The id that a Command printed last, another one each time it ran. */
 export function idOf({ urn, stdout }: remote.Command): pulumi.Output<string> {
   return pulumi.all([urn, stdout]).apply(([name, said]) => readId(nameIn(name), said));
-}
-
-/** The proof that the Command of one host printed, the one of that name. */
-export function proofOf({ urn, stdout }: remote.Command, host: string): pulumi.Output<string> {
-  return pulumi.all([urn, stdout]).apply(([name, said]) => readProof(nameIn(name), said, host));
 }
 
 const nameIn = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);

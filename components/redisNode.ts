@@ -1,10 +1,10 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
 import { HostConfig, TopologyConfig } from "./config";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
-import { proofOf } from "./protocol";
 import { remoteFiles, remoteProgram } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
@@ -48,7 +48,7 @@ export class RedisNode extends pulumi.ComponentResource {
   private readonly connection: pulumi.Input<Connection>;
   private readonly plan: pulumi.Input<string>;
   private readonly override?: string;
-  private readonly staged: remote.Command[];
+  readonly staged: remote.Command[];
 
   constructor(
     private readonly prefix: string,
@@ -113,16 +113,14 @@ export class RedisNode extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  /** Says what this host holds, anew in every run in which any host was prepared anew. */
-  prove(installs: remote.Command[], after: remote.Command[]): remote.Command {
-    return this.step("prove", { after: installs }, [...this.staged, ...after]);
-  }
-
-  /** Starts the node if it is down, in the role that the hosts decide by their proofs, which go by host. */
-  start(proofs: Record<string, remote.Command>): remote.Command {
-    const lines = Object.entries(proofs).map(([host, proof]) => proofOf(proof, host));
-    const stdin = pulumi.all(lines).apply((each) => each.join("\n"));
-    return this.step("start", { after: this.staged, stdin }, Object.values(proofs));
+  /** Starts the node if it is down, in the role that the hosts decide. */
+  start(bootstrap: Bootstrap): remote.Command {
+    const stdin = pulumi
+      .all([bootstrap.chosen, bootstrap.round])
+      .apply(([name, round]) =>
+        [...(name ? [`bootstrap ${name}`] : []), `# after ${round}`].join("\n"),
+      );
+    return this.step("start", { after: this.staged, stdin }, [bootstrap]);
   }
 
   /** Brings a running replica to what is staged; a master that has to restart waits for `rollMaster`. */
@@ -138,7 +136,7 @@ export class RedisNode extends pulumi.ComponentResource {
   private step(
     verb: string,
     args: Pick<RemoteStepArgs, "after" | "stdin">,
-    dependsOn: remote.Command[],
+    dependsOn: pulumi.Resource[],
   ): remote.Command {
     return remoteStep(
       `${this.prefix}-${verb}`,

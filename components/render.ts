@@ -51,7 +51,6 @@ export function renderMembers(config: Config, host: HostConfig): string {
     masterName: config.masterName,
     quorum: config.quorum,
     self: host.name,
-    bootstrapMaster: config.bootstrapMaster,
     sentinelReturn: config.sentinelReturn,
     plainPorts:
       config.tls?.mode === "required"

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Bootstrap } from "./bootstrap";
 import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config";
 import { connectionTo } from "./connection";
@@ -90,13 +91,16 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     );
 
     const installs = nodes.map(({ install }) => install);
-    const proofs = Object.fromEntries(
-      nodes.map((node, index) => {
-        const proof = node.prove(installs, sentinels[index]?.staged ?? []);
-        return [config.hosts[index].name, proof];
-      }),
+    const bootstrap = new Bootstrap(
+      "bootstrap",
+      {
+        ...route,
+        bootstrapMaster: config.bootstrapMaster,
+        after: installs.map(idOf),
+      },
+      { ...child, dependsOn: [...nodes, ...sentinels].flatMap((each) => each?.staged ?? []) },
     );
-    const nodesUp = nodes.map((node) => node.start(proofs));
+    const nodesUp = nodes.map((node) => node.start(bootstrap));
     const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 
     let last = sentinelsUp;

@@ -1,7 +1,7 @@
 /**
  * How this program itself reaches the hosts by SSH, the way the Commands go.
  *
- * Plain functions and package imports only: sentinelQuorum.ts and hostDrift.ts hand them to Pulumi, which
+ * Plain functions and package imports only: sentinelQuorum.ts, hostDrift.ts and bootstrap.ts hand them to Pulumi, which
  * stores their source in the stack's state.
  */
 import { createHash } from "crypto";

@@ -72,18 +72,18 @@ redis_file() {
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
-  master_name='' quorum='' self='' bootstrap_master='' sentinel_return=''
+  master_name='' quorum='' self='' sentinel_return=''
   tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
   [[ -r $1 ]] || die "cannot read $1; expected the members file that pulumi up writes"
   while read -r keyword first second third; do
     case $keyword in
-      '' | '#'*) ;;
+      # Releases from before have a bootstrap-master.
+      '' | '#'* | bootstrap-master) ;;
       master-name) master_name=$first ;;
       quorum) quorum=$first ;;
       self) self=$first ;;
-      bootstrap-master) bootstrap_master=$first ;;
       sentinel-return) sentinel_return=$first ;;
       plain-ports)
         plain_node_port=$first plain_sentinel_port=$second

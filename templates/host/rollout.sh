@@ -12,10 +12,10 @@ take_lock() {
 }
 
 # read_input: what a step is told on stdin. Hosts have said part of it, so every line has to be of one of these forms,
-# and whole. Sets step_plan, step_override and step_proofs.
+# and whole. Sets step_plan, step_override and step_bootstrap.
 read_input() {
   local line input
-  step_plan='' step_override='' step_proofs=''
+  step_plan='' step_override='' step_bootstrap=''
   # All of it: a provider that still has something to send takes an early end for a failure.
   input=$(cat)
   while IFS= read -r line; do
@@ -23,10 +23,10 @@ read_input() {
       step_plan=${BASH_REMATCH[1]}
     elif [[ $line =~ ^#\ override\ ([0-9a-f]{16})$ && -z $step_override ]]; then
       step_override=${BASH_REMATCH[1]}
-    elif [[ $line =~ ^[A-Za-z0-9._-]+\ [0-9a-f]{16}\ [a-z-]{1,30}$ ]]; then
-      step_proofs+=$line$'\n'
+    elif [[ $line =~ ^bootstrap\ ([A-Za-z0-9._-]{1,64})$ && -z $step_bootstrap ]]; then
+      step_bootstrap=${BASH_REMATCH[1]}
     elif [[ ! $line =~ ^(#\ after\ [0-9a-f-]{8,36})?$ ]]; then
-      die "this step was told '$(printf '%.80s' "$line")'; expected ids, proofs, a plan and an override, each a line of its own. Run pulumi up again with the program that is installed here. Nothing was changed"
+      die "this step was told '$(printf '%.80s' "$line")'; expected ids, a bootstrap master, a plan and an override, each a line of its own. Run pulumi up again with the program that is installed here. Nothing was changed"
     fi
   done <<<"$input"
 }
@@ -56,12 +56,10 @@ end_step() {
   printf '%s [%s]\n' "${work:-nothing owed}" "$(fresh_id | cut -c 1-8)" | printable
 }
 
-# verb node-start (proofs on stdin): brings up the node if it is down, and takes back what was set in it by hand.
+# verb node-start: brings up the node if it is down, and takes back what was set in it by hand.
 verb_node_start() {
-  local chosen
   begin_step
-  chosen=$(choose_bootstrap "$step_proofs")
-  if [[ -n $chosen ]]; then place 0644 "$bootstrap" <<<"$chosen"; fi
+  mark_bootstrap
   rm -f "$data/retired-master"
   renew_ended
   if [[ -e $current/secrets ]]; then

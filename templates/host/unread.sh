@@ -66,7 +66,7 @@ verb_convert() {
   grep -Fxq -- "$name" <<<"$found" ||
     die "$name is nothing that Redis would start without; expected one of: $(paste -sd ' ' <<<"${found:-none}"). Nothing was changed"
   # It is tried again and again, and would start half-way.
-  systemctl stop redis-cluster.service
+  if [[ -e $unit_directory/redis-cluster.service ]]; then systemctl stop redis-cluster.service; fi
   "${as_redis[@]}" "$BASH" "${BASH_SOURCE[0]}" convert-as-redis "$name" 9>&-
   if [[ -e $initialised ]]; then
     say "systemctl start redis-cluster: the node starts with them, but where another node is master it copies that one instead. To make this one the master: redis-cluster lead"

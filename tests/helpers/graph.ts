@@ -29,11 +29,8 @@ const nameOf = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
 export const idGiven = (name: string): string =>
   createHash("sha256").update(name).digest("hex").slice(0, 8);
 
-/** What the program on the host prints: a proof, or what a step did with a new id. */
-function printed(name: string): string {
-  const [, proving] = /^(.*)-node-prove$/.exec(name) ?? [];
-  return proving ? `${proving} 0123456789abcdef empty` : `nothing owed [${idGiven(name)}]`;
-}
+/** What the program on the host prints: what a step did with a new id. */
+const printed = (name: string): string => `nothing owed [${idGiven(name)}]`;
 
 /**
  * Every resource that `program` registers under Pulumi's mocks, by its name; hosts greet; something drifted on app-1.
@@ -53,6 +50,8 @@ export async function registeredBy(
           ...(inputs as object),
           stdout: `Welcome to\n${name}!\n${says[name] ?? printed(name)}\n`,
           repair: { "app-1": "drifted" },
+          chosen: "console",
+          round: "0123456789abcdef",
         },
       }),
       call: ({ token }) => {

@@ -289,34 +289,6 @@ describe("while the role's daemons run", () => {
   });
 });
 
-describe("what is proved", () => {
-  const choose = (...proofs: string[]) =>
-    app1.shell(
-      `load_members ${app1.path("staged/members")}; chosen=$(choose_bootstrap "${proofs.join("\n")}"); say "chosen '$chosen'"`,
-    );
-
-  test("a group that is taken over is never bootstrapped", async () => {
-    const { stderr } = await choose(
-      "console r role-deployed",
-      "app-1 r role-deployed",
-      "app-2 r empty",
-    );
-    expect(stderr).toContain("chosen ''");
-  });
-
-  test("nor taken over beside other data", async () => {
-    const { status, stderr } = await choose(
-      "console r role-deployed",
-      "app-1 r role-deployed",
-      "app-2 r data",
-    );
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /group on console app-1 is not taken over: there are other data on +app-2/,
-    );
-  });
-});
-
 test("the pid file that the role's node could not remove goes before this program's node starts", async () => {
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");

@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { Host, Hosts } from "./support/hosts";
 
 let hosts: Hosts;
@@ -13,16 +13,15 @@ beforeEach(() => {
 afterEach(() => hosts.destroy());
 
 /** What node-start asked of systemd, on a host where no daemon runs and the node comes up at once. */
-async function asked(): Promise<string[]> {
+async function asked(input = "# plan 0123456789abcdef"): Promise<string[]> {
   app1.write("asked", "");
-  const proofs = hosts.all.map(({ name }) => `${name} run initialised`).join("\n");
   const outcome = await app1.shell(`
     running() { false; }
     start_unit() { echo "start and wait: $1" >>"$etc/asked"; }
     wait_linked() { :; }
     systemctl() { echo "$*" >>"$etc/asked"; }
     make_release() { release=one; }
-    verb_node_start <<<'${proofs}' >/dev/null`);
+    verb_node_start <<<'${input}' >/dev/null`);
   expect(outcome).toMatchObject({ status: 0, stderr: "" });
   return app1.read("asked").trim().split("\n");
 }
@@ -37,6 +36,14 @@ describe("node-start", () => {
   });
 
   test("in a first deployment the sentinels wait until all nodes are up", async () => {
-    expect(await asked()).toEqual(["start and wait: redis-cluster.service"]);
+    expect(await asked("bootstrap console")).toEqual(["start and wait: redis-cluster.service"]);
+    expect(app1.read("bootstrap")).toBe("console\n");
+  });
+
+  test("the mark is a member's name or none", async () => {
+    const { status, stderr } = await app1.shell("verb_node_start <<<'bootstrap app-9'");
+    expect([status, stderr]).toEqual([1, expect.stringContaining("is 'app-9'; expected one of")]);
+    await asked();
+    expect(existsSync(app1.path("bootstrap"))).toBe(false);
   });
 });

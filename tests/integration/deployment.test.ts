@@ -7,6 +7,8 @@ import {
   ask,
   changes,
   eventually,
+  everyNodeHas,
+  failedUp,
   hosts,
   identities,
   info,
@@ -287,7 +289,9 @@ describe("an operator's accidents change nothing that runs", () => {
     const urns = state.deployment.resources
       .filter(({ custom, urn }) => custom && !urn.includes("pulumi:providers"))
       .map(({ urn }) => urn);
-    const ofOneHost = urns.filter((urn) => /::app-1-|::sentinel-quorum$|::host-drift$/.test(urn));
+    const ofOneHost = urns.filter((urn) =>
+      /::app-1-|::(sentinel-quorum|host-drift|bootstrap)$/.test(urn),
+    );
     expect(ofOneHost.length).toBe(16);
     await unchanged(async () => {
       for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {
@@ -369,5 +373,26 @@ describe("destroy", () => {
     await dev.stack.up();
     await dev.stack.destroy();
     for (const host of hosts) expect(on(host, "ls -d /var/lib/redis-cluster || true")).toBe("");
+  });
+
+  it("an RDB in a host's data directory is not started over: every `up` says so, until Redis has made an AOF of it", async () => {
+    const program = "/usr/local/lib/redis-cluster/redis-cluster";
+    on(
+      "app-1",
+      `install -d -o redis -g redis /var/lib/redis-cluster && cd "$(mktemp -d)" &&
+       redis-server --port 0 --unixsocket "$PWD/socket" --daemonize yes >/dev/null && sleep 1 &&
+       redis-cli -s socket EVAL "for i = 1, 1000 do redis.call('set', 'key' .. i, i) end" 0 &&
+       redis-cli -s socket SAVE && redis-cli -s socket SHUTDOWN NOSAVE && install dump.rdb /var/lib/redis-cluster/`,
+    );
+    for (let run = 0; run < 2; run++) {
+      expect(await failedUp(dev)).toContain("data on app-1 that this configuration would not load");
+      for (const host of hosts) expect(on(host, "ss -Hltn 'sport = :6389'")).toBe("");
+    }
+    expect(on("app-1", `${program} convert`)).toBe("dump.rdb");
+    on("app-1", `${program} convert dump.rdb`);
+    await dev.stack.up();
+    await untilWhole();
+    expect(await namedMaster(dev)).toBe("app-1");
+    await everyNodeHas(dev, 1000);
   });
 });

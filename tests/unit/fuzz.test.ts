@@ -1,5 +1,6 @@
 import { spawnSync } from "child_process";
 import fc from "fast-check";
+import { readProof } from "../../components/bootstrap";
 import { parseConfig, report, secretOutputs, TopologyConfig } from "../../components/config";
 import { judge, table } from "../../components/gate";
 import {
@@ -10,7 +11,7 @@ import {
   renderSentinelConf,
   renderSentinelUsers,
 } from "../../components/render";
-import { readId, readProof } from "../../components/protocol";
+import { readId } from "../../components/protocol";
 import { nodeSaid, sentinelSaid } from "../../components/sentinelProbe";
 import { directives } from "../../components/settings";
 import { commandLine } from "../../components/shell";
@@ -299,7 +300,7 @@ describe("shell", () => {
       fc.property(fc.array(fc.oneof(nasty, end), { maxLength: 6 }), (said) => {
         for (const text of [said.join(""), said.join(" "), said.join("\n")]) {
           expect(idOrError(text)).toMatch(/^([0-9a-f-]{8,36}$|step: )/);
-          expect(() => readProof("step", text, "app-2")).toThrow("step: ");
+          expect(() => readProof(text, "app-2")).toThrow("app-2 says ");
         }
       }),
     );

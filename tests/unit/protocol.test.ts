@@ -1,7 +1,7 @@
-import { readId, readProof } from "../../components/protocol";
+import { readProof } from "../../components/bootstrap";
+import { readId } from "../../components/protocol";
 
 const uuid = "01234567-89ab-4cde-8f01-23456789abcd";
-const proof = "app-1 0123456789abcdef empty";
 
 test.each([
   ["a step's line", "restarted as replica of 10.0.0.1:6389; took back hz [0123abcd]", "0123abcd"],
@@ -21,19 +21,18 @@ test.each([
 });
 
 test.each([
-  ["its own", proof, proof],
-  ["its own below a greeting", `app-2 0123456789abcdef data\n${proof}\n`, proof],
-  ["another host's", "app-2 0123456789abcdef empty", undefined],
-  ["another host's below its own", `${proof}\napp-2 0123456789abcdef empty`, undefined],
-  ["two in a line", `${proof} app-2 0123456789abcdef data`, undefined],
-  ["one with more words", `${proof} # plan 0123456789abcdef`, undefined],
-  ["one whose run is no hash", "app-1 # empty", undefined],
-  ["one whose name is a pattern", "....1 0123456789abcdef empty", undefined],
-])("of the proofs that a host may send, %s", (_, said, sent) => {
-  const read = () => readProof("app-1-node-prove", said, "app-1");
-  if (sent === undefined)
-    expect(read).toThrow(/^app-1-node-prove: .*; expected the proof of app-1/);
-  else expect(read()).toBe(sent);
+  ["its own", "app-1 empty", "empty"],
+  ["its own below a greeting", "app-2 data\napp-1 empty\n", "empty"],
+  ["another host's", "app-2 empty", undefined],
+  ["another host's below its own", "app-1 empty\napp-2 empty", undefined],
+  ["two in a line", "app-1 empty app-2 data", undefined],
+  ["one with more words", "app-1 empty # plan 0123456789abcdef", undefined],
+  ["one of a state that there is not", "app-1 leader", undefined],
+  ["one whose name is a pattern", "....1 empty", undefined],
+])("of the proofs that a host may send, %s", (_, said, state) => {
+  const read = () => readProof(said, "app-1");
+  if (state === undefined) expect(read).toThrow(/^app-1 says .*; expected "app-1 STATE"/);
+  else expect(read()).toBe(state);
 });
 
 test("what is none ends the run with what was said and the way on", () => {

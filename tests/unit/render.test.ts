@@ -119,7 +119,6 @@ test("members", () => {
       "master-name redis-dev-cluster",
       "quorum 2",
       "self app-3",
-      "bootstrap-master console",
       "sentinel-return 120",
       "node app-1 10.77.0.12 6389",
       "node app-2 10.77.0.13 6389",
@@ -380,9 +379,9 @@ describe("render", () => {
     expect(() => render("secrets", { replication: "r", sentinel: "s", hashes: [] })).toThrow(
       "templates/secrets.mustache: no value for {{operator}}",
     );
-    expect(() =>
-      render("members", { masterName: "m", quorum: 2, self: "s", bootstrapMaster: "b" }),
-    ).toThrow("templates/members.mustache: no value for {{sentinelReturn}}");
+    expect(() => render("members", { masterName: "m", quorum: 2, self: "s" })).toThrow(
+      "templates/members.mustache: no value for {{sentinelReturn}}",
+    );
     expect(() =>
       render("redis.conf", { port: 1, tls: [], address: "a", live: [], restart: [{ name: "hz" }] }),
     ).toThrow("no value for {{value}}");

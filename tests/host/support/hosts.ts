@@ -376,7 +376,6 @@ export class Hosts {
       `master-name ${masterName}`,
       "quorum 2",
       `self ${self}`,
-      "bootstrap-master console",
       "sentinel-return 15",
       ...lines("node", names, nodePort),
       ...lines("sentinel", this.sentinels, sentinelPort),
