@@ -267,11 +267,13 @@ export class Application {
         if (is === "doubtful") members.doubt();
         return;
       }
+      // By what is asked for, not by what is answered: many may be under way, and some members are to stay.
+      members.asked += Members.batch;
+      if (members.asked >= Members.count / 2) members.close();
       const pop = () => this.redis.spop(members.key, Members.batch);
       const popped = await this.sent("spop", pop);
       if (popped.is === "acknowledged") members.pop(popped.value, this.tally);
       if (popped.is === "doubtful") members.doubtPop();
-      if (members.pops * Members.batch >= Members.count / 2) members.close();
     });
   }
 }

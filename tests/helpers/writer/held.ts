@@ -243,13 +243,11 @@ export class Members extends Shared {
   added = false;
   /** Set while it waits to be. */
   adding = false;
+  /** How many members it was asked for. */
+  asked = 0;
   private readonly popped: string[][] = [];
   private doubtfulPops = 0;
   readonly all = Array.from({ length: Members.count }, (_, i) => `member:${i}:of:${this.key}`);
-
-  get pops(): number {
-    return this.popped.length;
-  }
 
   pop(members: string[], tally: Tally): void {
     const before = new Set(this.popped.flat());
