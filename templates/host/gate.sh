@@ -12,6 +12,9 @@ gate_patience=10
 # A replica that comes no nearer to its master for this many seconds is behind, not busy.
 catch_up_patience=10
 
+# How far two hosts' clocks may be apart, in microseconds.
+clock_limit=2000000
+
 # verb gate: prints what is wrong with the group, or that nothing is.
 verb_gate() {
   local directory=$staged
@@ -30,6 +33,7 @@ gate() {
       rights_problems
       replay_problems
       certificate_problems
+      clock_problems
     )
     if [[ -z $problems ]] || overridden "$problems"; then return; fi
     if ((SECONDS >= deadline)); then break; fi
@@ -77,6 +81,23 @@ replay_problems() {
     refused=$(field "$reply" unexpected_error_replies)
     if [[ $(field "$reply" role) == master && $refused != 0 ]]; then
       printf '%s node: the master has refused commands that it loaded from its AOF or got from its master (unexpected_error_replies); expected none: what they wrote is missing here. Look at /var/log/redis-cluster/redis-cluster.log for CRITICAL; once you know, CONFIG RESETSTAT there\n' "$name"
+    fi
+  done
+}
+
+# After an outage nodes rank by moments that their master's clock told, and the next master's has to go on from there.
+# What the question took is no difference.
+clock_problems() {
+  local name reply before after told
+  for name in "${node_names[@]}"; do
+    before=${EPOCHREALTIME/./}
+    reply=$(ask "${node_address[$name]}" "${node_port[$name]}" TIME) || continue
+    after=${EPOCHREALTIME/./}
+    [[ $reply =~ ^([1-9][0-9]{8,9})$'\n'([0-9]{1,6})$ ]] || continue
+    told=$((BASH_REMATCH[1] * 1000000 + 10#${BASH_REMATCH[2]}))
+    if ((told < before - clock_limit || told > after + clock_limit)); then
+      printf '%s node: its clock is more than %s s off that of %s; expected the same time on all hosts: have NTP set them\n' \
+        "$name" $((clock_limit / 1000000)) "$self"
     fi
   done
 }

@@ -270,3 +270,26 @@ test("a host whose name is shell text and control characters", async () => {
   expect(trapped(consoleHost)).toBe(false);
   rmSync(consoleHost.path("/tmp"), { recursive: true });
 });
+
+describe("clocks", () => {
+  /** A node whose clock is so many seconds fast, and that takes its time for the answer, in ms. */
+  const clock = (host: Host, fast: number, slow = 0) =>
+    lying(host, "node", (command) => {
+      if (command !== "TIME") return "-ERR unknown\r\n";
+      const reply = array(String(Math.floor(Date.now() / 1000) + fast), "0");
+      return (socket) => setTimeout(() => socket.write(reply), slow);
+    });
+
+  test("the gate names a host whose clock is off, and none that answers slowly", async () => {
+    await Promise.all([clock(consoleHost, 0), clock(app1, 600), clock(app2, -1, 1200)]);
+    const { stderr } = await consoleHost.run("gate");
+    expect(stderr).toContain("app-1 node: its clock is more than 2 s off that of console");
+    expect(stderr).not.toMatch(/(app-2|console) node: its clock/);
+  });
+
+  test("one that is slow by the clock too", async () => {
+    await clock(app1, -600);
+    const { stderr } = await consoleHost.run("gate");
+    expect(stderr).toContain("app-1 node: its clock is more than 2 s off that of console");
+  });
+});
