@@ -20,6 +20,7 @@ verb_compose_node() {
     text+=$'\n'"replicaof $role"$'\n'"replica-priority $(priority_until_linked "$release/redis.conf")"
   fi
   put "$etc/redis-cluster.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
+  settle_files "$release/redis.conf"
   printf '%s\n' "${release##*/}" >"$run/node/release"
   if [[ $role == master ]]; then
     say "starts as master: $why"
@@ -29,34 +30,12 @@ verb_compose_node() {
 }
 
 # priority_until_linked CONF: after an outage of all hosts offsets tell nothing, and Sentinel would promote a
-# replica that was down before it. So a replica that starts from disk ranks by the age of its data, the newest
-# first, until it has linked to a master; an empty one is never promoted.
+# replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest first, until it
+# has linked to a master; an empty one is never promoted.
 priority_until_linked() {
   if [[ $(setting "$1" replica-priority 100) == 0 ]] || ((!has_data)); then
     echo 0
   else
-    # Sentinel prefers the lowest number above 0.
-    echo $((2147483647 - $(last_written "$1")))
+    files_rank "$1"
   fi
-}
-
-# verb restore-priority: ExecStartPost of redis-cluster.service. Goes on behind the start for as long as the
-# node has no master; a stop of the unit ends it.
-verb_restore_priority() {
-  refuse_root
-  load_release
-  restore_priority </dev/null >/dev/null 2>&1 &
-}
-
-restore_priority() {
-  local info silent=0
-  # A node that is silent for ten seconds is gone; its next start begins anew.
-  while ((silent < 50)); do
-    if info=$(here INFO replication); then silent=0; else silent=$((silent + 1)); fi
-    if [[ $(field "$info" role) == master || $(field "$info" master_link_status) == up ]]; then
-      here CONFIG SET replica-priority "$(setting "$release/redis.conf" replica-priority 100)"
-      return
-    fi
-    sleep 0.2
-  done
 }

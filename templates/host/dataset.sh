@@ -50,16 +50,7 @@ manifest_holds() {
   return 1
 }
 
-# last_written CONF: when the files that Redis would load were last written, in seconds since 1970.
-last_written() {
-  local dir files
-  dir=$(setting "$1" dir "$data")
-  files=$dir/$(setting "$1" dbfilename dump.rdb)
-  if [[ $(setting "$1" appendonly no) == yes ]]; then files=$dir/$(setting "$1" appenddirname appendonlydir); fi
-  find "$files" -type f -printf '%Ts\n' 2>/dev/null | sort -n | tail -n 1
-}
-
 # Whether there is anything in the data directory that Redis wrote, under whatever name.
 holds_files() {
-  [[ -n $(find "$data" -type f ! -name retired-master -size +0 -print -quit 2>/dev/null) ]]
+  [[ -n $(find "$data" -type f ! -name retired-master ! -name 'stamp.?' -size +0 -print -quit 2>/dev/null) ]]
 }

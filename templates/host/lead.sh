@@ -25,7 +25,7 @@ verb_lead() {
   hear_sentinels "${node_address[$self]} ${node_port[$self]}"
   hear_nodes
   proofs=$(everything_heard | sed 's/; /\n/g')
-  proofs+=$'\n'"this host: $( ((has_data)) && echo "data, last written $(date -d "@$(last_written "$release/redis.conf")" +%FT%T)" || echo 'no data')"
+  proofs+=$'\n'"this host: $( ((has_data)) && echo "data as of $(date -d "@$(files_as_of "$release/redis.conf")" +%FT%T)" || echo 'no data')"
   hash=$(sha256sum <<<"$proofs" | cut -c 1-16)
   if [[ ${1:-} != "$hash" ]]; then
     printf '%s\n\nTo make %s the master all the same, losing what only others hold: redis-cluster lead %s\n' "$proofs" "$self" "$hash"

@@ -4,6 +4,8 @@
 
 # A forced failover takes Sentinel one to two seconds; this many are waited for one.
 failover_wait=10
+# Set where what this node would load is older than what it held when it ended.
+outdated=0
 
 # --- asking -----------------------------------------------------------------------------------
 
@@ -39,7 +41,7 @@ ask_sentinel() {
 
 # ask_node NAME: one line
 #   master DATA REPLICAS            DATA: `data` when it holds keys or is loading, else `empty`
-#   replica ADDRESS PORT DATA
+#   replica ADDRESS PORT DATA       or `newer`, where this node's files are outdated and that one holds more
 #   refused TEXT
 #   silent
 ask_node() {
@@ -54,10 +56,24 @@ ask_node() {
     *:'AUTH failed'*) refusal "$reply" ;;
     0:master:*) printf 'master %s %s\n' "$holds" "$(field "$reply" connected_slaves)" ;;
     0:slave:*)
+      if [[ $holds == data ]] && ((outdated)) && is_ahead "$reply"; then holds=newer; fi
       printf 'replica %s %s\n' "$(node_place "$(field "$reply" master_host)" "$(field "$reply" master_port)")" "$holds"
       ;;
     *) refusal "$reply" ;;
   esac
+}
+
+# is_ahead INFO: whether that replica holds more than the files of this node. One that has been linked since it started
+# holds all up to when its link went down; one that has not ranks by its stamp.
+is_ahead() {
+  local down rank
+  down=$(field "$1" master_link_down_since_seconds) rank=$(field "$1" slave_priority)
+  if [[ $(field "$1" master_link_status) == up ]]; then down=0; fi
+  if [[ $down =~ ^[0-9]{1,9}$ ]]; then
+    ((EPOCHSECONDS - down > own_written))
+  else
+    [[ $rank =~ ^[1-9][0-9]{0,9}$ ]] && ((rank < own_rank))
+  fi
 }
 
 refusal() {
@@ -160,6 +176,10 @@ decide_role() {
   local me="${node_address[$self]} ${node_port[$self]}"
   role='' why='' has_data=0
   if loads_data "$1"; then has_data=1; fi
+  outdated=0
+  if ((has_data)) && files_outdated "$1"; then
+    outdated=1 own_written=$(files_written "$1") own_rank=$(files_rank "$1")
+  fi
   if operator_lets_lead; then
     role=master
     why='the operator made it lead'
@@ -189,16 +209,18 @@ decide_role() {
 
 # A majority of the sentinels names this node.
 decide_named() {
-  if ((has_data)); then
+  local lack='my data are gone'
+  if ((outdated)); then lack='my files are older than what I held'; fi
+  if ((has_data && !outdated)); then
     role=master
     why='a majority of the sentinels names it'
   elif may_lead; then
     role=master
-    why='the sentinels name it, and nobody else has data'
-  elif fail_over_first; then
-    why='my data are gone; the sentinels have failed over to it'
+    why="the sentinels name it, and nobody else has $( ((has_data)) && echo 'newer data' || echo data)"
+  elif ((!outdated)) || anyone_newer && fail_over_first; then
+    why="$lack; the sentinels have failed over to it"
   else
-    undecided "the sentinels name me but I have no data, and $objection"
+    undecided "the sentinels name me but $lack, and $objection"
   fi
 }
 
@@ -231,6 +253,15 @@ decide_alone() {
   else
     undecided 'no majority of the sentinels names a master and there is no last file'
   fi
+}
+
+# anyone_newer: whether a replica that was heard holds more than this node's outdated files.
+anyone_newer() {
+  local name
+  for name in "${node_names[@]}"; do
+    [[ ${heard["node $name"]:-} != 'replica '*' newer' ]] || return 0
+  done
+  return 1
 }
 
 undecided() {
@@ -269,6 +300,7 @@ may_lead() {
     case $answer in
       silent) is_bootstrap_master || objection="$name is unreachable" ;;
       "replica $me empty") ;;
+      "replica $me newer") objection="$name holds newer data" ;;
       "replica $me data") ((has_data)) || objection="$name holds data" ;;
       'replica '*) objection="$name follows another master" ;;
       'master '*) objection="$name is master" ;;
@@ -335,25 +367,29 @@ only_master() {
 }
 
 # fail_over_first: makes the sentinels give the mastership to a node that has the data; sets `role` to it.
-# One sentinel leads: two of them at once would only outbid each other's epochs.
+# One sentinel leads, the one that does already if any: two of them at once would only outbid each other's epochs.
 fail_over_first() {
-  local name reply answer deadline
+  local name reply answer leader='' deadline=$((SECONDS + failover_wait))
   for name in "${sentinel_names[@]}"; do
     [[ ${heard["sentinel $name"]:-} == 'names '* ]] || continue
+    reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL MASTER "$master_name" | sed -n '/^flags$/{n;p;q}') || true
+    if [[ ,$reply, == *,failover_in_progress,* ]]; then leader=$name; fi
+  done
+  for name in "${sentinel_names[@]}"; do
+    [[ -z $leader && ${heard["sentinel $name"]:-} == 'names '* ]] || continue
     reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FAILOVER "$master_name") || true
     heard["sentinel $name"]="failover: $reply"
-    [[ $reply == OK* || $reply == *INPROG* ]] || continue
-    deadline=$((SECONDS + failover_wait))
-    while ((SECONDS < deadline)); do
-      answer=$(ask_sentinel "$name")
-      answer=${answer#names }
-      if is_node "${answer% *}" && [[ ${answer% *} != "${node_address[$self]} ${node_port[$self]}" ]]; then
-        role=${answer% *}
-        return 0
-      fi
-      sleep 0.1
-    done
-    return 1
+    if [[ $reply == OK* || $reply == *INPROG* ]]; then leader=$name; fi
+  done
+  [[ -n $leader ]] || return 1
+  while ((SECONDS < deadline)); do
+    answer=$(ask_sentinel "$leader")
+    answer=${answer#names }
+    if is_node "${answer% *}" && [[ ${answer% *} != "${node_address[$self]} ${node_port[$self]}" ]]; then
+      role=${answer% *}
+      return 0
+    fi
+    sleep 0.1
   done
   return 1
 }

@@ -92,6 +92,7 @@ verb_node_start() {
   else
     enable_unit redis-cluster.service
     apply_firewall
+    ensure_stamping
     repair_node
   fi
   end_step

@@ -468,7 +468,7 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
     const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toMatch(
-      /the sentinels name me but I have no data, and app-1 holds data.*NOGOODSLAVE/,
+      /the sentinels name me but my data are gone, and app-1 holds data.*NOGOODSLAVE/,
     );
   });
 

@@ -386,7 +386,7 @@ export class Hosts {
   async destroy(): Promise<void> {
     for (const host of this.all) host.disconnect();
     await Promise.all(this.all.flatMap((host) => [host.stop("sentinel"), host.stop("node")]));
-    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
