@@ -8,12 +8,12 @@ import { createHash } from "crypto";
 import { Duplex } from "stream";
 import { Client } from "ssh2";
 
-/** An sshd and who logs in there; hostKey is an "ssh-ed25519 AAAA..." line, unset: not checked. */
+/** An sshd and who logs in there; hostKey is an "ssh-ed25519 AAAA..." line. */
 export interface SshTarget {
   host: string;
   port: number;
   user: string;
-  hostKey?: string;
+  hostKey: string;
 }
 
 /** How the hosts are reached: by name, through the bastion where there is one. */
@@ -117,17 +117,15 @@ function login(
         readyTimeout: sshTimeout,
         keepaliveInterval: 1000,
         keepaliveCountMax: 5,
-        ...(hostKey && {
-          algorithms: { serverHostKey: ["ssh-ed25519"] },
-          hostVerifier: (offered: Buffer) => {
-            const expected = Buffer.from(hostKey.trim().split(/\s+/)[1] ?? "", "base64");
-            if (offered.equals(expected)) return true;
-            mismatch =
-              `host key is ${fingerprint(offered)}, expected ${fingerprint(expected)} ` +
-              `as configured (compare with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there)`;
-            return false;
-          },
-        }),
+        algorithms: { serverHostKey: ["ssh-ed25519"] },
+        hostVerifier: (offered: Buffer) => {
+          const expected = Buffer.from(hostKey.trim().split(/\s+/)[1] ?? "", "base64");
+          if (offered.equals(expected)) return true;
+          mismatch =
+            `host key is ${fingerprint(offered)}, expected ${fingerprint(expected)} ` +
+            `as configured (compare with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there)`;
+          return false;
+        },
       });
     } catch (error) {
       // ssh2 throws what is wrong with the private key, without quoting the key.

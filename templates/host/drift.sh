@@ -167,7 +167,7 @@ settled_priority() {
   local info now deadline=$((SECONDS + settle_time))
   while :; do
     info=$(here INFO replication) || true
-    now=$(here CONFIG GET replica-priority | sed -n 2p)
+    now=$(here CONFIG GET replica-priority | sed -n 2p) || true
     if [[ $now == "$1" || $(field "$info" role):$(field "$info" master_link_status) == slave:down ]]; then
       echo "$1"
       return

@@ -14,11 +14,11 @@ switch_limit=20
 # For the node of this host, which is the master of a group that passed the gate.
 handover() {
   local reply
-  trap 'resume_writes || true' EXIT
+  at_end=resume_writes
   reply=$(pause_writes) || die "CLIENT PAUSE was refused: $reply; nothing was changed"
   wait_caught_up || die "the replicas did not catch up within $((catch_up_limit / 10)) s under a write pause; the pause was lifted and nothing was changed; run pulumi up again when fewer writes come in"
   fail_over || die "Sentinel did not fail over: $failover_reply; the pause was lifted and this node is still the master; run 'redis-cluster gate', then pulumi up again"
-  trap - EXIT
+  at_end=''
   follow "$new_address" "$new_port"
   resume_writes || true
   say "handed over to $new_address:$new_port"

@@ -35,11 +35,15 @@ verb_lead() {
   chmod 0644 "$lead_file"
   exec 8<"$lead_file"
   flock 8
-  trap 'rm -f "$lead_file"' EXIT
+  at_end=forget_lead
   systemctl stop redis-sentinel.service redis-cluster.service
   start_unit redis-cluster.service
   if has_sentinel; then start_unit redis-sentinel.service; fi
   say "is the master now; the others follow when they are back"
+}
+
+forget_lead() {
+  rm -f "$lead_file"
 }
 
 # highest_epoch: of what the sentinels said and this one knew.

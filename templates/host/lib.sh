@@ -38,9 +38,39 @@ printable() {
   tr -d '\000-\010\013-\037\177'
 }
 
+# The status of what has said why it failed, also in a subshell; to everybody else it is 1.
+said=70
+
 die() {
   say "error: $*"
-  exit 1
+  exit "$said"
+}
+
+# unanswered DAEMON REPLY: ends a step whose question has no answer.
+unanswered() {
+  die "$1 says '$(head -n 1 <<<"$2" | cut -c 1-200)' to a question of this step; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate' here, then run pulumi up again"
+}
+
+# Nothing ends without a word: neither what fails and says nothing, nor what takes too long.
+doing='' failed_at='' at_end=''
+set -E
+trap 'failed_at="line $LINENO: $BASH_COMMAND"' ERR
+trap 'exit 143' TERM
+trap ended EXIT
+
+# ended: whatever becomes of a verb, the function that at_end names is called.
+ended() {
+  local status=$?
+  trap - ERR TERM
+  set +e
+  if [[ -n $at_end ]]; then "$at_end"; fi
+  case $status in
+    0) ;;
+    "$said") status=1 ;;
+    143) say "error: ${doing:-this program} was ended before it was done: it took too long, or somebody stopped it. Look what it waits for with 'redis-cluster gate' here, then run pulumi up again" ;;
+    *) say "error: ${doing:-this program} ended with status $status at $failed_at; expected that it goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again" ;;
+  esac
+  exit "$status"
 }
 
 fresh_id() {

@@ -29,7 +29,7 @@ apply_node_live() {
   if ((${#words[@]})); then
     refuse_evicting_maxmemory
     if raises_replicas_to_write "${words[@]}"; then wait_whole; fi
-    before=$(here CONFIG GET '*')
+    before=$(here CONFIG GET '*') || unanswered 'the node' "$before"
     reply=$(here CONFIG SET "${words[@]}") ||
       die "CONFIG SET was refused: $reply. Nothing was changed on this host; correct the setting in the stack's configuration, then run pulumi up again"
     read_back "$before" "${words[@]}"
@@ -40,7 +40,7 @@ apply_node_live() {
   if closes_plain_port "$hash"; then drop_plain_connections "$hash"; fi
   if same_users "$hash" users.acl; then return; fi
   apply_users "$node_address_here" "$node_port_here" users.acl
-  reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here)
+  reply=$(printf 'CONFIG SET masterauth %s\n' "$(secret "$releases/$release/secrets" replication)" | here) || true
   [[ $reply == OK ]] || die "CONFIG SET masterauth was refused: $reply; run pulumi up again"
   did "changed users"
 }
@@ -78,7 +78,8 @@ read_back() {
   local before=$1 seen was
   shift
   while (($#)); do
-    seen=$(here CONFIG GET "$1" | sed -n 2p)
+    seen=$(here CONFIG GET "$1") || unanswered 'the node' "$seen"
+    seen=$(sed -n 2p <<<"$seen")
     was=$(sed -n "/^$1\$/{n;p;q}" <<<"$before")
     [[ $(plain_value "$seen") == "$(plain_value "$2")" || $seen != "$was" ]] ||
       die "redis-cluster:redis.$1 is '$seen' after CONFIG SET; expected '$2'; run pulumi up again"

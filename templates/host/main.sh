@@ -9,6 +9,7 @@ verb_within() {
 
 main() {
   local verb=${1:-}
+  doing=$verb
   verb=${verb//-/_}
   declare -F "verb_$verb" >/dev/null ||
     die "unknown verb '${1:-}'; expected one of: $(declare -F | sed -n 's/^declare -f verb_//p' | tr '_\n' '- ')"

@@ -92,7 +92,7 @@ verb_convert_as_redis() {
   [[ $1 == */*.manifest || $1 != */* ]] ||
     die "$1 is part of an AOF without its manifest; expected that beside it. Put it back, or move $dir/$top away"
   server='' scratch=$dir/.convert
-  trap 'if [[ -n $server ]]; then kill -KILL "$server" 2>/dev/null || true; fi; rm -rf "$scratch"' EXIT
+  at_end=end_conversion
   rm -rf "$scratch"
   mkdir -p "$scratch/source"
   if [[ $(head -c 5 "$dir/$1") == REDIS && $1 != *.aof ]]; then
@@ -132,6 +132,11 @@ verb_convert_as_redis() {
   [[ -e $initialised ]] || : >"$data/retired-master"
   sync -f "$dir"
   say "$keys keys of $1 are what Redis loads now; it stays as $top.converted"
+}
+
+end_conversion() {
+  if [[ -n $server ]]; then kill -KILL "$server" 2>/dev/null || true; fi
+  rm -rf "$scratch"
 }
 
 # same_file FILE NEW: by another name where redis owns it: what Redis throws away or replaces there stays here.
