@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
+import { sourcesHash } from "./dynamic";
 import { hostCommand } from "./hostProgram";
 import { openRoute, RouteArgs, within } from "./sshRoute";
 
@@ -10,7 +11,8 @@ interface Inputs extends RouteArgs {
   drift: string[];
   /** An id by host, another one after each refresh that found something there. */
   repair: Record<string, string>;
-  providerVersion: number;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
 }
 
 interface State extends Inputs {
@@ -23,16 +25,13 @@ export interface HostDriftArgs extends Omit<RouteArgs, "privateKey"> {
   privateKey?: pulumi.Input<string>;
 }
 
-/** As in sentinelQuorum.ts: raise it when a change of the code below must reach every stack. */
-const providerVersion = 2;
-
 const inputNames: (keyof Inputs)[] = [
   "hosts",
   "bastion",
   "privateKey",
   "drift",
   "repair",
-  "providerVersion",
+  "sources",
 ];
 
 /** A look takes a host about a second; longer, in seconds, means that it is stuck. */
@@ -120,7 +119,7 @@ export class HostDrift extends pulumi.dynamic.Resource {
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         drift: [],
         repair: {},
-        providerVersion,
+        sources: sourcesHash("hostDrift"),
         unreachable: undefined,
       },
       opts,

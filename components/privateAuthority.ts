@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes, X509Certificate } from "crypto";
 import { md, pki } from "node-forge";
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
+import { sourcesHash } from "./dynamic";
 
 /** A certificate and its private key, PEM. */
 export interface Identity {
@@ -19,7 +20,8 @@ interface Inputs {
   group: string;
   members: Member[];
   renew: number;
-  providerVersion: number;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
 }
 
 interface Issued {
@@ -39,9 +41,6 @@ export interface PrivateAuthorityArgs {
   /** Another number than last time issues new certificates to everybody, from the same authority. */
   renew: number;
 }
-
-/** Part of the inputs, as in sentinelQuorum.ts. */
-const providerVersion = 1;
 
 const day = 24 * 60 * 60 * 1000;
 // The authority outlives the group; what is on hosts and with clients is renewed every year, by any `up` in the
@@ -170,7 +169,7 @@ function due({ renewFrom }: Issued): boolean {
   return Date.now() > Date.parse(renewFrom);
 }
 
-const inputNames: (keyof Inputs)[] = ["group", "members", "renew", "providerVersion"];
+const inputNames: (keyof Inputs)[] = ["group", "members", "renew", "sources"];
 
 function diff(
   _id: string,
@@ -205,7 +204,7 @@ export class PrivateAuthority extends pulumi.dynamic.Resource {
       name,
       {
         ...args,
-        providerVersion,
+        sources: sourcesHash("privateAuthority"),
         authority: undefined,
         authorityKey: undefined,
         identities: undefined,

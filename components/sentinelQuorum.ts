@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
+import { sourcesHash } from "./dynamic";
 import {
   addressOf,
   Answers,
@@ -34,7 +35,8 @@ interface Inputs {
   created: Created[];
   foundBy: FoundBy;
   timeoutSeconds: number;
-  providerVersion: number;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
 }
 
 /** What was last seen of the group. */
@@ -72,12 +74,6 @@ export interface SentinelQuorumArgs {
   timeoutSeconds?: number;
 }
 
-/**
- * Part of the inputs: raise it when a change below must reach stacks in which nothing else
- * changed, since the engine keeps the stored provider code until an input changes.
- */
-const providerVersion = 3;
-
 const inputNames: (keyof Inputs)[] = [
   "masterName",
   "quorum",
@@ -94,7 +90,7 @@ const inputNames: (keyof Inputs)[] = [
   "created",
   "foundBy",
   "timeoutSeconds",
-  "providerVersion",
+  "sources",
 ];
 
 /** Between two looks at the group, in milliseconds. */
@@ -238,7 +234,7 @@ export class SentinelQuorum extends pulumi.dynamic.Resource {
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),
         tls: args.tls === undefined ? undefined : pulumi.secret(args.tls),
-        providerVersion,
+        sources: sourcesHash("sentinelQuorum"),
         currentMaster: undefined,
         currentMasterAddress: undefined,
         epoch: undefined,

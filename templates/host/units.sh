@@ -35,11 +35,13 @@ installed_unit() {
   cmp -s "$(unit_file "$staged" "$1")" "$unit_directory/$1" && [[ -z $(drop_ins "$1") ]]
 }
 
-# drop_ins UNIT: the files by which somebody changes this unit alone.
+# drop_ins UNIT: the files by which somebody changes this unit alone, wherever systemd would look for them, also those
+# that it has not read yet.
 drop_ins() {
-  local directory
-  for directory in "$root"/{etc,run}/systemd/system{,.control,.attached}/"$1.d"; do
-    if [[ -d $directory ]]; then find "$directory" -name '*.conf'; fi
+  local directory directories
+  read -r -a directories < <(systemctl show -p UnitPath --value) || true
+  for directory in "${directories[@]}"; do
+    if [[ -d $root$directory/$1.d ]]; then find "$root$directory/$1.d" -name '*.conf'; fi
   done
 }
 

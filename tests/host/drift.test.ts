@@ -39,7 +39,9 @@ function shell(host: Host, line: string): Promise<Outcome> {
     ([unit, { active, enabled }]) =>
       `*is-active*${unit}) echo ${active} ;; *is-enabled*${unit}) echo ${enabled}; [[ ${enabled} == enabled ]] ;;`,
   );
-  return host.shell(`systemctl() { case "$*" in ${cases.join(" ")} esac; }; ${line}`);
+  const searched =
+    "*UnitPath*) echo /run/systemd/system.control /etc/systemd/system /usr/local/lib/systemd/system ;;";
+  return host.shell(`systemctl() { case "$*" in ${searched} ${cases.join(" ")} esac; }; ${line}`);
 }
 
 /** The lines that `redis-cluster drift` prints. */
@@ -262,11 +264,13 @@ describe("files, units and services", () => {
   test("an edited unit or a drop-in owes a restart, and the rollout's unit takes their place", async () => {
     const owed = async (unit: string, conf: string, daemon: string) =>
       (await shell(app1, `owed ${daemon} ${unit} ${conf} >&2`)).stderr;
-    await shell(app1, `same_binary() { true; }`);
-    app1.write("/run/systemd/system.control/redis-sentinel.service.d/50-x.conf", "[Service]\n");
-    expect(await owed("redis-sentinel.service", "sentinel.conf", "sentinel")).toBe("restart");
-    await shell(app1, "install_unit redis-sentinel.service");
-    expect(await drift(app1)).toEqual([]);
+    for (const directory of ["/run/systemd/system.control", "/usr/local/lib/systemd/system"]) {
+      app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
+      expect(await owed("redis-sentinel.service", "sentinel.conf", "sentinel")).toBe("restart");
+      expect(await drift(app1)).toHaveLength(1);
+      await shell(app1, "install_unit redis-sentinel.service");
+      expect(await drift(app1)).toEqual([]);
+    }
   });
 
   test("an edited release is made again from what is staged", async () => {
