@@ -57,9 +57,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 it("changes nothing where the administrator has not installed it yet", async () => {
-  expect(await failedUp(dev)).toMatch(
-    /-check[^]*(a password is required|command not found)/,
-  );
+  expect(await failedUp(dev)).toMatch(/-check[^]*(a password is required|command not found)/);
   for (const host of hosts) expect(on(host, "ls /etc /usr/local/lib")).not.toContain("redis-cl");
 });
 
@@ -105,7 +103,9 @@ it("gives the user nothing else as root", () => {
     "expected that instead of root",
   );
   const members = "==> members <==\\nquorum two\\n==> end <==\\n";
-  expect(asKeeper("app-1", `printf "${members}" | sudo -n ${program} stage`)).toContain(
+  expect(
+    asKeeper("app-1", `printf "${members}" | sudo -n ${program} stage redis-cluster/dev`),
+  ).toContain(
     "nothing was staged: members: line 1; expected files as this version of the program writes them",
   );
   expect(
