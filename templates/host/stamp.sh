@@ -124,7 +124,8 @@ keep_stamp() {
   local lock
   exec {lock}>"$run/node/stamping"
   flock -n "$lock" || return 0
-  until (stamp_while_up); do sleep 1; done
+  # Without the directory, which goes with the unit, there is no node to stamp.
+  until (stamp_while_up) || [[ ! -d $run/node ]]; do sleep 1; done
 }
 
 # ensure_stamping: of the node that runs here.
