@@ -39,11 +39,11 @@ printable() {
 }
 
 # The status of what has said why it failed, also in a subshell; to everybody else it is 1.
-said=70
+explained=70
 
 die() {
   say "error: $*"
-  exit "$said"
+  exit "$explained"
 }
 
 # unanswered DAEMON REPLY: ends a step whose question has no answer.
@@ -66,7 +66,7 @@ ended() {
   if [[ -n $at_end ]]; then "$at_end"; fi
   case $status in
     0) ;;
-    "$said") status=1 ;;
+    "$explained") status=1 ;;
     143) say "error: ${doing:-this program} was ended before it was done: it took too long, or somebody stopped it. Look what it waits for with 'redis-cluster gate' here, then run pulumi up again" ;;
     *) say "error: ${doing:-this program} ended with status $status at $failed_at; expected that it goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again" ;;
   esac

@@ -78,7 +78,7 @@ prepare_tls_change() {
   if [[ "$was $now" != 'both required' ]] || move_begun; then return; fi
   for name in "${node_names[@]}"; do answers_tls "$name node" "${node_address[$name]}" "${node_port[$name]}"; done
   for name in "${sentinel_names[@]}"; do answers_tls "$name sentinel" "${sentinel_address[$name]}" "${sentinel_port[$name]}"; done
-  (load_members "$current/members" && gate) || move_begun || exit "$said"
+  (load_members "$current/members" && gate) || move_begun || exit "$explained"
   make_release
 }
 
