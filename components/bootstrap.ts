@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
+import { sourcesHash } from "./dynamic";
 import { hostCommand } from "./hostProgram";
 import { openRoute, RouteArgs, within } from "./sshRoute";
 
@@ -9,7 +10,8 @@ interface Inputs extends RouteArgs {
   bootstrapMaster: string;
   /** The ids of every host's preparation: the hosts are asked anew when one changes. */
   after: string[];
-  providerVersion: number;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
 }
 
 interface State extends Inputs {
@@ -23,9 +25,6 @@ export interface BootstrapArgs extends Omit<RouteArgs, "privateKey"> {
   /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
   privateKey?: pulumi.Input<string>;
 }
-
-/** As in sentinelQuorum.ts: raise it when a change of the code below must reach every stack. */
-const providerVersion = 1;
 
 /** A look takes a host about a second; longer, in seconds, means that it is stuck. */
 const limit = 120;
@@ -98,7 +97,7 @@ export function readProof(stdout: string, name: string): string {
 // throw nothing but plain Errors.
 
 function diff(_id: string, olds: Inputs, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
-  const names: (keyof Inputs)[] = ["bootstrapMaster", "after", "providerVersion"];
+  const names: (keyof Inputs)[] = ["bootstrapMaster", "after", "sources"];
   const changes = names.some((name) => !isDeepStrictEqual(olds[name], news[name]));
   return Promise.resolve({ changes });
 }
@@ -149,7 +148,7 @@ export class Bootstrap extends pulumi.dynamic.Resource {
       {
         ...args,
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
-        providerVersion,
+        sources: sourcesHash("bootstrap"),
         chosen: undefined,
         round: undefined,
       },

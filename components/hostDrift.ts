@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
 import { sourcesHash } from "./dynamic";
 import { hostCommand } from "./hostProgram";
+import { plain } from "./sentinelProbe";
 import { openRoute, RouteArgs, within } from "./sshRoute";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -36,6 +37,9 @@ const inputNames: (keyof Inputs)[] = [
 
 /** A look takes a host about a second; longer, in seconds, means that it is stuck. */
 const limit = 60;
+
+/** Lines of one host that are kept. */
+const most = 500;
 
 const command = hostCommand(limit - 10, ["drift"]);
 
@@ -71,12 +75,12 @@ async function read(id: string, state?: State): Promise<pulumi.dynamic.ReadResul
       const { status, stdout, stderr } = await within(limit, route.run(name, command));
       // A login shell that greets everybody says something too.
       const told = (line: string) => line.startsWith(`${name} `) && line.includes(": wanted ");
-      drift.push(...stdout.split("\n").filter(told));
+      drift.push(...stdout.split("\n").filter(told).slice(0, most).map(plain));
       if (status === 0) return;
       const [complaint] = stderr.trim().split("\n").slice(-1);
-      drift.push(`${name} redis-cluster drift: wanted an answer, seen ${complaint.slice(0, 200)}`);
+      drift.push(`${name} redis-cluster drift: wanted an answer, seen ${plain(complaint)}`);
     } catch (error) {
-      unreachable.push(`${name} was not looked at: ${(error as Error).message}`);
+      unreachable.push(`${name} was not looked at: ${plain((error as Error).message)}`);
     }
   };
   try {

@@ -134,7 +134,7 @@ function tooLong(stream: Duplex): Promise<never> {
 }
 
 /** What a daemon says stands in messages and in the state: in one line, without control characters, not for ever. */
-function plain(said: unknown): string {
+export function plain(said: unknown): string {
   return String(said)
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
     .slice(0, 500);

@@ -92,6 +92,15 @@ test("a finding: the refresh and the preview tell it, and that host alone gets a
   expect((await upped()).repair["app-1"]).not.toBe(repair["app-1"]);
 });
 
+test("what a host says is its own alone, and steers no terminal", async () => {
+  const forged = "app-2 redis.maxmemory: wanted 0, seen 1";
+  answer("app-1", forged, "app-1 redis.hz: wanted 10, seen \x1b[2J\x07!");
+  const { stdout } = await stack.refresh();
+  expect(stdout).toContain("app-1 redis.hz: wanted 10, seen  [2J !");
+  expect(stdout).not.toContain(forged);
+  expect((await upped()).repair["app-2"]).toBe("");
+});
+
 test("a host that cannot tell is a finding, one that is out of reach is none", async () => {
   answer("app-1");
   servers[1].answer = () => ({ stderr: "sudo: redis-cluster: command not found\n", status: 127 });

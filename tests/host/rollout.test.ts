@@ -47,6 +47,7 @@ test("a sentinel is stopped by the unit that starts it again, after the timer of
   await printed("stop_sentinel");
   expect(host.read("/etc/systemd/system/redis-sentinel.service")).toBe("[Service]\n");
   expect(told()).toEqual([
+    "systemctl show -p UnitPath --value",
     "systemctl daemon-reload",
     "systemctl is-enabled --quiet redis-sentinel.service",
     "systemctl stop redis-sentinel-return.timer",

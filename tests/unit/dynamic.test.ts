@@ -1,6 +1,7 @@
 import * as fs from "fs";
 import { join } from "path";
 import { sourcesHash, sourcesOf } from "../../components/dynamic";
+import { Bootstrap } from "../../components/bootstrap";
 import { HostDrift } from "../../components/hostDrift";
 import { PrivateAuthority } from "../../components/privateAuthority";
 import { SentinelQuorum } from "../../components/sentinelQuorum";
@@ -20,6 +21,7 @@ const resources: Record<string, () => void> = {
       ...{ masterName: "m", quorum: 1, nodes: [endpoint], sentinels: [endpoint], hosts: [host] },
       ...{ operatorPassword: "x", rollout: "x", foundBy: {}, live: {}, restart: {}, created: [] },
     }),
+  bootstrap: () => new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", after: [] }),
   hostDrift: () => new HostDrift("it", { hosts: [host] }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
@@ -45,6 +47,7 @@ jest.mock("fs", () => {
 
 test.each([
   ["sentinelQuorum", ["gate", "sentinelProbe", "sentinelQuorum", "sshRoute"]],
+  ["bootstrap", ["bootstrap", "sshRoute"]],
   ["hostDrift", ["sshRoute"]],
   ["privateAuthority", ["privateAuthority"]],
 ])("each module of which %s's code is stored is in its hash", async (module, least) => {
@@ -53,7 +56,7 @@ test.each([
   expect(sourcesOf(module)).toEqual(expect.arrayContaining(captured));
 });
 
-test.each(["sentinelQuorum", "hostDrift", "privateAuthority"])(
+test.each(["sentinelQuorum", "bootstrap", "hostDrift", "privateAuthority"])(
   "a change of any source of %s changes its hash, which stands in its inputs",
   async (module) => {
     const before = sourcesHash(module);
