@@ -25,10 +25,10 @@ function program(name: string, text: string): void {
 
 test("what fails without a word is told with its verb and its line", async () => {
   program("sha256sum", "exit 3");
-  const outcome = await host.tell("node-prove", ["# plan 0123456789abcdef"]);
+  const outcome = await host.run("lead");
   expect(outcome.status).toBe(3);
   expect(outcome.stderr).toMatch(
-    /^redis-cluster\[\w+\]: error: node-prove ended with status 3 at line \d+: run=.*; expected .*, then run pulumi up again\n$/,
+    /^redis-cluster\[\w+\]: error: lead ended with status 3 at line \d+: hash=.*; expected .*, then run pulumi up again\n$/,
   );
 });
 
@@ -37,10 +37,8 @@ test("what takes too long is told, too", async () => {
   const installed = "/usr/local/lib/redis-cluster/redis-cluster";
   host.write(installed, hostProgram());
   chmodSync(host.path(installed), 0o755);
-  const outcome = await host.run("within", "1", "node-prove");
-  expect(outcome.stderr).toMatch(
-    /error: node-prove was ended before it was done: it took too long/,
-  );
+  const outcome = await host.run("within", "9", "lead");
+  expect(outcome.stderr).toMatch(/error: lead was ended before it was done: it took too long/);
 });
 
 test("what has said why it failed says no more", async () => {
