@@ -63,6 +63,16 @@ export interface Tls {
   own?: { authority: string; certificates: Record<string, string> };
 }
 
+/** How long the program waits, in seconds. */
+export interface Limits {
+  /** For what makes no progress any more: a load, a sync, a save. */
+  stall: number;
+  /** For one step on a host, progress or not. */
+  step: number;
+  /** For replicas to catch up while a handover holds writes up. */
+  pause: number;
+}
+
 /** The users that every group has; their passwords go into files that Sentinel writes unquoted. */
 export const ownUsers = ["replication", "sentinel", "operator", "monitoring"];
 
@@ -89,6 +99,7 @@ interface Topology<Secret> {
   };
   /** After how many seconds a stopped sentinel starts by itself, should the run that stopped it have died. */
   sentinelReturn: number;
+  limits: Limits;
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
@@ -128,6 +139,7 @@ const otherKeys = [
   "sentinel",
   "ssh",
   "sentinelReturn",
+  "limits",
   "deleteData",
   "override",
   "renamed",
@@ -311,9 +323,11 @@ export function parseConfig(
     check.problem(
       "sentinelReturn",
       `is ${sentinelReturn}`,
-      "from 10 to 900 seconds: longer than a node takes to restart, at most as long as a step may take",
+      "from 10 to 900 seconds: longer than a node takes to restart, at most as long as the shortest limits.step",
     );
   }
+
+  const limits = check.limits();
 
   const deleteData = raw.deleteData ?? "false";
   if (deleteData !== "true" && deleteData !== "false") {
@@ -356,6 +370,7 @@ export function parseConfig(
       hosts: inOrder(hosts, bootstrapMaster),
       ssh,
       sentinelReturn,
+      limits,
       deleteData: deleteData === "true",
       override,
       renamed,
@@ -771,6 +786,22 @@ class Checker {
     }
     this.problem(key, show(value), "the host's own IPv4 address, as the other hosts reach it");
     return "";
+  }
+
+  limits(): Limits {
+    const ranges = { stall: [60, 10, 3600], step: [3600, 900, 86400], pause: [10, 1, 60] };
+    const value = this.raw.limits === undefined ? {} : this.json("limits");
+    const fields = this.fields(value, "limits", Object.keys(ranges)) ?? {};
+    const limit = (name: keyof typeof ranges): number => {
+      const [preset, least, most] = ranges[name];
+      const text = JSON.stringify(fields[name] ?? preset);
+      const seconds = /^"?\d{1,5}"?$/.test(text) ? Number(JSON.parse(text)) : 0;
+      if (seconds < least || seconds > most) {
+        this.problem(`limits.${name}`, show(fields[name]), `from ${least} to ${most} seconds`);
+      }
+      return seconds;
+    };
+    return { stall: limit("stall"), step: limit("step"), pause: limit("pause") };
   }
 
   firewall(): TopologyConfig["firewall"] {

@@ -34,6 +34,8 @@ export interface NodeSaid {
   master?: string;
   linkUp: boolean;
   syncing: boolean;
+  /** What it is at and how far: a load, a sync, a save that a sync waits for. Empty: none of them. */
+  moves: string;
 }
 
 /** An endpoint's answer: what it said, or why it said nothing. */
@@ -173,6 +175,13 @@ export function judge(answers: Answers, quorum: number): Problem[] {
     expect(!late.includes(node), "has not what its master had written, and comes no nearer");
   }
   return problems;
+}
+
+/** What the nodes are at and how far: while this changes, waiting for them is no vain wait. */
+export function whatMoves({ nodes }: Answers): string {
+  return nodes
+    .flatMap(({ name, said }) => (said?.moves ? [`${name} ${said.moves}`] : []))
+    .join("; ");
 }
 
 /** What each endpoint said, one line each, in aligned columns. Holds no secret. */

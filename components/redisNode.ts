@@ -47,6 +47,7 @@ export class RedisNode extends pulumi.ComponentResource {
   readonly install: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
   private readonly plan: pulumi.Input<string>;
+  private readonly limit: number;
   private readonly override?: string;
   readonly staged: remote.Command[];
 
@@ -60,6 +61,7 @@ export class RedisNode extends pulumi.ComponentResource {
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
+    this.limit = config.limits.step;
     this.override = config.override;
 
     this.program = config.ssh.helper
@@ -77,6 +79,7 @@ export class RedisNode extends pulumi.ComponentResource {
         owner,
         program: this.program,
         deleteData: config.deleteData,
+        limit: config.limits.step,
         stdin: [
           `owner ${owner}`,
           `master-name ${config.masterName}`,
@@ -143,6 +146,7 @@ export class RedisNode extends pulumi.ComponentResource {
       {
         connection: this.connection,
         plan: this.plan,
+        limit: this.limit,
         override: this.override,
         verb: [`node-${verb}`],
         ...args,

@@ -31,6 +31,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
   readonly staged: remote.Command[];
   private readonly connection: pulumi.Input<Connection>;
   private readonly plan: pulumi.Input<string>;
+  private readonly limit: number;
   private readonly override?: string;
 
   constructor(
@@ -43,6 +44,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
+    this.limit = config.limits.step;
     this.override = config.override;
 
     const claim = remoteClaim(
@@ -53,6 +55,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
         owner,
         program: node.program,
         deleteData: config.deleteData,
+        limit: config.limits.step,
       },
       { parent: this, dependsOn: nodes.map(({ install }) => install) },
     );
@@ -96,6 +99,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
       {
         connection: this.connection,
         plan: this.plan,
+        limit: this.limit,
         override: this.override,
         verb: [`sentinel-${verb}`],
         after: [...this.staged, ...after],

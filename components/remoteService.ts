@@ -14,6 +14,8 @@ export interface RemoteStepArgs {
   stdin?: pulumi.Input<string>;
   /** Stands for everything that is staged in the group: what an override is good for. */
   plan: pulumi.Input<string>;
+  /** After how many seconds the step is ended. */
+  limit: number;
   /** The hash of the refused run that may be carried out in spite of a red gate. */
   override?: string;
 }
@@ -27,12 +29,11 @@ export interface RemoteClaimArgs {
   program: remote.Command;
   /** Whether taking the component away takes its data too. */
   deleteData: boolean;
+  /** After how many seconds it is ended. */
+  limit: number;
   /** What the claim reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
 }
-
-// A package installation, or a replica's full sync of a large data set, fits; a stuck host is let go.
-const deadlineSeconds = 900;
 
 /**
  * A step on a host: the host program compares what runs with what is wanted and does what is owed. What it
@@ -59,7 +60,7 @@ export function remoteStep(
     name,
     {
       connection: args.connection,
-      create: hostCommand(deadlineSeconds, args.verb),
+      create: hostCommand(args.limit, args.verb),
       stdin,
       // Errors come with the failure itself.
       logging: remote.Logging.Stdout,
@@ -77,7 +78,7 @@ export function remoteClaim(
 ): remote.Command {
   const token = idOf(args.program);
   const command = (verb: string, ...last: string[]) =>
-    token.apply((id) => hostCommand(deadlineSeconds, [verb, args.component, id, ...last]));
+    token.apply((id) => hostCommand(args.limit, [verb, args.component, id, ...last]));
   return new remote.Command(
     name,
     {

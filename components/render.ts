@@ -52,6 +52,8 @@ export function renderMembers(config: Config, host: HostConfig): string {
     quorum: config.quorum,
     self: host.name,
     sentinelReturn: config.sentinelReturn,
+    stall: config.limits.stall,
+    pause: config.limits.pause,
     plainPorts:
       config.tls?.mode === "required"
         ? [{ node: config.nodePort, sentinel: config.sentinelPort }]

@@ -144,6 +144,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
                 }))
             : undefined,
         rollout: idOf(last[0]),
+        stallSeconds: config.limits.stall,
       },
       { ...child, dependsOn: last },
     );

@@ -163,6 +163,7 @@ export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<Nod
     master: replica ? plain(`${field("master_host")}:${field("master_port")}`) : undefined,
     linkUp: field("master_link_status") === "up",
     syncing: field("master_sync_in_progress") === "1",
+    moves: plain(moves(info)),
   };
 }
 
@@ -200,6 +201,19 @@ export async function sentinelSaid(
     tilt: infoField(text(info), "sentinel_tilt") === "1",
     ckquorum: plain(ckquorum),
   };
+}
+
+function moves(info: string): string {
+  const field = (name: string) => infoField(info, name);
+  return [
+    ...(field("loading") === "1" ? [`loads ${field("loading_loaded_bytes")}`] : []),
+    ...(field("master_sync_in_progress") === "1"
+      ? [`syncs ${field("master_sync_read_bytes")}`]
+      : []),
+    ...(/^slave\d+:.*state=(wait_bgsave|send_bulk)/m.test(info)
+      ? [`saves ${field("current_save_keys_processed")}`]
+      : []),
+  ].join(", ");
 }
 
 function offset(told = ""): number | undefined {

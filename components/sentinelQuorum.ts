@@ -13,6 +13,7 @@ import {
   refusedChanges,
   refusedNames,
   table,
+  whatMoves,
 } from "./gate";
 import type { GroupSettings } from "./render";
 import { askGroup, askSentinels, Group } from "./sentinelProbe";
@@ -34,7 +35,7 @@ interface Inputs {
   restart: GroupSettings;
   created: Created[];
   foundBy: FoundBy;
-  timeoutSeconds: number;
+  stallSeconds: number;
   /** Of the provider's code: see dynamic.ts. */
   sources: string;
 }
@@ -70,8 +71,8 @@ export interface SentinelQuorumArgs {
   created: Created[];
   /** By what the group is found; a change is refused in the same way. */
   foundBy: FoundBy;
-  /** How long the group may take to become whole, in seconds. Default 60. */
-  timeoutSeconds?: number;
+  /** After how many seconds without any progress a group that is not whole fails the run. Default 60. */
+  stallSeconds?: number;
 }
 
 const inputNames: (keyof Inputs)[] = [
@@ -89,7 +90,7 @@ const inputNames: (keyof Inputs)[] = [
   "restart",
   "created",
   "foundBy",
-  "timeoutSeconds",
+  "stallSeconds",
   "sources",
 ];
 
@@ -111,8 +112,8 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.Chec
   for (const property of ["privateKey", "operatorPassword"] as const) {
     if (news[property] === "") failures.push({ property, reason: "is empty" });
   }
-  if (known(news.timeoutSeconds) && !(news.timeoutSeconds > 0)) {
-    failures.push({ property: "timeoutSeconds", reason: "expected a number of seconds above 0" });
+  if (known(news.stallSeconds) && !(news.stallSeconds > 0)) {
+    failures.push({ property: "stallSeconds", reason: "expected a number of seconds above 0" });
   }
   for (const property of ["nodes", "sentinels"] as const) {
     for (const { name } of known(news[property]) ? news[property] : []) {
@@ -143,12 +144,18 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<pulumi.dynamic.D
 async function waitUntilWhole(inputs: Inputs): Promise<Inputs & Seen> {
   const route = openRoute(inputs);
   try {
-    const deadline = performance.now() + inputs.timeoutSeconds * 1000;
+    let deadline = 0;
+    let moving = "";
     for (;;) {
       const answers = await askGroup(inputs, route);
       const problems = judge(answers, inputs.quorum);
       const seen = lastSeen(inputs, answers.sentinels);
       if (problems.length === 0 && seen) return { ...inputs, ...seen };
+      const moves = whatMoves(answers);
+      if (deadline === 0 || (moves !== "" && moves !== moving)) {
+        deadline = performance.now() + inputs.stallSeconds * 1000;
+        moving = moves;
+      }
       if (performance.now() + pollInterval >= deadline) {
         throw new Error(report(inputs, answers, problems));
       }
@@ -177,7 +184,8 @@ function report(inputs: Inputs, answers: Answers, problems: Problem[]): string {
   const target = inputs.hosts.find(({ name }) => name === problems[0]?.host) ?? inputs.hosts[0];
   const jump = bastion ? `-J ${bastion.user}@${bastion.host}:${bastion.port} ` : "";
   return [
-    `${inputs.masterName} is not whole after ${inputs.timeoutSeconds} s:`,
+    `${inputs.masterName} is not whole, and nothing moved for ${inputs.stallSeconds} s ` +
+      "(redis-cluster:limits.stall):",
     ...problems.map(({ host, message }) => `  ${host}: ${message}`),
     "what each endpoint said:",
     ...table(answers)
@@ -229,7 +237,7 @@ export class SentinelQuorum extends pulumi.dynamic.Resource {
       provider,
       name,
       {
-        timeoutSeconds: 60,
+        stallSeconds: 60,
         ...args,
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),

@@ -38,8 +38,8 @@ export interface Directive {
   class: SettingClass;
   /** Absent for owned directives. */
   type?: ValueType;
-  /** Value without an override; a function where it depends on the host or the group; absent: no line. */
-  default?: string | ((place: Place) => string);
+  /** Value without an override; a function where it depends on the host, the group or other directives; absent: no line. */
+  default?: string | ((place: Place, overrides: Settings) => string);
   /** The old role's value and why this default is another; only where they differ. */
   departure?: { from: string; reason: string };
   /** Written as `sentinel NAME VALUE` or, about the master that is watched, `sentinel NAME MASTER VALUE`. */
@@ -236,6 +236,9 @@ const restart = define("restart");
 const fixed = define("fixed");
 const owned = (name: string, note: string): Directive => ({ name, class: "owned", note });
 
+const finalSave = (_: Place, { appendonly }: Settings): string =>
+  appendonly === "no" ? "save" : "nosave";
+
 const ownAddress = ({ address }: Place): string => `${address} 127.0.0.1`;
 const bindDeparture = {
   from: "0.0.0.0",
@@ -300,14 +303,17 @@ export const nodeDirectives: Directive[] = [
   live("crash-memcheck-enabled", boolean, "yes"),
   live("ignore-warnings", quoted('"" or ARM64-COW-BUG', /^(ARM64-COW-BUG)?$/), '""'),
   live("shutdown-timeout", integer(0, 60), "10", {
-    note: "at most 60 s, so that the final save fits into the unit's TimeoutStopSec=120",
+    note: "at most 60 s, which is half of the unit's TimeoutStopSec=120",
   }),
   live("shutdown-on-sigint", shutdownFlags, "default"),
-  live("shutdown-on-sigterm", shutdownFlags, "save", {
+  live("shutdown-on-sigterm", shutdownFlags, finalSave, {
     departure: {
       from: "default",
-      reason: "a stop always writes the data out, also when save is empty",
+      reason:
+        "a stop always writes the data out, also when save is empty; where there is an AOF, " +
+        "nothing would read what it wrote",
     },
+    note: "save where appendonly is no",
   }),
   owned("daemonize", systemd.daemonize),
   owned("supervised", systemd.supervised),
@@ -693,7 +699,7 @@ export function parseSettings(
 export function effectiveSettings(daemon: Daemon, place: Place, overrides: Settings): Settings {
   const settings: Settings = {};
   for (const { name, default: value } of directives(daemon)) {
-    const text = overrides[name] ?? (typeof value === "function" ? value(place) : value);
+    const text = overrides[name] ?? (typeof value === "function" ? value(place, overrides) : value);
     if (text !== undefined) {
       settings[name] = text;
     }

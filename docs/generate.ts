@@ -52,7 +52,7 @@ function defaultOf({ default: value }: Directive): string {
   }
   return code(
     typeof value === "function"
-      ? value({ address: "<address>", leastReplicas: "N-(S+1)/2" })
+      ? value({ address: "<address>", leastReplicas: "N-(S+1)/2" }, {})
       : value,
   );
 }

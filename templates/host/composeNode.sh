@@ -14,6 +14,7 @@ verb_compose_node() {
   refuse_root
   load_release
   refuse_unread "$release/redis.conf"
+  remove_unfinished "$release/redis.conf"
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
   text=$(node_text "$release")
   if [[ $role != master ]]; then
@@ -27,6 +28,15 @@ verb_compose_node() {
   else
     say "starts as replica of $role: $why"
   fi
+}
+
+# remove_unfinished CONF: what a killed save, sync or rewrite has left. Not the AOF beside one that was being written:
+# it tells that the other is old.
+remove_unfinished() {
+  local name
+  name=$(setting "$1" dbfilename dump.rdb)
+  find "$data" -maxdepth 1 -type f -regextype posix-extended \
+    -regex '.*/(temp-[0-9]+(\.[0-9]+)?\.rdb|temp-rewriteaof-(bg-)?[0-9]+\.aof)' ! -name "$name" -delete
 }
 
 # priority_until_linked CONF: after an outage of all hosts offsets tell nothing, and Sentinel would promote a

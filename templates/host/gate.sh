@@ -6,7 +6,7 @@
 failover_rights=(MULTI EXEC 'SLAVEOF NO ONE' PING 'SUBSCRIBE __sentinel__:hello' 'PUBLISH __sentinel__:hello x' INFO
   'CONFIG REWRITE' 'CLIENT KILL TYPE normal')
 
-# What passes within this many seconds is no fault.
+# What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
 gate_patience=10
 
 # A replica that comes no nearer to its master for this many seconds is behind, not busy.
@@ -26,7 +26,8 @@ verb_gate() {
 }
 
 gate() {
-  local problems deadline=$((SECONDS + gate_patience))
+  local problems
+  begin_wait "$gate_patience"
   while :; do
     problems=$(
       group_problems
@@ -36,7 +37,7 @@ gate() {
       clock_problems
     )
     if [[ -z $problems ]] || overridden "$problems"; then return; fi
-    if ((SECONDS >= deadline)); then break; fi
+    if stalled; then break; fi
     sleep 0.5
   done
   die "the group is not whole, so nothing was stopped and nothing made live:"$'\n'"$problems"$'\n'"Repair what is named, look again with 'redis-cluster gate' on a host, then run pulumi up again. To go on all the same, with this very change and these very faults: pulumi config set override $(override_hash "$problems")"
@@ -147,11 +148,16 @@ sentinel_problems() {
   fi
 }
 
-# offset_of NODE FIELD: an offset that INFO tells; empty when it is no number.
-offset_of() {
+# offset INFO FIELD: an offset that INFO tells; empty when it is no number.
+offset() {
   local seen
-  seen=$(field "$(ask "${node_address[$1]}" "${node_port[$1]}" INFO replication)" "$2")
+  seen=$(field "$1" "$2")
   if [[ $seen =~ ^(0|[1-9][0-9]{0,17})$ ]]; then printf '%s' "$seen"; fi
+}
+
+# offset_of NODE FIELD: the same, of a node that is asked.
+offset_of() {
+  offset "$(ask "${node_address[$1]}" "${node_port[$1]}" INFO replication)" "$2"
 }
 
 # reaches NODE OFFSET: whether the replica has all that its master had written then; waits for as long as it comes

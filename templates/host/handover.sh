@@ -4,9 +4,9 @@
 
 # The pause ends by itself after this many milliseconds, whatever becomes of this script, which renews it
 # while it waits.
-pause_limit=5000
-# How long the replicas may take to catch up under the pause, in tenths of a second.
-catch_up_limit=15
+pause_length=5000
+# Replicas that come no nearer for this many seconds under the pause are not waited for any longer.
+catch_up_stall=2
 # How long a sentinel may take to name another master, in seconds; it took 1.1 s when measured. In a shutdown of
 # all hosts it may be gone before it has.
 switch_limit=20
@@ -16,7 +16,7 @@ handover() {
   local reply
   at_end=resume_writes
   reply=$(pause_writes) || die "CLIENT PAUSE was refused: $reply; nothing was changed"
-  wait_caught_up || die "the replicas did not catch up within $((catch_up_limit / 10)) s under a write pause; the pause was lifted and nothing was changed; run pulumi up again when fewer writes come in"
+  wait_caught_up || die "$laggard did not catch up under a write pause: within $pause_limit s, which is redis-cluster:limits.pause, or not at all for $catch_up_stall s. The pause was lifted and nothing was changed; run pulumi up again when fewer writes come in, or raise that limit"
   fail_over || die "Sentinel did not fail over: $failover_reply; the pause was lifted and this node is still the master; run 'redis-cluster gate', then pulumi up again"
   at_end=''
   follow "$new_address" "$new_port"
@@ -25,25 +25,36 @@ handover() {
 }
 
 pause_writes() {
-  here CLIENT PAUSE "$pause_limit" WRITE
+  here CLIENT PAUSE "$pause_length" WRITE
 }
 
 resume_writes() {
   here CLIENT UNPAUSE >/dev/null
 }
 
+# Until every replica that is linked has all that was written before the pause; sets laggard to one that has not. Their
+# own offsets are asked for: what the master knows of them is up to a second old.
 wait_caught_up() {
-  local tries info offset behind
-  for ((tries = 0; tries < catch_up_limit; tries++)); do
-    pause_writes >/dev/null || return 1
-    info=$(here INFO replication)
-    offset=$(field "$info" master_repl_offset)
-    [[ $offset =~ ^[0-9]+$ ]] || offset=none
-    behind=$(sed -n 's/^slave[0-9]*:.*state=online,offset=\([0-9]*\),.*/\1/p' <<<"$info" | grep -cvx "$offset" || true)
-    if ((behind == 0)) && [[ $info == *state=online* ]]; then return 0; fi
-    sleep 0.1
+  local info written name at=-1 sum seen ends=$((SECONDS + pause_limit)) deadline=$((SECONDS + catch_up_stall))
+  info=$(here INFO replication) || true
+  written=$(offset "$info" master_repl_offset)
+  laggard="the replicas, of which this node tells nothing,"
+  [[ -n $written && $info == *state=online* ]] || return 1
+  while :; do
+    laggard='' sum=0
+    for name in "${node_names[@]}"; do
+      # Before each, since one that is silent takes its time.
+      pause_writes >/dev/null || return 1
+      [[ $info == *"ip=${node_address[$name]},port=${node_port[$name]},state=online,"* ]] || continue
+      seen=$(offset_of "$name" slave_repl_offset)
+      if ((${seen:-0} < written)); then laggard="the node on $name"; fi
+      sum=$((sum + ${seen:-0}))
+    done
+    if [[ -z $laggard ]]; then return 0; fi
+    if ((sum > at)); then at=$sum deadline=$((SECONDS + catch_up_stall)); fi
+    ((SECONDS < deadline && SECONDS < ends)) || return 1
+    sleep 0.05
   done
-  return 1
 }
 
 # Asks the sentinels in turn, this host's last: it may be about to stop. Sets new_address and new_port,
@@ -53,6 +64,7 @@ fail_over() {
   for name in "${sentinel_names[@]}"; do [[ $name == "$self" ]] || others+=("$name"); done
   failover_reply='no sentinel answered'
   for name in "${others[@]}" ${sentinel_address[$self]:+"$self"}; do
+    pause_writes >/dev/null || true
     failover_reply=$(ask "${sentinel_address[$name]}" "${sentinel_port[$name]}" SENTINEL FAILOVER "$master_name") || continue
     deadline=$((SECONDS + switch_limit))
     while ((SECONDS < deadline)); do

@@ -86,14 +86,20 @@ refuse_taken_port() {
 }
 
 refuse_full_disk() {
-  local directory free
+  local directory
   for directory in "$etc" "$data" "$root/var/log/redis-cluster"; do
     # Before the first installation they are still to be made.
     [[ -d $directory ]] || directory=${directory%/*}
-    free=$(df --output=avail -m "$directory" | tail -n 1)
-    ((free >= least_free)) ||
-      die "$directory has ${free// /} MiB free; expected at least $least_free. Free some space, then run pulumi up again"
+    refuse_less_free "$directory" "$least_free"
   done
+}
+
+# refuse_less_free DIR MIB [WHAT]: unless so much is free on DIR's file system, which is what WHAT needs.
+refuse_less_free() {
+  local free
+  free=$(df --output=avail -m "$1" | tail -n 1)
+  ((free >= $2)) ||
+    die "$1 has ${free// /} MiB free; expected at least $2${3:+, $3}. Free some space, then run pulumi up again"
 }
 
 installed() {

@@ -97,12 +97,12 @@ redis_file() {
   dd if="$1" iflag=nofollow,nonblock bs=1M count=8 status=none 2>/dev/null | tr -d '\0'
 }
 
-# load_members FILE: master name, quorum, own name and address, the seconds until a stopped sentinel returns, and
-# the nodes and sentinels of the group.
+# load_members FILE: master name, quorum, own name and address, the seconds until a stopped sentinel returns and
+# those of the limits, and the nodes and sentinels of the group.
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
-  master_name='' quorum='' self='' sentinel_return=''
+  master_name='' quorum='' self='' sentinel_return='' stall_limit=60 pause_limit=10
   tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
@@ -115,6 +115,7 @@ load_members() {
       quorum) quorum=$first ;;
       self) self=$first ;;
       sentinel-return) sentinel_return=$first ;;
+      limits) stall_limit=$first pause_limit=$second ;;
       plain-ports)
         plain_node_port=$first plain_sentinel_port=$second
         tls_options=(--tls --cacert "${1%/*}/tls.ca" --cert "${1%/*}/tls.crt" --key "${1%/*}/tls.key")

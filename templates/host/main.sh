@@ -4,7 +4,16 @@
 # verb within SECONDS VERB...: as VERB, ended when it takes longer: a stuck host is let go.
 verb_within() {
   [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || die "within '${1:-}'; expected a number of seconds"
-  exec timeout -k 10 "$1" "$programs/redis-cluster" "${@:2}"
+  local status=0 limit=''
+  timeout -k 10 "$1" "$programs/redis-cluster" "${@:2}" || status=$?
+  if ((status == 124 || status == 137)); then
+    case ${2:-} in
+      stage | check-programs | drift) ;;
+      *) limit=', which is redis-cluster:limits.step; where it only takes longer, raise that' ;;
+    esac
+    die "${2:-} was ended after $1 s$limit. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
+  fi
+  exit "$status"
 }
 
 main() {

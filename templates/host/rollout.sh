@@ -2,10 +2,6 @@
 # The steps of a rollout on this host. Each compares what runs with what is staged, does what is
 # owed and nothing else, and prints one line of what that was, with a fresh id, on which the next step runs.
 
-# How long a started daemon may take to serve, and the group to be whole again, in seconds.
-start_limit=60
-whole_limit=60
-
 take_lock() {
   exec 9>"$root/run/redis-cluster.lock"
   flock -w 120 9 || die "another run has held $root/run/redis-cluster.lock for two minutes; wait for it, then run pulumi up again"
@@ -215,6 +211,7 @@ verb_node_roll_master() {
 # Nothing that runs is stopped before the new release is accepted and the group is whole.
 enter_rollout() {
   refuse_full_disk
+  if running redis-cluster.service; then refuse_too_full_for_sync; fi
   make_release
   start_what_is_down
   if running redis-cluster.service; then refuse_evicting_maxmemory; fi
@@ -239,16 +236,42 @@ is_master() {
   [[ $role == master ]]
 }
 
+# A node that starts again gets all data anew from its master, as an RDB, and where it keeps an AOF writes one of it
+# beside its last.
+refuse_too_full_for_sync() {
+  local info name size used kept=0
+  info=$(here INFO) || true
+  if [[ $(field "$info" role) == slave ]]; then
+    for name in "${node_names[@]}"; do
+      [[ "${node_address[$name]}:${node_port[$name]}" == "$(field "$info" master_host):$(field "$info" master_port)" ]] || continue
+      info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO) || true
+    done
+  fi
+  # The files are smaller than the data in memory; how much, an AOF tells.
+  size=$(offset "$info" used_memory_dataset)
+  used=$(offset "$info" aof_current_size)
+  if [[ -n $used ]] && ((used < ${size:-0})); then size=$used; fi
+  size=$((${size:-0} / 1048576))
+  if [[ $(setting "$current/redis.conf" appendonly no) == yes ]]; then
+    # The last RDB makes room when the new one takes its place.
+    kept=$(find "$data/$(setting "$current/redis.conf" dbfilename dump.rdb)" -maxdepth 0 -type f -printf '%s' 2>/dev/null || true)
+    kept=$((${kept:-0} / 1048576))
+    if ((kept < size)); then size=$((2 * size - kept)); fi
+  fi
+  refuse_less_free "$data" $((size + least_free)) "for the data that this node gets from its master when it starts again, and the AOF written of them"
+}
+
 restart_node() {
   install_unit redis-cluster.service
   if running redis-cluster.service; then
     # A node that is stopped on a full disk does not start again.
     refuse_full_disk
+    refuse_too_full_for_sync
     wait_persistence_idle
     systemctl stop redis-cluster.service
   fi
   start_unit redis-cluster.service
-  wait_linked || die "the restarted node is not linked to a master after $start_limit s; run 'redis-cluster gate' here, then pulumi up again"
+  wait_linked || gave_up "the restarted node is not linked to a master"
   did "restarted as $(role_here)"
 }
 
@@ -260,71 +283,6 @@ role_here() {
   else
     field "$info" role
   fi
-}
-
-# A SIGTERM during the first AOF write after a full sync is lost, so it has to be over. Redis ends any other rewrite
-# or save by itself when it is stopped: a data set that is always saved and rewritten is none to wait for.
-wait_persistence_idle() {
-  local info deadline=$((SECONDS + start_limit)) name busy
-  while :; do
-    info=$(here INFO persistence) || true
-    busy=''
-    for name in loading aof_rewrite_scheduled; do
-      if [[ $(field "$info" "$name") == 1 ]]; then busy+=" $name"; fi
-    done
-    if [[ $(field "$info" aof_rewrite_in_progress) == 1 ]] && first_aof_write; then busy+=" aof_rewrite_in_progress"; fi
-    if [[ -z $busy ]]; then return; fi
-    ((SECONDS < deadline)) || die "still busy after $start_limit s:$busy; expected an idle node before its restart; run pulumi up again when it is done"
-    sleep 0.1
-  done
-}
-
-# Whether writes since a full sync still go to the file beside the old AOF.
-first_aof_write() {
-  [[ -n $(find "$data" -name 'temp-*.incr' -print -quit) ]]
-}
-
-# Until a replica has written its first AOF after a full sync, what it would start from is older than what it holds.
-# Seen without a rewrite once is enough.
-wait_replicas_written() {
-  local name info deadline=$((SECONDS + start_limit))
-  for name in "${node_names[@]}"; do
-    [[ $name != "$self" ]] || continue
-    until
-      info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO persistence) || true
-      [[ $(field "$info" aof_rewrite_in_progress)$(field "$info" aof_rewrite_scheduled) == 00 ]]
-    do
-      ((SECONDS < deadline)) || die "the node on $name has been writing its AOF for $start_limit s; expected it written before it may become the master; run pulumi up again when it is done"
-      sleep 0.1
-    done
-  done
-}
-
-wait_linked() {
-  local info deadline=$((SECONDS + start_limit))
-  while :; do
-    info=$(here INFO) || true
-    if [[ $(field "$info" loading) == 0 ]]; then
-      if [[ $(field "$info" role) == master ]]; then return; fi
-      if [[ $(field "$info" master_link_status) == up && $(field "$info" master_sync_in_progress) == 0 ]]; then return; fi
-    fi
-    # A large data set takes its time; the step's own deadline bounds it.
-    if [[ $(field "$info" loading) == 1 || $(field "$info" master_sync_in_progress) == 1 ]]; then
-      deadline=$((SECONDS + start_limit))
-    fi
-    ((SECONDS < deadline)) || return 1
-    sleep 0.1
-  done
-}
-
-wait_whole() {
-  local deadline=$((SECONDS + whole_limit)) problems
-  while :; do
-    problems=$(group_problems)
-    if [[ -z $problems ]] || overridden "$problems"; then return; fi
-    ((SECONDS < deadline)) || die "the group is not whole after $whole_limit s:"$'\n'"$problems"$'\n'"Run 'redis-cluster gate' on a host to look again, then pulumi up"
-    sleep 0.3
-  done
 }
 
 # turn_not_over OWED: whether something was owed in this turn, or the group has not been whole yet.

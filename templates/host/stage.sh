@@ -49,7 +49,7 @@ form_of() {
   local word='[A-Za-z0-9_][A-Za-z0-9._-]*' number='[0-9]{1,9}' address='[0-9]{1,3}(\.[0-9]{1,3}){3}'
   case $1 in
     members)
-      printf '%s' "(master-name|self) $word|(quorum|sentinel-return) $number" \
+      printf '%s' "(master-name|self) $word|(quorum|sentinel-return) $number|limits $number $number" \
         "|plain-ports $number $number|(node|sentinel) $word $address $number"
       ;;
     secrets) printf '%s' "(replication|sentinel|operator|previous-operator) [A-Za-z0-9_-]+|adopt .+|hash $word( [0-9a-f]{64})+" ;;

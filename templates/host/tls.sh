@@ -138,11 +138,11 @@ owes_move_to_tls() {
 # sentinels would keep a replica that tells its plain port for ever. Then this host's sentinel starts anew, watching
 # the same master at its other port.
 move_to_tls() {
-  local name deadline=$((SECONDS + start_limit))
+  local name
   make_release
+  begin_wait "$stall_limit"
   until all_follow_by_tls; do
-    ((SECONDS < deadline)) ||
-      die "the replicas did not all follow by TLS within $start_limit s; expected the master to tell their TLS ports. Run 'redis-cluster gate' here, then pulumi up again"
+    ! stalled || gave_up "the replicas do not all follow by TLS; expected the master to tell their TLS ports"
     for name in "${node_names[@]}"; do follow_by_tls "$name"; done
     sleep 0.1
   done

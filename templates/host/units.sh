@@ -53,13 +53,13 @@ begin_start() {
 }
 
 start_unit() {
-  local unit=$1 since deadline=$((SECONDS + start_limit))
+  local unit=$1 since
   since=$(date +%s)
   begin_start "$unit"
+  begin_wait "$stall_limit"
   until running "$unit"; do
-    if [[ $(field "$(here INFO persistence)" loading) == 1 ]]; then deadline=$((SECONDS + start_limit)); fi
-    ((SECONDS < deadline)) ||
-      die "$unit is $(systemctl is-active "$unit") after $start_limit s; expected active. It said: $(journalctl -u "$unit" --since "@$since" -o cat -n 8 --no-pager | tr '\n' ';'). Look at journalctl -u $unit, then run pulumi up again"
+    ! stalled ||
+      gave_up "$unit is $(systemctl is-active "$unit"); expected active. It said: $(journalctl -u "$unit" --since "@$since" -o cat -n 8 --no-pager | tr '\n' ';')"
     sleep 0.1
   done
 }

@@ -153,12 +153,14 @@ test("refresh brings in the master after a failover, and that is no change", asy
 
 test("a group that is not whole fails the update with what each said", async () => {
   await group.stop("sentinel", "app-2");
-  configure({ rollout: "third", timeoutSeconds: 2 });
+  configure({ rollout: "third", stallSeconds: 2 });
   const error = await stack.up().then(
     () => "",
     (failure: Error) => failure.message,
   );
-  expect(error).toContain(`${masterName} is not whole after 2 s:`);
+  expect(error).toContain(
+    `${masterName} is not whole, and nothing moved for 2 s (redis-cluster:limits.stall):`,
+  );
   expect(error).toMatch(/app-2: sentinel [\d.]+:26389 does not answer/);
   expect(error).toMatch(/console +sentinel +[\d.]+:26389 +master 127/);
   expect(error).toContain(
@@ -166,7 +168,7 @@ test("a group that is not whole fails the update with what each said", async () 
   );
   expectNoSecrets(error);
   group.start("sentinel", "app-2");
-  configure({ rollout: "third", timeoutSeconds: 60 });
+  configure({ rollout: "third", stallSeconds: 60 });
   expect(changesOf(await stack.up())).toEqual({ update: 1 });
 });
 

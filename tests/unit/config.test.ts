@@ -39,6 +39,7 @@ test("the smallest configuration is filled in", () => {
     sentinelPort: 26389,
     ssh: { user: "deploy", port: 22, agent: false, helper: false },
     sentinelReturn: 120,
+    limits: { stall: 60, step: 3600, pause: 10 },
     deleteData: false,
     users: [{ name: "application", keys: ["*"], channels: ["*"] }],
     secrets: {
@@ -138,6 +139,7 @@ test("everything that can be given is taken", () => {
       bastion: { host: "backend-bastion.example.com", hostKey: keyPair.public },
     },
     sentinelReturn: "15",
+    limits: { stall: 600, pause: "2" },
     deleteData: "true",
   });
   expect(config).toMatchObject({
@@ -147,6 +149,7 @@ test("everything that can be given is taken", () => {
     sentinelPort: 7001,
     ssh: { bastion: { host: "backend-bastion.example.com", port: 22, user: "ops" } },
     sentinelReturn: 15,
+    limits: { stall: 600, step: 3600, pause: 2 },
     deleteData: true,
   });
   const byName = Object.fromEntries(config.hosts.map((one) => [one.name, one]));
@@ -378,6 +381,26 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     "a sentinel's return in words",
     { sentinelReturn: "never" },
     /^sentinelReturn is "never"; expected an integer$/,
+  ],
+  [
+    "a limit that is none",
+    { limits: { load: 5 } },
+    /^limits.load is unknown; expected one of stall, step, pause$/,
+  ],
+  [
+    "a limit too short",
+    { limits: { stall: 9 } },
+    /^limits.stall is 9; expected from 10 to 3600 seconds$/,
+  ],
+  [
+    "a limit too long",
+    { limits: { step: 86401 } },
+    /^limits.step is 86401; expected from 900 to 86400 seconds$/,
+  ],
+  [
+    "a limit in words",
+    { limits: { pause: true } },
+    /^limits.pause is true; expected from 1 to 60 seconds$/,
   ],
   ["deleteData in words", { deleteData: "sure" }, /^deleteData is "sure"; expected true or false$/],
   [

@@ -6,6 +6,7 @@ import {
   NodeSaid,
   SentinelSaid,
   table,
+  whatMoves,
 } from "../../components/gate";
 
 const names = ["console", "app-1", "app-2"];
@@ -25,6 +26,7 @@ function whole(): Answers {
               offset: 5e6,
               replays: true,
               failing: [],
+              moves: "",
               onlineReplicas: 2,
               linkUp: false,
               syncing: false,
@@ -35,6 +37,7 @@ function whole(): Answers {
               offset: 5e6,
               replays: true,
               failing: [],
+              moves: "",
               onlineReplicas: 0,
               master,
               linkUp: true,
@@ -192,6 +195,13 @@ test("nobody answers: one problem each, and no master is made up", () => {
     Object.assign(each, { said: undefined, error: "no route" });
   }
   expect(problems(answers)).toHaveLength(6);
+});
+
+test("what moves is told of each node that is at something", () => {
+  expect(whatMoves(whole())).toBe("");
+  const answers = but("node app-1", { moves: "syncs 4711" });
+  Object.assign(answers.nodes[2], { said: undefined, error: "silent for 5 s" });
+  expect(whatMoves(answers)).toBe("app-1 syncs 4711");
 });
 
 test("the table has a line for each endpoint, in columns", () => {

@@ -30,7 +30,7 @@ describe("the table", () => {
 
   test("has only defaults of the directive's own type", () => {
     for (const { name, type, default: value } of all) {
-      const text = typeof value === "function" ? value(place) : value;
+      const text = typeof value === "function" ? value(place, {}) : value;
       if (text !== undefined) {
         expect([name, type?.parse(text)]).toEqual([name, text]);
       }
@@ -92,7 +92,7 @@ describe("the table", () => {
   // The role writes none of these, or writes others; each has its reason in the table.
   test.each([
     ["bind", "10.0.0.1 127.0.0.1"],
-    ["shutdown-on-sigterm", "save"],
+    ["shutdown-on-sigterm", "nosave"],
     ["repl-diskless-sync-delay", "0"],
     ["min-replicas-to-write", "1"],
     ["min-replicas-max-lag", "5"],
@@ -101,6 +101,11 @@ describe("the table", () => {
     expect(effectiveSettings("node", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
     expect(departed).toHaveLength(5);
+  });
+
+  test("a node without an AOF saves when it is stopped", () => {
+    const settings = effectiveSettings("node", place, { appendonly: "no" });
+    expect(settings["shutdown-on-sigterm"]).toBe("save");
   });
 
   test.each([

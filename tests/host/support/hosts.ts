@@ -1,6 +1,7 @@
 import { ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   closeSync,
   mkdirSync,
   mkdtempSync,
@@ -121,6 +122,42 @@ export class Host {
         .map(([name, password]) => `${name} ${password}\n`)
         .join(""),
     };
+  }
+
+  /** From now on the daemons are the units', run by what stands for systemd; see the script. */
+  useSystemctl(): void {
+    for (const unit of ["redis-cluster.service", "redis-sentinel.service"]) {
+      for (const place of ["current", "staged", "/etc/systemd/system"]) {
+        this.write(`${place}/${unit}`, "[Service]\n");
+      }
+    }
+    symlinkSync(join(__dirname, "systemctl"), this.path("/usr/bin/systemctl"));
+    this.write("/usr/bin/systemd-run", "#!/bin/sh\n");
+    chmodSync(this.path("/usr/bin/systemd-run"), 0o755);
+  }
+
+  /** Runs what stands for systemctl. */
+  systemctl(verb: "start" | "stop" | "is-active", daemon: "node" | "sentinel"): Promise<Outcome> {
+    const unit = daemon === "node" ? "redis-cluster.service" : "redis-sentinel.service";
+    return this.shell(`systemctl ${verb} ${unit} >&2`);
+  }
+
+  /** Starts a unit and waits until it is active. */
+  async startUnit(daemon: "node" | "sentinel"): Promise<void> {
+    await this.systemctl("start", daemon);
+    for (
+      let tries = 0;
+      (await this.systemctl("is-active", daemon)).stderr !== "active\n";
+      tries++
+    ) {
+      if (tries === 100) throw new Error(`${this.name}: the ${daemon} is not active`);
+      await pause(100);
+    }
+  }
+
+  /** The process of a unit's daemon. */
+  pid(daemon: "node" | "sentinel"): number {
+    return Number(readFileSync(this.path(`/run/${daemon}.pid`), "utf8"));
   }
 
   /** Runs the host program. */
@@ -265,6 +302,18 @@ export class Host {
     this.processes.get(daemon)?.kill(signal);
   }
 
+  endUnits(): void {
+    for (const daemon of ["node", "sentinel"] as const) {
+      if (existsSync(this.path(`/run/${daemon}.pid`))) {
+        try {
+          process.kill(this.pid(daemon), "SIGKILL");
+        } catch {
+          // It has ended.
+        }
+      }
+    }
+  }
+
   disconnect(): void {
     for (const client of this.clients) client.kill("SIGKILL");
   }
@@ -386,6 +435,7 @@ export class Hosts {
   async destroy(): Promise<void> {
     for (const host of this.all) host.disconnect();
     await Promise.all(this.all.flatMap((host) => [host.stop("sentinel"), host.stop("node")]));
+    for (const host of this.all) host.endUnits();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }

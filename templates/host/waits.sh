@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# Waits go on for as long as what they wait for makes progress, and then say which limit struck. What is large
+# takes its time: data that load, a replica that syncs, a save that a sync has to wait for.
+
+# what_moves [saves]: what the group's daemons are at and how far, a line each; nothing where all is quiet. A save
+# counts where a replica waits for it, or where it is what is waited for.
+what_moves() {
+  local name info
+  for name in "${node_names[@]}"; do
+    info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO) || continue
+    if [[ $(field "$info" loading) == 1 ]]; then
+      printf '%s loads: %s bytes\n' "$name" "$(field "$info" loading_loaded_bytes)"
+    fi
+    if [[ $(field "$info" master_sync_in_progress) == 1 ]]; then
+      printf '%s syncs: %s bytes\n' "$name" "$(field "$info" master_sync_read_bytes)"
+    fi
+    if [[ -n ${1:-} || $info == *state=wait_bgsave,* || $info == *state=send_bulk,* ]]; then
+      printf '%s saves: %s keys\n' "$name" "$(field "$info" current_save_keys_processed)"
+    fi
+  done
+}
+
+# begin_wait SECONDS [saves]: begins a wait that stalled ends.
+begin_wait() {
+  wait_limit=$1 wait_for=${2:-} wait_until=$((SECONDS + $1)) next_look=$SECONDS moving=''
+}
+
+# stalled: whether the wait's seconds have passed without any progress. Looks now and then: a node that is busy may
+# leave a question unanswered.
+stalled() {
+  local seen
+  if ((SECONDS >= next_look)); then
+    seen=$(what_moves "$wait_for")
+    if [[ -n $seen && $seen != "$moving" ]]; then moving=$seen wait_until=$((SECONDS + wait_limit)); fi
+    next_look=$((SECONDS + 1 + wait_limit / 10))
+  fi
+  ((SECONDS >= wait_until))
+}
+
+# gave_up WHAT: the end of a wait that stalled.
+gave_up() {
+  die "$1. Nothing moved for $wait_limit s, which is redis-cluster:limits.stall; last seen: $(paste -sd ';' <<<"${moving:-no load, no sync, no save}"). Look at 'redis-cluster gate' and journalctl -u redis-cluster here; where it only takes longer, raise that limit; then run pulumi up again"
+}
+
+# A SIGTERM during the first AOF write after a full sync is lost, so it has to be over. Redis ends any other rewrite
+# or save by itself when it is stopped: a data set that is always saved and rewritten is none to wait for.
+wait_persistence_idle() {
+  local busy
+  begin_wait "$stall_limit" saves
+  while busy=$(unstoppable) && [[ -n $busy ]]; do
+    ! stalled || gave_up "the node is still busy: $busy; expected an idle node before its restart"
+    sleep 0.1
+  done
+}
+
+# unstoppable: why this host's node may not be stopped now; nothing when it may.
+unstoppable() {
+  local info name
+  info=$(here INFO persistence) || true
+  for name in loading aof_rewrite_scheduled; do
+    if [[ $(field "$info" "$name") == 1 ]]; then echo "$name"; fi
+  done
+  if [[ $(field "$info" aof_rewrite_in_progress) == 1 ]] && first_aof_write; then echo 'its first AOF after a full sync'; fi
+}
+
+# Whether writes since a full sync still go to the file beside the old AOF.
+first_aof_write() {
+  [[ -n $(find "$data" -name 'temp-*.incr' -print -quit) ]]
+}
+
+# Until a replica has written its first AOF after a full sync, what it would start from is older than what it holds.
+# Seen without a rewrite once is enough.
+wait_replicas_written() {
+  local name info
+  begin_wait "$stall_limit" saves
+  for name in "${node_names[@]}"; do
+    [[ $name != "$self" ]] || continue
+    until
+      info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO persistence) || true
+      [[ $(field "$info" aof_rewrite_in_progress)$(field "$info" aof_rewrite_scheduled) == 00 ]]
+    do
+      ! stalled || gave_up "the node on $name writes its AOF; expected it written before it may become the master"
+      sleep 0.1
+    done
+  done
+}
+
+# Until this host's node serves and, as a replica, is linked; false when nothing moves.
+wait_linked() {
+  local info
+  begin_wait "$stall_limit"
+  while :; do
+    info=$(here INFO) || true
+    if [[ $(field "$info" loading) == 0 ]]; then
+      if [[ $(field "$info" role) == master ]]; then return; fi
+      if [[ $(field "$info" master_link_status) == up && $(field "$info" master_sync_in_progress) == 0 ]]; then return; fi
+    fi
+    if stalled; then return 1; fi
+    sleep 0.1
+  done
+}
+
+wait_whole() {
+  local problems
+  begin_wait "$stall_limit"
+  while :; do
+    problems=$(group_problems)
+    if [[ -z $problems ]] || overridden "$problems"; then return; fi
+    ! stalled || gave_up "the group is not whole:"$'\n'"$problems"
+    sleep 0.3
+  done
+}

@@ -1,0 +1,158 @@
+import { chmodSync, readFileSync } from "node:fs";
+import { startWriter } from "../writer";
+import { load, Load } from "../helpers/load";
+import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
+
+// Steps of a rollout on a group that is large or busy: they wait for as long as something moves.
+
+jest.setTimeout(240000);
+
+let hosts: Hosts;
+let consoleHost: Host, app1: Host, app2: Host;
+let writer: Load | undefined;
+
+/** Seconds without progress after which a step gives up; each that the tests wait for takes longer. */
+const stall = 8;
+
+beforeEach(async () => {
+  hosts = new Hosts();
+  [consoleHost, app1, app2] = hosts.all;
+  consoleHost.write("bootstrap", "console\n");
+  for (const host of hosts.all) host.useSystemctl();
+  for (const host of hosts.all) await host.startUnit("node");
+  for (const host of hosts.all) await host.startUnit("sentinel");
+  for (let tries = 0; (await app1.run("gate")).status !== 0; tries++) {
+    if (tries === 6) throw new Error((await app1.run("gate")).stderr);
+  }
+});
+
+afterEach(async () => {
+  await writer?.stop();
+  writer = undefined;
+  await hosts.destroy();
+});
+
+const set = (host: Host, ...words: string[]) => {
+  expect(host.ask("node", "CONFIG", "SET", ...words)).toBe("OK\n");
+};
+
+const fill = (keys: number, value = "value") =>
+  consoleHost.ask(
+    "node",
+    "EVAL",
+    `for i = 1, ${keys} do redis.call("set", "key" .. i, ARGV[1]) end`,
+    "0",
+    value,
+  );
+
+/** Stages what makes the node restart: other settings, and the limits. */
+function stage(host: Host, settings: string[] = [], seconds = stall): void {
+  const files = host.releaseFiles();
+  for (const [file, text] of Object.entries({
+    ...files,
+    "redis.conf": files["redis.conf"].replace(
+      "# live:",
+      ["hz 11", ...settings, "# live:"].join("\n"),
+    ),
+    members: files.members.replace("sentinel-return 15", `sentinel-return 15\nlimits ${seconds} 5`),
+  })) {
+    host.write(`staged/${file}`, text);
+  }
+}
+
+const master = () => {
+  for (const host of hosts.all) {
+    const [, role] = /^role:(\w+)/m.exec(host.ask("node", "INFO", "replication")) ?? [];
+    if (role === "master") return host.name;
+  }
+  return undefined;
+};
+
+const children = (host: Host) => {
+  const pid = host.pid("node");
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+};
+
+test("a node that takes long to load and long to sync, behind a save of its master's, is waited for", async () => {
+  fill(15000);
+  set(app1, "key-load-delay", "0");
+  for (const host of hosts.all) set(host, "rdb-key-save-delay", "1000");
+  await eventually(20, () => app1.ask("node", "DBSIZE") === "15000\n");
+  consoleHost.ask("node", "BGSAVE");
+  stage(app1, ["key-load-delay 1000", "loading-process-events-interval-bytes 1024"]);
+  const rolled = await app1.run("node-roll");
+  expect(rolled.stderr).toBe("");
+  expect(rolled.status).toBe(0);
+  expect(rolled.seconds).toBeGreaterThan(3 * stall);
+  expect(app1.ask("node", "INFO", "replication")).toContain("master_link_status:up");
+});
+
+test("a sync that stands still ends the step with the limit, the host and what was seen", async () => {
+  fill(15000);
+  set(consoleHost, "rdb-key-save-delay", "1000");
+  stage(app1);
+  const rolling = app1.run("node-roll");
+  await eventually(30, () => children(consoleHost) !== "");
+  const child = Number(children(consoleHost));
+  process.kill(child, "SIGSTOP");
+  const { status, stderr } = await rolling;
+  process.kill(child, "SIGCONT");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^redis-cluster\[app-1\]: error: the restarted node is not linked to a master\. Nothing moved for 8 s, which is redis-cluster:limits\.stall; last seen: .*console saves: \d+ keys.*\. Look at 'redis-cluster gate'/,
+  );
+});
+
+test("no restart where the disk has no room for what a full sync needs, and nothing is stopped", async () => {
+  fill(300, "x".repeat(100_000));
+  app1.write("/usr/bin/df", "#!/bin/bash\necho Avail; echo 40\n");
+  chmodSync(app1.path("/usr/bin/df"), 0o755);
+  stage(app1);
+  for (const verb of ["sentinel-stop", "node-roll"]) {
+    const { status, stderr } = await app1.run(verb);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /app-1\]: error: \S*\/var\/lib\/redis-cluster has 40 MiB free; expected at least \d\d, for the data that this node gets /,
+    );
+  }
+  expect(app1.read("/told")).not.toContain("stop redis-cluster.service");
+  expect(app1.read("/told")).not.toContain("stop redis-sentinel.service");
+  app1.write("/usr/bin/df", "#!/bin/bash\necho Avail; echo 90\n");
+  expect(await app1.run("node-roll")).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("under 10 MB/s and with saves and rewrites all the time: restarts and the handover, 0 lost", async () => {
+  for (const host of hosts.all) {
+    set(
+      host,
+      "save",
+      "1 1",
+      "auto-aof-rewrite-percentage",
+      "1",
+      "auto-aof-rewrite-min-size",
+      "1mb",
+    );
+  }
+  const application = await startWriter({
+    sentinels: hosts.all.map(({ address }) => ({ host: address, port: 26389 })),
+    masterName,
+    username: "operator",
+    password: passwords.operator,
+  });
+  writer = load(
+    { host: consoleHost.address, port: 6389, username: "operator", password: passwords.operator },
+    10e6,
+  );
+  for (const host of [app1, app2]) {
+    stage(host, [], 60);
+    expect(await host.run("node-roll")).toMatchObject({ status: 0, stderr: "" });
+  }
+  stage(consoleHost, [], 60);
+  const before = writer.bytes();
+  const rolled = await consoleHost.run("node-roll-master");
+  expect(writer.bytes()).toBeGreaterThan(before);
+  expect(rolled.stderr).toMatch(/^redis-cluster\[console\]: handed over to [\d.]+:6389\n$/);
+  expect(rolled.status).toBe(0);
+  expect(master()).not.toBe("console");
+  expect((await application.stop()).lost).toBe(0);
+});
