@@ -13,6 +13,7 @@ verb_compose_node() {
   local text
   refuse_root
   load_release
+  refuse_other_directory
   refuse_unread "$release/redis.conf"
   remove_unfinished "$release/redis.conf"
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
@@ -22,6 +23,7 @@ verb_compose_node() {
   fi
   put "$etc/redis-cluster.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
   settle_files "$release/redis.conf"
+  mark_data
   printf '%s\n' "${release##*/}" >"$run/node/release"
   if [[ $role == master ]]; then
     say "starts as master: $why"

@@ -52,5 +52,5 @@ manifest_holds() {
 
 # Whether there is anything in the data directory that Redis wrote, under whatever name.
 holds_files() {
-  [[ -n $(find "$data" -type f ! -name retired-master ! -name 'stamp.?' -size +0 -print -quit 2>/dev/null) ]]
+  [[ -n $(find "$data" -type f ! -name retired-master ! -name node-marks ! -name 'stamp.?' -size +0 -print -quit 2>/dev/null) ]]
 }

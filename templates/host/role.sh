@@ -175,7 +175,8 @@ everything_heard() {
 decide_role() {
   local me="${node_address[$self]} ${node_port[$self]}"
   role='' why='' has_data=0
-  if loads_data "$1"; then has_data=1; fi
+  # What an operator lets the node start on in the place of its own data is not what it last held.
+  if loads_data "$1" && ! other_directory; then has_data=1; fi
   outdated=0
   if ((has_data)) && files_outdated "$1"; then
     outdated=1 own_written=$(files_written "$1") own_rank=$(files_rank "$1")

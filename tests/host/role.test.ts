@@ -450,6 +450,8 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
   test("joins as a replica of the node that the sentinels fail over to; no key is lost", async () => {
     await wholeGroup();
     await consoleHost.stop("node");
+    // With its machine: nothing tells which directory was the node's.
+    rmSync(consoleHost.path("node-mark"));
     rmSync(consoleHost.path("/var/lib/redis-cluster"), { recursive: true });
     consoleHost.write("/var/lib/redis-cluster/.keep", "");
     const outcome = await consoleHost.composeAndStart("node", 15);

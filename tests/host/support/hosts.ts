@@ -27,6 +27,7 @@ const sentinelPort = 26389;
 
 export interface Outcome {
   status: number;
+  stdout: string;
   stderr: string;
   seconds: number;
 }
@@ -180,16 +181,20 @@ export class Host {
     const start = performance.now();
     const child = spawn("/bin/bash", args, {
       env: { REDIS_CLUSTER_ROOT: this.root, TMPDIR: this.path("/tmp") },
-      stdio: [stdin, "ignore", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
     });
     if (stdin !== "ignore") closeSync(stdin);
-    let stderr = "";
+    let [stdout, stderr] = ["", ""];
+    child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     return new Promise((resolve) =>
       child.once("exit", (status) =>
         // What is still being asked holds the pipe open; the last words are in it by then.
         setImmediate(() =>
-          resolve({ status: status ?? -1, stderr, seconds: (performance.now() - start) / 1000 }),
+          resolve({
+            ...{ status: status ?? -1, stdout, stderr },
+            seconds: (performance.now() - start) / 1000,
+          }),
         ),
       ),
     );
