@@ -3,6 +3,8 @@ import { Host, Hosts } from "./support/hosts";
 // What a node makes of its AOF at a start: Redis replays it as the user default, and leaves out of transactions,
 // scripts and functions what that user may not do.
 
+jest.setTimeout(60000);
+
 let group: Hosts;
 let host: Host;
 afterEach(() => group.destroy());

@@ -98,7 +98,7 @@ describe("after a full sync, while the AOF is still the one from before it", () 
     });
     app2.ask("node", "config", "set", "replica-priority", "0");
     const known = () => consoleHost.ask("sentinel", "sentinel", "replicas", masterName);
-    await eventually(20, () => known().includes('slave-priority\n0\n'));
+    await eventually(20, () => known().includes("slave-priority\n0\n"));
     expect(await consoleHost.run("leave")).toMatchObject({ status: 0 });
     await eventually(20, () => replication(app1, "role") === "master");
     await eventually(20, () => linked(app2) && linked(consoleHost));

@@ -153,7 +153,7 @@ test("a failover by the plain sentinels in the middle of it: the next step bring
 test("the host asks by TLS what requires it, and takes another authority's daemon for unreachable", async () => {
   await everyReplicaFollowsByTls(app1);
   await Promise.all(hosts.all.map(sentinelByTls));
-  expect((await app1.compose("node")).stderr).toContain("the sentinels name it");
+  expect((await app1.compose("node")).stderr).toContain("of the sentinels names it");
   expect(app1.role()).toBe(`${consoleHost.address} 6390`);
   for (const [file, text] of Object.entries(files(app1, "required", stranger)))
     app1.write(`current/${file}`, text);

@@ -55,7 +55,7 @@ function stage(release: Record<string, string>): void {
 }
 
 beforeEach(() => {
-  hosts = new Hosts();
+  hosts = new Hosts(["console"]);
   host = hosts.all[0];
 });
 
