@@ -49,6 +49,8 @@ export interface Writer {
    * Throws without a master for 60 s.
    */
   soFar(): Promise<WriterResult>;
+  /** Ends the writing alone, once every write is answered or given up; what is written then stays for stop(). */
+  rest(): Promise<void>;
   /** Ends the writing, reads everything back, deletes it, and disconnects, once. Throws without a master for 60 s. */
   stop(): Promise<WriterResult>;
 }
@@ -169,12 +171,15 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
       };
     });
 
-  const end = async (): Promise<WriterResult> => {
-    note();
+  const rest = async (): Promise<void> => {
+    if (!stopping) note();
     stopping = true;
+    await Promise.all([writing, consuming, takingAway]);
+    await application.settle();
+  };
+  const end = async (): Promise<WriterResult> => {
     try {
-      await Promise.all([writing, consuming, takingAway]);
-      await application.settle();
+      await rest();
       const keys = await keysBy(reader, prefix);
       taken = taken.plus(application.strays(keys));
       const result = await soFar();
@@ -188,7 +193,7 @@ export async function startWriter(options: WriterOptions): Promise<Writer> {
     }
   };
   let ended: Promise<WriterResult> | undefined;
-  return { soFar, stop: () => (ended ??= end()) };
+  return { soFar, rest, stop: () => (ended ??= end()) };
 }
 
 /** What became of the writes, in lines, the last ones by kind. */
@@ -199,9 +204,9 @@ export function summary(result: WriterResult): string[] {
     `failed ${result.failed}`,
     `wrote ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`,
     `longest gap ${result.longestGap.toFixed(3)} s`,
-    ...result.gaps.map(
-      ({ at, length }) => `gap of ${length.toFixed(3)} s after ${at.toFixed(1)} s`,
-    ),
+    ...result.gaps
+      .filter(({ length }) => length > 1)
+      .map(({ at, length }) => `gap of ${length.toFixed(3)} s after ${at.toFixed(1)} s`),
     ...kinds
       .map((kind) => [kind, figures.filter((what) => result.kinds[kind][what] > 0)] as const)
       .filter(([, seen]) => seen.length > 0)

@@ -217,10 +217,10 @@ export async function eventually(
   }
 }
 
-/** Until the host program's own gate finds nothing wrong with the group. */
+/** Until the host program's own gate finds nothing wrong with the group; a writer goes on meanwhile. */
 export async function untilWhole(seconds = 60): Promise<void> {
-  await eventually("the group is whole", seconds, () => {
-    on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
+  await eventually("the group is whole", seconds, async () => {
+    await meanwhileOn("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
     return true;
   });
 }

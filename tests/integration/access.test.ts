@@ -10,7 +10,6 @@ import {
   address,
   ask,
   changes,
-  eventually,
   failedUp,
   hosts,
   identities,
@@ -111,14 +110,6 @@ async function up(): Promise<automation.UpResult> {
   return result;
 }
 
-/** As untilWhole, while a run and a writer go on. */
-async function meanwhileUntilWhole(): Promise<void> {
-  await eventually("the group is whole", 60, async () => {
-    await meanwhileOn("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
-    return true;
-  });
-}
-
 beforeAll(async () => {
   lab("up");
   execs = await recordExecs();
@@ -153,7 +144,7 @@ it("new passwords are taken by everybody, with a failover half-way: no restart, 
     const before = (await namedMaster(dev))!;
     await meanwhileOn(before, "systemctl restart redis-cluster");
     await killLinks();
-    await meanwhileUntilWhole();
+    await untilWhole();
     expect(await namedMaster(dev)).not.toBe(before);
     await release(step);
     await rotated;
@@ -169,7 +160,7 @@ it("new passwords are taken by everybody, with a failover half-way: no restart, 
     await killLinks();
     const master = (await namedMaster(dev))!;
     await meanwhileOn(master, "systemctl restart redis-cluster");
-    await meanwhileUntilWhole();
+    await untilWhole();
     expect(await namedMaster(dev)).not.toBe(master);
     expect(await refusedLogins()).toEqual([]);
     const { summary } = await up();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "timers/promises";
 import {
   ask,
   eventually,
@@ -7,11 +8,13 @@ import {
   info,
   lab,
   namedMaster,
+  nothingLost,
   on,
   openStack,
   Stack,
   untilWhole,
   writeKeys,
+  writerOn,
 } from "../helpers/lab";
 
 // Disks and whole machines that are lost.
@@ -35,6 +38,17 @@ async function replace(...lost: Host[]): Promise<void> {
   dev = await openStack("dev");
 }
 
+/** Runs it after writes that every node holds; afterwards all of them must be there. */
+async function losingNothing(what: () => Promise<void>): Promise<void> {
+  const writer = await writerOn(dev);
+  await sleep(1000);
+  await writer.rest();
+  await untilWhole();
+  await what();
+  await nothingLost(writer);
+  await everyNodeHas(dev, 2000);
+}
+
 beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
@@ -44,31 +58,34 @@ beforeAll(async () => {
 
 it("the bootstrap host, which is the master, is replaced by an empty machine while no other sentinel runs: every key on every node", async () => {
   expect(await master()).toBe("console");
-  for (const host of ["app-1", "app-2"]) on(host, "systemctl stop redis-sentinel");
-  await replace("console");
-  await dev.stack.up();
-  await untilWhole();
-  await everyNodeHas(dev, 2000);
+  await losingNothing(async () => {
+    for (const host of ["app-1", "app-2"]) on(host, "systemctl stop redis-sentinel");
+    await replace("console");
+    await dev.stack.up();
+    await untilWhole();
+  });
 });
 
 it("the bootstrap host, a replica by now, is replaced by an empty machine: every key on every node", async () => {
   expect(await master()).not.toBe("console");
-  await replace("console");
-  await dev.stack.up();
-  await untilWhole();
-  await everyNodeHas(dev, 2000);
+  await losingNothing(async () => {
+    await replace("console");
+    await dev.stack.up();
+    await untilWhole();
+  });
 });
 
 it("the master is replaced by an empty machine before any sentinel noticed: every key on every node", async () => {
   const lost = await master();
   const others = hosts.filter((host) => host !== lost);
-  await setDownAfter(others, 600_000);
-  await replace(lost);
-  await dev.stack.up();
-  await setDownAfter(others, 6001);
-  expect(await master()).not.toBe(lost);
-  await untilWhole();
-  await everyNodeHas(dev, 2000);
+  await losingNothing(async () => {
+    await setDownAfter(others, 600_000);
+    await replace(lost);
+    await dev.stack.up();
+    await setDownAfter(others, 6001);
+    expect(await master()).not.toBe(lost);
+    await untilWhole();
+  });
 });
 
 /** What a node says that does not find the data directory that it last ran with; it is not running. */
@@ -89,36 +106,38 @@ function trust(host: Host): void {
 
 it("the master's disk is lost: it does not start until the operator says so, and every key is on every node", async () => {
   const lost = await master();
-  on(lost, "find /var/lib/redis-cluster -mindepth 1 -delete");
-  lab("kill", lost);
-  lab("start", lost);
-  await refuses(lost);
-  await eventually("another is master", 60, async () => {
-    const named = await namedMaster(dev);
-    return named !== undefined && named !== lost;
+  await losingNothing(async () => {
+    on(lost, "find /var/lib/redis-cluster -mindepth 1 -delete");
+    lab("kill", lost);
+    lab("start", lost);
+    await refuses(lost);
+    await eventually("another is master", 60, async () => {
+      const named = await namedMaster(dev);
+      return named !== undefined && named !== lost;
+    });
+    trust(lost);
+    await untilWhole();
   });
-  trust(lost);
-  await untilWhole();
   expect(on(lost, "journalctl -b -u redis-cluster -o cat")).toContain("starts as replica of");
-  await everyNodeHas(dev, 2000);
 });
 
 it("where all but one host are gone for good, the operator makes the last one lead", async () => {
   const old = await master();
   const [last, ...gone] = [...hosts.filter((host) => host !== old), old];
-  for (const host of gone) lab("kill", host);
-  const proofs = on(last, `${program} lead`);
-  for (const host of gone) expect(proofs).toContain(`node ${host}: silent`);
-  const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
-  expect(on(last, `${program} lead 0000000000000000`)).toContain(hash);
-  expect(await info(dev, node(last), "replication")).toMatchObject({ role: "slave" });
-  on(last, `${program} lead ${hash}`);
-  expect(await info(dev, node(last), "replication")).toMatchObject({ role: "master" });
-  await replace(...gone);
-  await dev.stack.up();
-  await untilWhole();
-  expect(await master()).toBe(last);
-  await everyNodeHas(dev, 2000);
+  await losingNothing(async () => {
+    for (const host of gone) lab("kill", host);
+    const proofs = on(last, `${program} lead`);
+    for (const host of gone) expect(proofs).toContain(`node ${host}: silent`);
+    const [, hash] = /lead ([0-9a-f]{16})$/.exec(proofs) ?? [];
+    expect(on(last, `${program} lead 0000000000000000`)).toContain(hash);
+    expect(await info(dev, node(last), "replication")).toMatchObject({ role: "slave" });
+    on(last, `${program} lead ${hash}`);
+    expect(await info(dev, node(last), "replication")).toMatchObject({ role: "master" });
+    await replace(...gone);
+    await dev.stack.up();
+    await untilWhole();
+    expect(await master()).toBe(last);
+  });
 });
 
 it("all disks are lost: nobody becomes master by himself, the operator decides", async () => {
