@@ -13,6 +13,8 @@ verb_within() {
     esac
     die "${2:-} was ended after $1 s$limit. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
   fi
+  # The verb has said why.
+  if ((status == 1)); then exit "$explained"; fi
   exit "$status"
 }
 
