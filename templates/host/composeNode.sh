@@ -17,6 +17,7 @@ verb_compose_node() {
   refuse_unread "$release/redis.conf"
   remove_unfinished "$release/redis.conf"
   decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
+  step_back
   text=$(node_text "$release")
   if [[ $role != master ]]; then
     text+=$'\n'"replicaof $role"$'\n'"replica-priority $(priority_until_linked "$release/redis.conf")"

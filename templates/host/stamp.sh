@@ -7,6 +7,9 @@
 # here, above any rank by a stamp until the end of 2037, while it is linked and only its memory is up to date.
 unsaved_rank=10000000
 
+# What a replica got in these last seconds may not be in its stamp yet.
+stamp_delay=5
+
 # --- reading ----------------------------------------------------------------------------------
 
 # read_stamp: sets `stamp` and `stamp_file`, or both to ''. Two files take turns: one is whole if the host loses power
@@ -93,16 +96,32 @@ files_rank() {
 
 # settle_files CONF: from the start that follows on this node holds what it loads, and no more.
 settle_files() {
-  local as_of
   files_outdated "$1" || return 0
   if [[ $(setting "$1" appendonly no) == yes ]]; then
     rm -f "$(unsaved_aof "$1")"
   else
-    as_of=$(files_as_of "$1")
-    rm -f "$data"/stamp.{0,1}
-    printf '%s\n' "$as_of" >"$data/stamp.0"
+    lower_stamp "$(files_as_of "$1")"
     touch -r "$(loaded_files "$1")" "$data/stamp.0" 2>/dev/null || true
   fi
+}
+
+# A master that is to follow another was failed over when it was away. It ranks behind every replica that was linked
+# up to then: since then they may have got more than their stamps tell.
+step_back() {
+  [[ $role != master && $(last_role) == master ]] || return 0
+  read_stamp
+  if [[ -n $stamp ]]; then lower_stamp $((stamp - stamp_delay)); fi
+}
+
+# lower_stamp MOMENT: the time of the file stays.
+lower_stamp() {
+  local written
+  read_stamp
+  written=$(stat -c %y "$stamp_file")
+  printf '%s\n' "$1" >"$data/stamp.part"
+  touch -d "$written" "$data/stamp.part"
+  rm -f "$data"/stamp.{0,1}
+  mv "$data/stamp.part" "$data/stamp.0"
 }
 
 # --- writing ----------------------------------------------------------------------------------
@@ -141,7 +160,7 @@ ensure_stamping() {
 # It keeps a connection to this node and one to its master: new ones each second would cost a hundred times as much.
 # Ends with the directory that systemd takes away when the unit stops.
 stamp_while_up() {
-  local tick wait_for settled='' ahead=0 since='' moment='' offset=0 master='' unsaved least said=()
+  local tick wait_for settled='' stamped='' ahead=0 since='' moment='' offset=0 master='' unsaved least said=()
   local -A line_pid=() line_in=() line_out=()
   trap '' PIPE
   load_release
@@ -150,18 +169,18 @@ stamp_while_up() {
   least=$(setting "$release/redis.conf" min-replicas-to-write 0)
   exec {tick}<> <(:)
   while [[ -d $run/node ]]; do
-    # A rank that stands where it should not is taken back soon.
-    if [[ $settled == own ]]; then wait_for=1; else wait_for=0.2; fi
+    # Once it is linked a replica soon has more than the others, and its rank is not one by its stamp any more.
+    if [[ -n $stamped ]]; then wait_for=1; else wait_for=0.2; fi
     read -r -t "$wait_for" -u "$tick" || true
     if ! exchange here "$node_address_here" "$node_port_here" ROLE; then
-      settled='' moment=''
+      settled='' moment='' stamped=''
       load_release
     elif [[ ${said[0]} == master ]]; then
       stamp_master
     elif [[ ${said[0]} == slave && ${said[3]:-} == connected ]]; then
       stamp_replica
     else
-      settled='' moment=''
+      settled='' moment='' stamped=''
     fi
   done
   close_line here
@@ -171,6 +190,7 @@ stamp_while_up() {
 stamp_master() {
   local text good=''
   if ! settle; then return; fi
+  stamped=1
   exchange here "$node_address_here" "$node_port_here" TIME 'INFO replication' || return 0
   for text in "${said[@]}"; do
     if [[ $text =~ ^min_slaves_good_slaves:([0-9]{1,4})$ ]]; then good=${BASH_REMATCH[1]}; fi
@@ -187,11 +207,11 @@ stamp_replica() {
   fi
   if [[ "$host $port" != "$master" ]]; then
     close_line master
-    master="$host $port" moment=''
+    master="$host $port" moment='' stamped=''
   fi
   if [[ -n $moment && $now =~ ^[0-9]{1,18}$ ]] && ((now >= offset)); then
     stamp_at "$moment" "$master"
-    moment=''
+    moment='' stamped=1
   fi
   if [[ -n $moment ]] || ! is_node "$(node_place "$host" "$port")"; then return; fi
   if exchange master "$host" "$port" TIME ROLE &&

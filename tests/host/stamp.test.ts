@@ -131,6 +131,22 @@ test("a replica that was down before an outage ranks behind, though its clock wa
   expect(composedRank(app1)).toBeGreaterThan(composedRank(app2));
 });
 
+test("a master that was failed over ranks behind the replica that followed the next one, be it for a moment", async () => {
+  await wholeGroup();
+  await pause(2000);
+  await consoleHost.stop("node");
+  await eventually(20, () =>
+    app1.ask("sentinel", "sentinel", "failover", masterName).startsWith("OK"),
+  );
+  const promoted = () => [app1, app2].find((host) => replication(host, "connected_slaves") === "1");
+  await eventually(30, () => promoted() !== undefined);
+  const replica = promoted() === app1 ? app2 : app1;
+  write(promoted()!, "new", 1000);
+  await losePower();
+  await composeBoth(consoleHost, replica);
+  expect(composedRank(consoleHost)).toBeGreaterThan(composedRank(replica));
+});
+
 test("the stamps of an unlinked replica stand still, and are there after a restart", async () => {
   await wholeGroup();
   await pause(2000);
