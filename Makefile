@@ -7,7 +7,7 @@ modules := node_modules/.package-lock.json
 # What runs the engine on the lab's stack, in the lab's network.
 engine = . lab/env && lab/lab exec pulumi --cwd "$$PROJECT" --stack dev --non-interactive
 
-.PHONY: help up preview outputs down test lint sbom bench machine toolchain
+.PHONY: help up preview outputs down test soak lint sbom bench machine toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ lint: $(modules) ## Check types, style and shell scripts
 
 test: machine toolchain $(modules) ## Do all set-up and run every check and test
 	@tests/run
+
+soak: toolchain $(modules) ## Run the tests that take too long for every change: outages in every order, five hosts
+	@tests/run soak
 
 sbom: ## Write what this program is made of to build/sbom.json
 	@toolchain/sbom

@@ -8,5 +8,5 @@ const project = (name) => ({
 });
 
 module.exports = {
-  projects: [project("unit"), project("host"), project("integration"), project("conformance")],
+  projects: ["unit", "host", "integration", "conformance", "soak"].map(project),
 };
