@@ -31,6 +31,8 @@ export function load(
     bytes: () => Math.max(answered, 0) * value.length,
     stop: () => {
       clearInterval(timer);
+      // A handover ends the connection before.
+      if (socket.closed) return Promise.resolve();
       return new Promise((resolve) => {
         socket.once("close", () => resolve());
         socket.destroy();
