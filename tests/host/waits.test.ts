@@ -74,12 +74,11 @@ const children = (host: Host) => {
 };
 
 test("a node that takes long to load and long to sync, behind a save of its master's, is waited for", async () => {
-  fill(15000);
-  set(app1, "key-load-delay", "0");
-  for (const host of hosts.all) set(host, "rdb-key-save-delay", "1000");
-  await eventually(20, () => app1.ask("node", "DBSIZE") === "15000\n");
+  fill(60000);
+  for (const host of hosts.all) set(host, "rdb-key-save-delay", "250");
+  await eventually(20, () => app1.ask("node", "DBSIZE") === "60000\n");
   consoleHost.ask("node", "BGSAVE");
-  stage(app1, ["key-load-delay 1000", "loading-process-events-interval-bytes 1024"]);
+  stage(app1, ["key-load-delay 250", "loading-process-events-interval-bytes 1024"]);
   const rolled = await app1.run("node-roll");
   expect(rolled.stderr).toBe("");
   expect(rolled.status).toBe(0);
@@ -88,8 +87,8 @@ test("a node that takes long to load and long to sync, behind a save of its mast
 });
 
 test("a sync that stands still ends the step with the limit, the host and what was seen", async () => {
-  fill(15000);
-  set(consoleHost, "rdb-key-save-delay", "1000");
+  fill(60000);
+  set(consoleHost, "rdb-key-save-delay", "250");
   stage(app1);
   const rolling = app1.run("node-roll");
   await eventually(30, () => children(consoleHost) !== "");
