@@ -140,12 +140,19 @@ export function plain(said: unknown): string {
     .slice(0, 500);
 }
 
-/** The user as whom Redis replays an AOF, with the right to all writes, as ACL LIST tells it. */
-const replays = /^user default .*~\* (resetchannels )?&\* \+@all( .*\+@write)?$/;
+/** A write of each kind, on any key: Redis replays them as the user default. */
+const replayedWrites = [
+  ...["SET k v", "DEL k", "INCR k", "PEXPIREAT k 1", "LPUSH k v", "SPOP k 1", "HSET k f v"],
+  ...["ZADD k 1 m", "XADD k * f v", "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "RESTORE k 0 v"],
+  ...["SORT k STORE k", "FUNCTION LOAD code", "PUBLISH c m"],
+].map((command) => command.split(" "));
 
 /** What a node says of itself. Throws when that is no answer to INFO. */
 export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<NodeSaid> {
-  const [told, users] = await Promise.all([redis.info(), redis.call("ACL", "LIST")]);
+  const [told, ...replayed] = await Promise.all([
+    redis.info(),
+    ...replayedWrites.map((write) => redis.call("ACL", "DRYRUN", "default", ...write)),
+  ]);
   const info = text(told);
   const field = (name: string) => infoField(info, name);
   const replica = field("role") !== "master";
@@ -159,7 +166,7 @@ export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<Nod
       "aof_last_write_status",
       "aof_last_bgrewrite_status",
     ].filter((name) => field(name) !== "ok"),
-    replays: Array.isArray(users) && users.some((line) => replays.test(String(line))),
+    replays: replayed.every((reply) => reply === "OK"),
     master: replica ? plain(`${field("master_host")}:${field("master_port")}`) : undefined,
     linkUp: field("master_link_status") === "up",
     syncing: field("master_sync_in_progress") === "1",

@@ -13,7 +13,9 @@ afterEach(() => group.destroy());
 const oldUsers = (): string => usersWith(oldDefault);
 /** The users while the old role's clients are served. */
 const adoptingUsers = (): string =>
-  usersWith("user default on >adopt ~* &* -@all +@all -@admin -@dangerous +@write");
+  usersWith(
+    "user default on >adopt ~* &* -@all +@all -@admin -@dangerous +info +role +sort +sort_ro +@write",
+  );
 const usersWith = (line: string): string =>
   host.releaseFiles()["users.acl"].replace(/^user default .*$/m, line);
 const oldDefault = "user default off resetpass resetkeys resetchannels -@all";
@@ -88,6 +90,7 @@ test.each([
       expect(held()).toBe(everything);
     }
     expect(host.ask("node", "INFO", "stats")).toContain("unexpected_error_replies:0");
+    expect((await host.shell("load_release; replay_problems >&2")).stderr).toBe("");
     expect(host.logsIn("node", "default", "x")).toBe(false);
   },
 );
