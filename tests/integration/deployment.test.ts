@@ -292,7 +292,7 @@ describe("an operator's accidents change nothing that runs", () => {
     const ofOneHost = urns.filter((urn) =>
       /::app-1-|::(sentinel-quorum|host-drift|bootstrap)$/.test(urn),
     );
-    expect(ofOneHost.length).toBe(17);
+    expect(ofOneHost.length).toBe(16);
     await unchanged(async () => {
       for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {
         const { summary } = await dev.stack.up({ replace });
