@@ -96,6 +96,7 @@ firewall_drift() {
 node_drift() {
   local name wanted seen conf scratch reply
   running redis-cluster.service || return 0
+  stamping || compare 'redis-cluster.service, its stamps' 'once a second' none
   conf=$(composed_from node)/redis.conf
   [[ -r $conf ]] || return 0
   reply=$(printf 'CONFIG GET *\nACL LIST\n' | here) || true

@@ -147,9 +147,13 @@ keep_stamp() {
   until (stamp_while_up) || [[ ! -d $run/node ]]; do sleep 1; done
 }
 
-# ensure_stamping: of the node that runs here.
+# stamping: whether somebody stamps for the node that runs here.
+stamping() {
+  ! "${as_redis[@]}" flock -n "$run/node/stamping" true 9>&-
+}
+
 ensure_stamping() {
-  if [[ ! -e $current/redis.conf ]] || ! "${as_redis[@]}" flock -n "$run/node/stamping" true 9>&-; then return; fi
+  if [[ ! -e $current/redis.conf ]] || stamping; then return; fi
   systemctl reset-failed redis-cluster-stamp.service 2>/dev/null || true
   systemd-run --quiet --collect --unit=redis-cluster-stamp --uid=redis --gid=redis \
     --property={BindsTo,After}=redis-cluster.service --property=Restart=always --property=RestartSec=1 \

@@ -13,7 +13,7 @@ unread() {
     name=$(setting "$1" appendfilename appendonly.aof)
     reference=$dir/$(setting "$1" appenddirname appendonlydir)
     # After a full sync, and until its AOF is written, a replica has what it got in its RDB alone.
-    if [[ -e $reference/temp-$name.incr ]]; then return; fi
+    if [[ -e $(unsaved_aof "$1") ]]; then return; fi
     reference+=/$name.manifest
     if [[ -e $reference && $(last_role) == *' '* ]]; then older+=(! -path "$dir/$(setting "$1" dbfilename dump.rdb)"); fi
   fi

@@ -60,12 +60,7 @@ unstoppable() {
   for name in loading aof_rewrite_scheduled; do
     if [[ $(field "$info" "$name") == 1 ]]; then echo "$name"; fi
   done
-  if [[ $(field "$info" aof_rewrite_in_progress) == 1 ]] && first_aof_write; then echo 'its first AOF after a full sync'; fi
-}
-
-# Whether writes since a full sync still go to the file beside the old AOF.
-first_aof_write() {
-  [[ -n $(find "$data" -name 'temp-*.incr' -print -quit) ]]
+  if [[ $(field "$info" aof_rewrite_in_progress) == 1 && -e $(unsaved_aof "$current/redis.conf") ]]; then echo 'its first AOF after a full sync'; fi
 }
 
 # Until a replica has written its first AOF after a full sync, what it would start from is older than what it holds.

@@ -225,9 +225,9 @@ export async function untilWhole(seconds = 60): Promise<void> {
   });
 }
 
-const application = ({ passwords }: Stack): WriterOptions => ({
+const application = ({ stack, passwords }: Stack): WriterOptions => ({
   sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
-  masterName,
+  masterName: `redis-${stack.name}-cluster`,
   username: "application",
   password: passwords.application,
 });
@@ -242,6 +242,16 @@ export async function nothingLost(writer: Writer): Promise<WriterResult> {
   console.log(summary(result).join("\n"));
   expectNothingLost(result);
   return result;
+}
+
+/** Runs it while an application writes; nothing acknowledged may be lost. */
+export async function losingNothing<T>(stack: Stack, what: () => Promise<T>): Promise<T> {
+  const writer = await writerOn(stack);
+  try {
+    return await what();
+  } finally {
+    await nothingLost(writer);
+  }
 }
 
 export function expectNothingLost({ lost, torn, wrong, acknowledged }: WriterResult): void {

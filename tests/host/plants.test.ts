@@ -73,7 +73,7 @@ const plantFile = (file: string, text: string) => {
 const step = (line: string): Promise<Outcome> =>
   host.shell(
     `{ sleep 20; kill -KILL $$; } >/dev/null 2>&1 & trap "kill $! 2>/dev/null || true" EXIT
-     systemctl() { :; }; running() { true; }; wait_whole() { :; }; begin_step() { step_plan=p; }
+     systemctl() { :; }; systemd-run() { :; }; running() { true; }; wait_whole() { :; }; begin_step() { step_plan=p; }
      step_bootstrap=console; release=one
      load_members ${host.path("releases/one/members")}; operator_password=x; { ${line}; } 1>&2`,
   );

@@ -14,6 +14,7 @@ import {
   hosts,
   identities,
   lab,
+  losingNothing,
   meanwhileOn,
   namedMaster,
   nodePort,
@@ -202,17 +203,14 @@ it("the old ones are not taken away while a client is connected that came before
 it("the old ones are taken away once nobody uses them: no restart, no refused login", async () => {
   const before = await identities(dev);
   dev = await openStack("dev");
-  const writer = await writerOn(dev);
-  try {
+  await losingNothing(dev, async () => {
     await up();
     expect(await identities(dev)).toEqual(before);
     expect(await refusedLogins()).toEqual([]);
     await killLinks();
     await untilWhole();
     expect(await refusedLogins()).toEqual([]);
-  } finally {
-    await nothingLost(writer);
-  }
+  });
   for (const port of [nodePort, sentinelPort]) {
     expect(await logsIn(port, "application", fresh("application"))).toEqual([false, false, false]);
     expect(await logsIn(port, "application", "the third one")).toEqual([true, true, true]);

@@ -2,6 +2,7 @@ import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
 import { cpSync, rmSync } from "fs";
 import { join } from "path";
+import { setTimeout as sleep } from "timers/promises";
 import {
   address,
   ask,
@@ -13,16 +14,21 @@ import {
   identities,
   info,
   lab,
+  losingNothing,
   masterName,
+  meanwhileOn,
   namedMaster,
+  nothingLost,
   on,
   openStack,
   Stack,
   stateFiles,
   top,
   untilWhole,
+  writerOn,
 } from "../helpers/lab";
 import { sshKey } from "../helpers/sshKey";
+import { Writer } from "../writer";
 
 // A first deployment of the committed dev stack, and what must not happen afterwards. The cases build on
 // each other, as an operator's days do.
@@ -40,10 +46,11 @@ beforeAll(async () => {
   legacy = legacyIdentity();
 });
 
+/** Runs it while an application writes: no daemon restarts, no role moves, nothing is lost. */
 async function unchanged(what: () => Promise<unknown>): Promise<void> {
   const before = await identities(dev);
   const master = await namedMaster(dev);
-  await what();
+  await losingNothing(dev, what);
   expect(await identities(dev)).toEqual(before);
   expect(await namedMaster(dev)).toBe(master);
   expect(await ask(dev, { host: master!, daemon: "node" }, "GET", "kept")).toBe("value");
@@ -214,8 +221,9 @@ it("previews without a route to the hosts, each file's change as a readable diff
 });
 
 it("fails over when the master hangs, and takes the old master back as a replica", async () => {
+  const writer = await writerOn(dev);
   // A hanging process: a stop on purpose would hand over first.
-  on("console", "systemctl kill --kill-who=main --signal=STOP redis-cluster");
+  await meanwhileOn("console", "systemctl kill --kill-who=main --signal=STOP redis-cluster");
   await eventually("a replica is promoted", 30, async () => {
     const master = await namedMaster(dev);
     return master !== undefined && master !== "console";
@@ -229,9 +237,10 @@ it("fails over when the master hangs, and takes the old master back as a replica
     );
     return role === "master" && connected_slaves === "1";
   });
-  await eventually("every sentinel has switched", 10, () => {
-    const logs = hosts.map((host) =>
-      on(host, "grep -c +switch-master /var/log/redis-cluster/redis-sentinel.log"),
+  await eventually("every sentinel has switched", 10, async () => {
+    const log = "/var/log/redis-cluster/redis-sentinel.log";
+    const logs = await Promise.all(
+      hosts.map((host) => meanwhileOn(host, `grep -c +switch-master ${log}`)),
     );
     return logs.every((count) => count === "1");
   });
@@ -242,8 +251,9 @@ it("fails over when the master hangs, and takes the old master back as a replica
       .map((host) => on(host, "grep -h +odown /var/log/redis-cluster/redis-sentinel.log || true"))
       .join(),
   ).toContain("#quorum 2/2");
-  on("console", "systemctl kill --kill-who=main --signal=CONT redis-cluster");
+  await meanwhileOn("console", "systemctl kill --kill-who=main --signal=CONT redis-cluster");
   await untilWhole();
+  await nothingLost(writer);
   expect(await info(dev, { host: "console", daemon: "node" }, "replication")).toMatchObject({
     role: "slave",
     master_link_status: "up",
@@ -335,11 +345,15 @@ function copyOfExample(): string {
 
 describe("destroy", () => {
   let lastMaster: string;
+  let writer: Writer;
   const ours =
     "ls -d /etc/systemd/system/redis-* /etc/redis-cluster /usr/local/lib/redis-cluster 2>/dev/null || true";
 
   it("stops sentinels, then nodes, and keeps the data", async () => {
     lastMaster = (await namedMaster(dev))!;
+    writer = await writerOn(dev);
+    await sleep(2000);
+    await writer.rest();
     await dev.stack.destroy();
     for (const host of hosts) {
       expect(on(host, ours)).toBe(
@@ -364,6 +378,7 @@ describe("destroy", () => {
 
   it("lets a new deployment begin with the data of the last master", async () => {
     await dev.stack.up();
+    await nothingLost(writer);
     expect(await namedMaster(dev)).toBe(lastMaster);
     expect(await ask(dev, { host: lastMaster, daemon: "node" }, "GET", "kept")).toBe("value");
   });

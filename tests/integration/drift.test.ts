@@ -9,14 +9,13 @@ import {
   hosts,
   identities,
   lab,
+  losingNothing,
   masterName,
   namedMaster,
-  nothingLost,
   on,
   openStack,
   Stack,
   untilWhole,
-  writerOn,
 } from "../helpers/lab";
 
 // What somebody changes by hand on a running group: `pulumi refresh` names it, `pulumi up` puts it right.
@@ -46,13 +45,7 @@ async function refreshed(): Promise<string[]> {
   return found;
 }
 
-/** Runs `up` while a client writes; nothing acknowledged may be lost. */
-async function repaired(): Promise<void> {
-  const writer = await writerOn(dev);
-  await dev.stack.up().finally(async () => {
-    await nothingLost(writer);
-  });
-}
+const repaired = () => losingNothing(dev, () => dev.stack.up());
 
 async function nothingLeft(): Promise<void> {
   expect(await refreshed()).toEqual([]);
@@ -85,6 +78,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   await ask(dev, sentinel(second), "SENTINEL", "MONITOR", masterName, "10.9.9.9", "6389", "2");
   await ask(dev, sentinel(second), "SENTINEL", "MONITOR", "other", "10.9.9.9", "6379", "1");
   const before = await identities(dev);
+  on(first, "pkill -KILL -f '[r]edis-cluster restore-priority'");
   on(master, "systemctl stop redis-sentinel");
   on(second, "systemctl disable redis-cluster");
   on(second, `sed -i 's/^hz 10$/hz 12/' ${file("redis.conf")}; echo more >>${file("secrets")}`);
@@ -94,6 +88,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
     [
       `${master} redis-sentinel.service: wanted active, seen inactive`,
       `${master} redis.maxmemory: wanted 0, seen 104857600`,
+      `${first} redis-cluster.service, its stamps: wanted once a second, seen none`,
       `${first} redis.acl.sentinel: wanted +config|rewrite, seen ""`,
       `${first} redis.masterauth: wanted the deployed password, seen another`,
       `${first} sentinel.down-after-milliseconds: wanted 6001, seen 9000`,

@@ -6,14 +6,13 @@ import {
   failedUp,
   hosts,
   lab,
+  losingNothing,
   namedMaster,
-  nothingLost,
   on,
   openStack,
   Stack,
   top,
   untilWhole,
-  writerOn,
 } from "../helpers/lab";
 
 // An SSH user who may run nothing as root but the program that an administrator has installed.
@@ -83,9 +82,7 @@ it("deploys the group, changes it live and by restarts, and looks for drift", as
   await untilWhole();
   await set("redis.maxmemory", "100mb");
   await set("redis.databases", "32");
-  const writer = await writerOn(dev);
-  await dev.stack.up();
-  await nothingLost(writer);
+  await losingNothing(dev, () => dev.stack.up());
   for (const host of hosts) {
     const login = `REDISCLI_AUTH=${dev.passwords.operator} redis-cli --user operator -h ${host} -p 6389`;
     expect(on(host, `${login.replace(host, "$(hostname -I)")} CONFIG GET databases`)).toContain(

@@ -12,18 +12,17 @@ import {
   identities,
   info,
   lab,
+  losingNothing,
   masterName,
   meanwhileOn,
   monitored,
   namedMaster,
   nodePort,
-  nothingLost,
   on,
   openStack,
   Stack,
   untilWhole,
   watchOn,
-  writerOn,
 } from "../helpers/lab";
 
 // Runs on a group that holds data, while a client writes all the time. Tests assert what is exact; how long
@@ -52,16 +51,6 @@ async function fewestSentinelsDuring(what: () => Promise<unknown>): Promise<numb
   return fewest;
 }
 
-/** Runs it while a client writes; nothing acknowledged may be lost. */
-async function losingNothing(what: () => Promise<void>): Promise<void> {
-  const writer = await writerOn(dev);
-  try {
-    await what();
-  } finally {
-    await nothingLost(writer);
-  }
-}
-
 async function nodeSetting(host: string, name: string): Promise<string> {
   return ((await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", name)) as string[])[1];
 }
@@ -83,7 +72,7 @@ beforeAll(async () => {
 });
 
 it("after the master hung and Sentinel failed over, `up` shows no change and moves nothing", async () => {
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await meanwhileOn("console", "systemctl kill --kill-who=main -s STOP redis-cluster");
     await new Promise((resolve) => setTimeout(resolve, 12_000));
     await meanwhileOn("console", "systemctl kill --kill-who=main -s CONT redis-cluster");
@@ -110,7 +99,7 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
     retryStrategy: () => null,
   });
   const id = await client.client("ID");
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await set("redis.hz", "20");
     await set("redis.maxmemory", "256mb");
     await set("redis.save[0]", "3600 1");
@@ -141,7 +130,7 @@ it("restart class: replicas first, one handover, every node restarted once, no w
   const up = async () => {
     said = (await dev.stack.up({ color: "never" })).stdout;
   };
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await set("redis.tcp-backlog", "600");
     expect(await previewedClasses()).toEqual(["~restart"]);
     // One at a time is down, and never two.
@@ -204,7 +193,7 @@ it("refuses, in the preview and on the hosts, what would start a node without it
 
 it("refuses, in the preview and on the hosts, another name or port: no sentinel drops the old one", async () => {
   const before = await identities(dev);
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     for (const [key, value, was] of [
       ["nodePort", "7389", "6389"],
       ["sentinelPort", "27389", "26389"],
@@ -228,7 +217,7 @@ it("refuses, in the preview and on the hosts, another name or port: no sentinel 
 
 it("a planned stop of the master hands over first", async () => {
   const master = (await namedMaster(dev))!;
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await meanwhileOn(master, "systemctl stop redis-cluster");
     const successor = (await namedMaster(dev))!;
     expect(successor).not.toBe(master);
@@ -265,7 +254,7 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   expect(nodes(await identities(dev))).toEqual(before);
   // The restart asks for the master anew: the fault ends with the turn of its own host.
   await set("override", plan);
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await dev.stack.up();
   });
   for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("601");
@@ -318,7 +307,7 @@ it("refuses a renamed stack until it consents; then the group is kept, and its m
   dev = { ...dev, stack: await select("prod") };
   const [before, files] = [await identities(dev), written()];
   const consent = "redis-cluster/dev to redis-cluster/prod";
-  await losingNothing(async () => {
+  await losingNothing(dev, async () => {
     await expect(dev.stack.preview()).rejects.toThrow(`pulumi config set masterName ${masterName}`);
     await set("masterName", masterName);
     expect(await failedUp(dev)).toContain(`pulumi config set renamed '${consent}'`);

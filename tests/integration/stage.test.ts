@@ -1,4 +1,14 @@
-import { address, eventually, failedUp, hosts, lab, on, openStack, Stack } from "../helpers/lab";
+import {
+  address,
+  eventually,
+  failedUp,
+  hosts,
+  lab,
+  losingNothing,
+  on,
+  openStack,
+  Stack,
+} from "../helpers/lab";
 import { execFileSync, spawn } from "child_process";
 import { existsSync, mkdtempSync, readFileSync } from "fs";
 import { tmpdir } from "os";
@@ -72,6 +82,8 @@ it("deploys stage's settings, every login and every question by way of the basti
       ),
     ).toBe("1");
   }
+  await stage.stack.setConfig("redis-cluster:redis.hz", { value: "20" }, true);
+  await losingNothing(stage, () => stage.stack.up());
 });
 
 it("an SSH agent logs in instead of the key, no key is in the state, and it is taken away through the bastion, too", async () => {

@@ -62,6 +62,8 @@ export class Host {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
     symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
+    // The unit's processes, which make it, are root's here.
+    this.write("/run/redis-cluster/node/stamping", "");
     if (process.getuid?.() === 0)
       execFileSync("chown", ["-R", "redis:redis", join(this.root, "run/redis-cluster")]);
   }
