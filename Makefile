@@ -47,7 +47,7 @@ lint: $(modules) ## Check types, style and shell scripts
 test: machine toolchain $(modules) ## Do all set-up and run every check and test
 	@tests/run
 
-soak: toolchain $(modules) ## Run the tests that take too long for every change: outages in every order, five hosts
+soak: toolchain $(modules) ## Run the tests that take too long for every change: outages in every order, more hosts, large data
 	@tests/run soak
 
 sbom: ## Write what this program is made of to build/sbom.json

@@ -1,0 +1,134 @@
+import {
+  address,
+  ask,
+  eventually,
+  info,
+  lab,
+  masterName,
+  on,
+  openStack,
+  Stack,
+} from "../helpers/lab";
+
+// Four and five hosts, three of them with a sentinel: one after the other, the fourth gone on with.
+
+const sentinels = ["app-1", "app-2", "console"];
+let dev: Stack;
+let written = 0;
+const node = (host: string) => ({ host, daemon: "node" }) as const;
+const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** The member that this sentinel names. */
+async function named(by: string): Promise<string | undefined> {
+  const asked = { host: by, daemon: "sentinel" } as const;
+  const [at] = (await ask(dev, asked, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName)) as [
+    string,
+  ];
+  return [...sentinels, "app-3", "app-4"].find((host) => address(host) === at);
+}
+
+/** Writes keys that a good number of replicas have. */
+async function write(master: string, replicas: number): Promise<void> {
+  const pairs = Array.from({ length: 500 }, (_, i) => [`key:${written + i}`, "x"]).flat();
+  await ask(dev, node(master), "MSET", ...pairs);
+  written += 500;
+  expect(await ask(dev, node(master), "WAIT", String(replicas), "5000")).toBeGreaterThanOrEqual(
+    replicas,
+  );
+}
+
+describe.each([
+  { more: ["app-3"], bound: 2 },
+  { more: ["app-3", "app-4"], bound: 3 },
+])("three hosts and $more without a sentinel", ({ more, bound }) => {
+  const hosts = [...sentinels, ...more];
+
+  /** Until the group is whole and every node has what was written. */
+  async function whole(): Promise<void> {
+    await eventually("the group is whole", 120, () => {
+      on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
+      return true;
+    });
+    for (const host of hosts) {
+      await eventually(`${host} has ${written} keys`, 60, async () => {
+        return (await ask(dev, node(host), "DBSIZE")) === written;
+      });
+    }
+  }
+
+  beforeAll(async () => {
+    lab("up", String(hosts.length));
+    dev = await openStack("dev");
+    for (const host of more) {
+      await dev.stack.setConfig(`redis-cluster:hosts.${host}.sentinel`, { value: "false" }, true);
+    }
+    await dev.stack.up();
+    await write((await named("app-1"))!, bound);
+  });
+
+  it("a master that is cut off with a replica and without a majority of the sentinels stops acknowledging", async () => {
+    const old = (await named("app-1"))!;
+    expect(await ask(dev, node(old), "CONFIG", "GET", "min-replicas-to-write")).toContain(
+      String(bound),
+    );
+    const away = sentinels.filter((host) => host !== old);
+    // With it are the hosts that have no sentinel.
+    const here = hosts.filter((host) => !away.includes(host));
+    const route = (verb: string) =>
+      away.map((host) => `ip route ${verb} blackhole ${address(host)}`).join(" && ");
+    for (const host of here) on(host, route("add"));
+    await eventually(
+      "the others have another master",
+      60,
+      async () => (await named(away[0])) !== old,
+    );
+    await sleep(2);
+    await expect(ask(dev, node(old), "SET", "late", "x")).rejects.toThrow("NOREPLICAS");
+    expect(await ask(dev, node(old), "DBSIZE")).toBe(written);
+    for (const host of here) on(host, route("del"));
+    await whole();
+  });
+
+  it("all lose power, and a stale host with a sentinel is up with those that have none: nobody follows it", async () => {
+    await whole();
+    const stale = (await named("app-1"))!;
+    lab("kill", stale);
+    const rest = sentinels.filter((host) => host !== stale);
+    await eventually("the others have another master", 60, async () => {
+      const now = await named(rest[0]);
+      return now !== undefined && now !== stale && now === (await named(rest[1]));
+    });
+    const master = (await named(rest[0]))!;
+    await eventually("with its replicas", 60, async () => {
+      return (await info(dev, node(master), "replication")).connected_slaves === String(bound);
+    });
+    await write(master, bound);
+    for (const host of hosts) lab("kill", host);
+    const first = [stale, ...hosts.filter((host) => !sentinels.includes(host) && host !== master)];
+    for (const host of first) lab("start", host);
+    await sleep(15);
+    for (const host of first) {
+      const role = await info(dev, node(host), "replication").catch(() => ({ role: "down" }));
+      expect([host, role.role]).not.toEqual([host, "master"]);
+    }
+    for (const host of hosts.filter((each) => !first.includes(each))) lab("start", host);
+    await whole();
+  });
+
+  it("the host of its master stays away after that: the newest is promoted, wherever it is", async () => {
+    const old = (await named("app-1"))!;
+    const [behind, ...ahead] = hosts.filter((host) => host !== old);
+    on(behind, "systemctl stop redis-cluster");
+    await write(old, bound);
+    await sleep(3);
+    for (const host of hosts) lab("kill", host);
+    for (const host of [behind, ...ahead]) lab("start", host);
+    await eventually("another is master", 90, async () => {
+      const now = await named(sentinels.find((host) => host !== old)!);
+      return now !== undefined && now !== old && now !== behind;
+    });
+    await sleep(5);
+    lab("start", old);
+    await whole();
+  });
+});
