@@ -111,7 +111,7 @@ async function endedGroup(): Promise<void> {
 /** A step of a group that was whole once. */
 function stepOn(host: Host, verb: string): Promise<Outcome> {
   host.write("initialised", "");
-  return host.tell(verb, [`${host.name} ${"0".repeat(16)} initialised`]);
+  return host.tell(verb, []);
 }
 
 async function step(verb: string): Promise<void> {
