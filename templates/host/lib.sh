@@ -15,6 +15,8 @@ previous=$managed/previous
 initialised=$managed/initialised
 bootstrap=$managed/bootstrap
 programs=$root/usr/local/lib/redis-cluster
+# What lies there, as a regular expression.
+program_names='(redis-cluster|write-files|redis_cluster/[a-z_/]+\.py)'
 
 # A daemon that does not answer within this many seconds counts as unreachable.
 ask_timeout=2

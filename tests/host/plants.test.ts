@@ -206,7 +206,7 @@ test("the directories are there before redis may put anything beside them", asyn
   }
   const outcome = await host.shell(
     `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      install() {
        local last=\${*: -1} mode
        mode=$(stat -c %a $etc 2>/dev/null || true)
@@ -234,7 +234,7 @@ test.each(plantings)(
     for (const path of [host.path("."), managed]) lchownSync(path, uid, gid);
     const outcome = await host.shell(
       `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }; root_owns() { false; }'}
      install_host <<<$'owner a/b\\nnode-port 1\nsentinel-port 2'`,
     );
