@@ -105,6 +105,7 @@ redis_file() {
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
+  members_file=$1
   master_name='' quorum='' self='' sentinel_return='' stall_limit=60 pause_limit=10
   tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
@@ -186,6 +187,18 @@ here() {
 # sentinel_here [COMMAND...]: as ask, of this host's sentinel.
 sentinel_here() {
   ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
+}
+
+# offset INFO FIELD: an offset that INFO tells; empty when it is no number.
+offset() {
+  local seen
+  seen=$(field "$1" "$2")
+  if [[ $seen =~ ^(0|[1-9][0-9]{0,17})$ ]]; then printf '%s' "$seen"; fi
+}
+
+# offset_of NODE FIELD: the same, of a node that is asked.
+offset_of() {
+  offset "$(ask "${node_address[$1]}" "${node_port[$1]}" INFO replication)" "$2"
 }
 
 # field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.

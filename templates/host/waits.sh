@@ -94,14 +94,3 @@ wait_linked() {
     sleep 0.1
   done
 }
-
-wait_whole() {
-  local problems
-  begin_wait "$stall_limit"
-  while :; do
-    problems=$(group_problems)
-    if [[ -z $problems ]] || overridden "$problems"; then return; fi
-    ! stalled || gave_up "the group is not whole:"$'\n'"$problems"
-    sleep 0.3
-  done
-}

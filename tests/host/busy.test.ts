@@ -18,6 +18,8 @@ beforeEach(async () => {
   for (const host of hosts.all) await host.composeAndStart("node", 30);
   for (const host of hosts.all) await host.composeAndStart("sentinel", 30);
   await whole();
+  hosts.limit("gate_patience", 0);
+  hosts.limit("catch_up_patience", 3);
 });
 
 afterEach(async () => {
@@ -41,7 +43,7 @@ const offset = () =>
   );
 
 /** One look, without a second try. */
-const look = () => app1.shell("gate_patience=0 catch_up_patience=3; verb_gate");
+const look = () => app1.run("gate");
 
 const write = (bytesPerSecond: number) => {
   writer = load(

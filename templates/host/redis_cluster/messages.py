@@ -8,7 +8,14 @@ LONGEST = 500
 
 
 class Refused(Exception):
-    """Ends a verb with a text for people: the host, what was seen, what was expected, and the next command."""
+    """Ends a verb with a text for people: what was seen, what was expected, and the next command.
+
+    host: this host's name in the group, where it is known.
+    """
+
+    def __init__(self, text: str, host: str = "") -> None:
+        super().__init__(text)
+        self.host = host
 
 
 def plain(said: str) -> str:

@@ -92,10 +92,14 @@ class Sentinel(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What everybody said, in the order of the members file."""
+    """What everybody said, in the order of the members file.
+
+    thorough: whether it was asked too what would let a failover or a restart fail.
+    """
 
     nodes: tuple[Node, ...]
     sentinels: tuple[Sentinel, ...]
+    thorough: bool
 
 
 T = TypeVar("T")
@@ -144,7 +148,7 @@ class Daemons:
     def look(self, thorough: bool) -> Group:
         """What everybody says.
 
-        thorough: also what would let a failover or a restart fail; has all daemons write their files.
+        thorough: also what would let a failover or a restart fail, for which all daemons write their files.
         """
         calls: list[Callable[[], Node | Sentinel]] = []
         calls += [partial(self._node, member, thorough) for member in self.members.nodes]
@@ -153,6 +157,7 @@ class Daemons:
         return Group(
             tuple(each for each in said if isinstance(each, Node)),
             tuple(each for each in said if isinstance(each, Sentinel)),
+            thorough,
         )
 
     def look_again(self, nodes: Sequence[Node]) -> list[Node]:
