@@ -5,7 +5,7 @@ docs/architecture.md, and tests/gate/cases.json holds them against the check tha
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..messages import plain
 from ..observe import Group, Node, Sentinel
@@ -19,13 +19,43 @@ CERTIFICATE_NOTICE = 30 * 24 * 60 * 60
 LOG = "/var/log/redis-cluster/redis-cluster.log"
 
 
+Condition = Literal[
+    "sentinel-answers",
+    "sentinel-master",
+    "sentinel-epoch",
+    "sentinel-flags",
+    "sentinel-replicas",
+    "sentinel-others",
+    "sentinel-tilt",
+    "sentinel-ckquorum",
+    "sentinel-id",
+    "sentinel-file",
+    "node-answers",
+    "node-loading",
+    "node-writes",
+    "node-rights",
+    "node-replays",
+    "node-clock",
+    "master-role",
+    "master-replicas",
+    "master-offset",
+    "master-refused",
+    "replica-role",
+    "replica-master",
+    "replica-link",
+    "replica-sync",
+    "replica-offset",
+    "host-certificate",
+]
+
+
 class Problem(NamedTuple):
     """A condition that does not hold, by its name, and what people are told.
 
     No number that was measured is in the text: an override is good for just these texts.
     """
 
-    condition: str
+    condition: Condition
     text: str
 
 
@@ -114,7 +144,7 @@ def _written(group: Group) -> int | None:
     return next((offset(each, "master_repl_offset") for each in group.nodes if each.member.place == master), None)
 
 
-def _expect(condition: str, who: str, what: str, seen: str, wanted: str) -> Iterator[Problem]:
+def _expect(condition: Condition, who: str, what: str, seen: str, wanted: str) -> Iterator[Problem]:
     if seen != wanted:
         yield Problem(condition, f"{who}: {what} is {plain(seen) or 'unknown'}; expected {plain(wanted)}")
 
