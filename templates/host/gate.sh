@@ -10,11 +10,11 @@ verb_gate() {
 }
 
 gate() {
-  ask_group gate "$members_file" "$staged/secrets" "$staged" "${step_plan:-}" "${step_override:-}"
+  ask_group gate "$members_file" "$secrets_file" "$staged" "${step_plan:-}" "${step_override:-}"
 }
 
 wait_whole() {
-  ask_group whole "$members_file" "$staged/secrets" "${step_plan:-}" "${step_override:-}"
+  ask_group whole "$members_file" "$secrets_file" "${step_plan:-}" "${step_override:-}"
 }
 
 # ask_group VERB ARGUMENT...: a verb of the part in Python, which has said itself why it failed. The distribution's own

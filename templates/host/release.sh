@@ -26,7 +26,8 @@ load_release() {
     die "neither $current nor $previous is a complete release; run pulumi up"
   fi
   load_members "$release/members"
-  operator_password=$(secret "$release/secrets" operator)
+  secrets_file=$release/secrets
+  operator_password=$(secret "$secrets_file" operator)
 }
 
 # place MODE FILE: root's stdin becomes FILE, whole or not at all, readable by redis.

@@ -33,7 +33,8 @@ begin_step() {
   take_lock
   refuse_planted
   load_members "$staged/members"
-  operator_password=$(secret "$staged/secrets" operator)
+  secrets_file=$staged/secrets
+  operator_password=$(secret "$secrets_file" operator)
   refuse_changed_names
   refuse_tls_leap
   refuse_other_authority

@@ -154,6 +154,18 @@ test("daemons are asked as redis: what a reply does to the client is not done to
   expect(outcome.stderr).toBe(`${uid}\n0\n`.repeat(2));
 });
 
+test("the part in Python runs as redis, and without the lock", async () => {
+  host.write(
+    "/usr/local/lib/redis-cluster/redis_cluster/__main__.py",
+    `import os, sys
+fds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+print(os.getuid(), sum("lock" in fd for fd in fds), sys.flags.isolated, file=sys.stderr)
+`,
+  );
+  const outcome = await step("take_lock; gate; wait_whole; stalled || gave_up x");
+  expect(outcome.stderr).toBe(`${uid} 0 1\n`.repeat(4));
+});
+
 test("a pipe in the place of a file hangs nobody", async () => {
   host.release("one", "current", {
     "users.acl": "user default off\nuser operator on #operator ~* &* +@all\n",

@@ -1,11 +1,17 @@
 """When this host's certificate ends."""
 
 import re
+import time
 from binascii import a2b_base64
 
 # A certificate has the two dates of its life side by side, as DER tells times: with two digits of the year until 2049.
 _LIFE = re.compile(rb"(?:\x17\x0d|\x18\x0f\d\d)\d{12}Z(?:\x17\x0d|\x18\x0f)(\d{12,14})Z")
 _PEM = re.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*)-----END CERTIFICATE-----")
+
+
+def utc(seconds: float) -> str:
+    """The time in so many seconds, as YYYYMMDDhhmmss in UTC."""
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + seconds))
 
 
 def certificate_end(directory: str) -> str:
@@ -22,8 +28,8 @@ def _ends(path: str) -> list[str]:
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             blocks = _PEM.findall(file.read())
-    except OSError:
+        lives = [_LIFE.search(a2b_base64(block)) for block in blocks]
+    except (OSError, ValueError):
         return []
-    lives = [_LIFE.search(a2b_base64(block)) for block in blocks]
     ends = [life[1].decode() for life in lives if life]
     return sorted(end if len(end) == 14 else f"20{end}" for end in ends)

@@ -1,9 +1,10 @@
 """Waits for the group to be whole, for as long as something that is waited for makes progress."""
 
 import time
+from binascii import crc32
 from typing import NamedTuple
 
-from .certificate import certificate_end
+from .certificate import certificate_end, utc
 from .decide.gate import CERTIFICATE_NOTICE, Certificate, Problem, late_replicas, moves, offset, problems, text_of
 from .members import Members, load_members, secret
 from .messages import Refused, say
@@ -33,7 +34,7 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
     """
     members, daemons = _group(members_file, secrets_file)
     ends = certificate_end(certificate_directory)
-    least = time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + (0 if step else CERTIFICATE_NOTICE)))
+    least = utc(0 if step else CERTIFICATE_NOTICE)
     waiting = Waiting(GATE_PATIENCE)
     while True:
         group = _caught_up(daemons, daemons.look(thorough=True))
@@ -42,7 +43,7 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
             say("the group is whole", members.host)
         if not found or _overridden(members, found, step):
             return
-        if waiting.stalled(moves(group)):
+        if waiting.stalled(moves(group.nodes)):
             break
         time.sleep(0.5)
     text = text_of(found)
@@ -68,14 +69,30 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
         found = problems(group, members.host)
         if not found or _overridden(members, found, step):
             return
-        if waiting.stalled(moves(group)):
+        if waiting.stalled(moves(group.nodes)):
             break
         time.sleep(0.3)
-    raise Refused(
-        f"the group is not whole:\n{text_of(found)}. Nothing moved for {members.stall} s, which is "
-        f"redis-cluster:limits.stall; last seen: {waiting.moving or 'no load, no sync, no save'}. Look at "
-        "'redis-cluster gate' and journalctl -u redis-cluster here; where it only takes longer, raise that limit; "
-        "then run pulumi up again",
+    raise _stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
+
+
+def moving(members_file: str, secrets_file: str, saves: bool) -> str:
+    """A number that changes with what moves; empty where all is quiet. Nothing of what a daemon says is in it."""
+    _, daemons = _group(members_file, secrets_file)
+    text = moves(daemons.nodes(), saves)
+    return f"{crc32(text.encode()):08x}" if text else ""
+
+
+def gave_up(members_file: str, secrets_file: str, saves: bool, seconds: str, what: str) -> None:
+    """Refused: the end of a wait of the host program's, in which nothing has moved for so many seconds."""
+    members, daemons = _group(members_file, secrets_file)
+    raise _stall(members, what, int(seconds), moves(daemons.nodes(), saves))
+
+
+def _stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
+    return Refused(
+        f"{what}. Nothing moved for {seconds} s, which is redis-cluster:limits.stall; last seen: "
+        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and journalctl -u redis-cluster here; "
+        "where it only takes longer, raise that limit; then run pulumi up again",
         members.host,
     )
 

@@ -160,6 +160,10 @@ class Daemons:
             thorough,
         )
 
+    def nodes(self) -> list[Node]:
+        """What the nodes alone say of themselves."""
+        return at_once([partial(self._node, member, False) for member in self.members.nodes])
+
     def look_again(self, nodes: Sequence[Node]) -> list[Node]:
         """The same nodes with what they say of their replication now."""
 

@@ -95,10 +95,6 @@ def test_the_conditions_are_those_of_the_cases() -> None:
 NODE = Member("app-1", "10.77.0.12", 6389)
 
 
-def _group(**info: str) -> Group:
-    return Group((Node(NODE, info=info),), (), thorough=True)
-
-
 @pytest.mark.parametrize(
     ("info", "saves", "moving"),
     [
@@ -118,12 +114,12 @@ def _group(**info: str) -> Group:
 )
 def test_what_moves(info: dict[str, str], saves: bool, moving: str) -> None:
     """A load, a sync, and a save that a replica waits for."""
-    assert moves(_group(**info), saves) == moving
+    assert moves([Node(NODE, info=info)], saves) == moving
 
 
 def test_who_says_nothing_does_not_move() -> None:
     """Not even where every save counts."""
-    assert moves(Group((Node(NODE, silence="no answer"),), (), thorough=True), saves=True) == ""
+    assert moves([Node(NODE, silence="no answer")], saves=True) == ""
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ CKQUORUM alone proves nothing: it says OK with a wrong password everywhere. The 
 docs/architecture.md, and tests/gate/cases.json holds them against the check that closes a run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from ..messages import plain
@@ -78,7 +78,7 @@ def problems(group: Group, host: str, certificate: Certificate | None = None) ->
     if group.thorough:
         found += _rights_problems(group)
         found += _replay_problems(group)
-        found += _certificate_problems(host, certificate)
+        found += certificate_problems(host, certificate)
         found += _clock_problems(group, host)
     return found
 
@@ -111,13 +111,13 @@ def offset(node: Node, name: str) -> int | None:
     return int(told) if number else None
 
 
-def moves(group: Group, saves: bool = False) -> str:
+def moves(nodes: Sequence[Node], saves: bool = False) -> str:
     """What the nodes are at and how far; while this changes, waiting for them is no vain wait.
 
     saves: whether a save counts that no replica waits for.
     """
     found: list[str] = []
-    for node in group.nodes:
+    for node in nodes:
         if node.silence:
             continue
         name, told = node.member.name, node.info.get
@@ -254,7 +254,7 @@ def _replay_problems(group: Group) -> Iterator[Problem]:
             )
 
 
-def _certificate_problems(host: str, certificate: Certificate | None) -> Iterator[Problem]:
+def certificate_problems(host: str, certificate: Certificate | None) -> Iterator[Problem]:
     """The daemons let nobody in, and are let in nowhere, from the end of a certificate on."""
     if certificate and certificate.ends and certificate.ends < certificate.least:
         ends = "{}{}-{}-{} {}:{}:{}".format(*(certificate.ends[at : at + 2] for at in range(0, 14, 2)))
