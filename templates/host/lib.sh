@@ -63,7 +63,9 @@ trap ended EXIT
 # ended: whatever becomes of a verb, the function that at_end names is called.
 ended() {
   local status=$?
-  trap - ERR TERM
+  trap - ERR
+  # `timeout` sends it twice, and the last word is still to be said.
+  trap : TERM
   set +e
   if [[ -n $at_end ]]; then "$at_end"; fi
   case $status in

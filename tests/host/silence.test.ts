@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { hostProgram } from "../../components/hostProgram";
 import { Host, Hosts } from "./support/hosts";
@@ -39,6 +40,18 @@ test("what takes too long is told, too", async () => {
   chmodSync(host.path(installed), 0o755);
   const outcome = await host.run("within", "9", "lead");
   expect(outcome.stderr).toMatch(/error: lead was ended before it was done: it took too long/);
+});
+
+test("also while it waits for the group, and the part in Python ends with it", async () => {
+  const installed = "/usr/local/lib/redis-cluster/redis-cluster";
+  host.write(installed, hostProgram());
+  chmodSync(host.path(installed), 0o755);
+  const outcome = await host.run("within", "3", "gate");
+  expect(outcome.stderr).toMatch(/error: gate was ended before it was done: it took too long/);
+  expect(outcome.seconds).toBeLessThan(8);
+  const asking = `redis_cluster/__main__.py gate ${host.root}/`;
+  const commands = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
+  expect(commands.split("\n").filter((line) => line.includes(asking))).toEqual([]);
 });
 
 test("what has said why it failed says no more", async () => {

@@ -42,6 +42,12 @@ def main(arguments: list[str]) -> int:
     except Refused as refusal:
         say(f"error: {refusal}", refusal.host)
         return EXPLAINED
+    except Exception as failure:
+        # What it says may hold a daemon's words.
+        from traceback import format_exception
+
+        say("".join(format_exception(failure)))
+        return 1
     return 0
 
 

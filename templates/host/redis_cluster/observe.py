@@ -106,17 +106,23 @@ T = TypeVar("T")
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the functions return, each in a thread of its own."""
+    """What the functions return, each in a thread of its own. Raises what one of them raised."""
     results: dict[int, T] = {}
+    failures: list[Exception] = []
 
     def run(index: int) -> None:
-        results[index] = calls[index]()
+        try:
+            results[index] = calls[index]()
+        except Exception as failure:
+            failures.append(failure)
 
     threads = [Thread(target=run, args=(index,), daemon=True) for index in range(len(calls))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
     return [results[index] for index in range(len(calls))]
 
 
