@@ -9,6 +9,7 @@ from socket import create_server
 
 import pytest
 from redis_cluster.members import Member, Members
+from redis_cluster.messages import Refused
 from redis_cluster.observe import Daemons
 from redis_cluster.resp import Unanswered
 
@@ -55,6 +56,12 @@ def test_a_certificate_for_another_address(tmp_path: Path) -> None:
     _certificate(tmp_path, "127.0.0.2")
     with pytest.raises(Unanswered, match="IP address mismatch"):
         _asked(tmp_path, tmp_path)
+
+
+def test_no_certificate(tmp_path: Path) -> None:
+    """Is told with what helps, not as silence of the daemons."""
+    with pytest.raises(Refused, match=r"tls\.key: .*; expected the certificate that pulumi up writes"):
+        Daemons(MEMBERS._replace(tls=str(tmp_path)), "password")
 
 
 def test_another_authority(tmp_path: Path) -> None:

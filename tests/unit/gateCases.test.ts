@@ -35,7 +35,9 @@ function daemon(
 ): Pick<Redis, "info" | "call"> {
   const reply = (words: string[]): Promise<unknown> => {
     const command = words.join(" ");
-    const keys = Object.keys(whole[kind]).sort().reverse();
+    const keys = Object.keys({ ...whole[kind], ...but })
+      .sort()
+      .reverse();
     const key = keys.find((each) => command.startsWith(each)) ?? "";
     const told = but[key] ?? whole[kind][key];
     if (typeof told === "string") return Promise.resolve(told.replace("HOST", host));

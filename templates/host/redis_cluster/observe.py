@@ -3,11 +3,13 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .members import Member, Members
+from .messages import Refused
 from .resp import Connection, ErrorReply, Login, Reply, Unanswered
 
 if TYPE_CHECKING:
@@ -129,7 +131,7 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
 class Daemons:
     """The group's daemons, each on a connection that goes on from look to look.
 
-    password: of the user operator. tls_context reads this host's certificate where the daemons take TLS.
+    password: of the user operator. Raises Refused where this host has no certificate though the daemons take TLS.
     """
 
     def __init__(self, members: Members, password: str) -> None:
@@ -138,18 +140,23 @@ class Daemons:
         self._connections: dict[Member, Connection] = {}
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
-        """The replies to commands in words. Raises Unanswered; the next question connects anew."""
+        """The replies to commands in words, which may be asked twice. Raises Unanswered."""
+        words = [command.split(" ") for command in commands]
+        kept = self._connections.pop(member, None)
+        if kept:
+            # The daemon may have started anew since, or have ended its clients' connections in a handover.
+            with suppress(Unanswered):
+                return self._asked(kept, member, words)
+        return self._asked(Connection(member.address, member.port, self._login, ASK_TIMEOUT), member, words)
+
+    def _asked(self, connection: Connection, member: Member, commands: list[list[str]]) -> list[Reply]:
         try:
-            connection = self._connections.get(member)
-            if connection is None:
-                connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT)
-                self._connections[member] = connection
-            return connection.ask([command.split(" ") for command in commands], ASK_TIMEOUT)
+            replies = connection.ask(commands, ASK_TIMEOUT)
         except Unanswered:
-            broken = self._connections.pop(member, None)
-            if broken:
-                broken.close()
+            connection.close()
             raise
+        self._connections[member] = connection
+        return replies
 
     def look(self, thorough: bool) -> Group:
         """What everybody says.
@@ -260,6 +267,12 @@ def _tls_context(directory: str) -> "SSLContext | None":
     from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
     context = SSLContext(PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(f"{directory}/tls.ca")
-    context.load_cert_chain(f"{directory}/tls.crt", f"{directory}/tls.key")
+    try:
+        context.load_verify_locations(f"{directory}/tls.ca")
+        context.load_cert_chain(f"{directory}/tls.crt", f"{directory}/tls.key")
+    except OSError as error:
+        raise Refused(
+            f"{directory}/tls.ca, tls.crt and tls.key: {error}; expected the certificate that pulumi up writes; "
+            "run pulumi up again"
+        ) from None
     return context

@@ -45,8 +45,8 @@ class Said(Daemons):
         return [reply.replace("HOST", member.name) if isinstance(reply, str) else reply for reply in replies]
 
     def _reply(self, whole: dict[str, Any], but: dict[str, Any], command: str) -> Reply:
-        key = next(key for key in sorted(whole, reverse=True) if command.startswith(key))
-        reply = but.get(key, whole[key])
+        key = next(key for key in sorted({**whole, **but}, reverse=True) if command.startswith(key))
+        reply = but[key] if key in but else whole[key]
         if key == "TIME":
             return [str(int(time.time()) + reply), "500000"]
         if isinstance(reply, str):
