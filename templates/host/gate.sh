@@ -17,11 +17,11 @@ wait_whole() {
   ask_group whole "$members_file" "$secrets_file" "${step_plan:-}" "${step_override:-}"
 }
 
-# ask_group VERB ARGUMENT...: a verb of the part in Python, which has said itself why it failed. The distribution's own
-# Python: what stands in /usr/local may be any. In the background, so that a signal to this program is not left waiting.
+# ask_group VERB ARGUMENT...: a verb of the part in Python, which has said itself why it failed. In the background, so
+# that a signal to this program is not left waiting.
 ask_group() {
   local status=0
-  "${as_redis[@]}" /usr/bin/python3 -I -S "$programs/redis_cluster/__main__.py" "$@" 9>&- &
+  "${as_redis[@]}" "${python_part[@]}" "$@" 9>&- &
   wait "$!" || status=$?
   if ((status == explained)); then exit "$explained"; fi
   return "$status"

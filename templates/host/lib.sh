@@ -31,6 +31,9 @@ if ((EUID == 0)); then
   as_redis=(setsid --wait setpriv --reuid=redis --regid=redis --init-groups --pdeathsig=KILL)
 fi
 
+# The part in Python. The distribution's own: what stands in /usr/local may be any.
+python_part=(/usr/bin/python3 -I -S "$programs/redis_cluster/__main__.py")
+
 say() {
   printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | printable >&2
 }
@@ -147,6 +150,11 @@ load_members() {
 # has_sentinel: whether this host runs a sentinel. Wants the members loaded.
 has_sentinel() {
   [[ -n ${sentinel_address[$self]:-} ]]
+}
+
+# whether COMMAND...: `yes` or `no`, for the part in Python.
+whether() {
+  if "$@"; then echo yes; else echo no; fi
 }
 
 # secret FILE NAME: one password of a secrets file (lines "NAME PASSWORD").

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
 
 jest.setTimeout(60000);
@@ -87,25 +87,37 @@ describe("the node's file", () => {
   });
 
   test("no password is said or passed as an argument", async () => {
-    app1.lastNodeFile(consoleHost);
-    // Everything that the program runs, as redis too, passes its arguments here first.
-    app1.write("/arguments", "");
-    chmodSync(app1.path("/arguments"), 0o666);
-    for (const command of ["redis-cli", "timeout"]) {
-      app1.write(
-        `/usr/bin/${command}`,
-        `#!/bin/sh\necho "$0 $@" >>${app1.path("/arguments")}\nexec /usr/bin/${command} "$@"\n`,
-      );
-      chmodSync(app1.path(`/usr/bin/${command}`), 0o755);
-    }
+    app1.fill();
+    // One that does not answer, so that there is time to look.
+    app2.lastSentinelFile(app2);
+    await app2.start("sentinel");
+    app2.signal("sentinel", "SIGSTOP");
+    const seen: string[] = [];
+    const looking = setInterval(() => seen.push(argumentsOfAll()), 20);
     const outcome = await app1.compose("node");
-    expect(app1.read("/arguments")).toContain("INFO replication");
+    clearInterval(looking);
+    app2.signal("sentinel", "SIGCONT");
+    expect(seen.join()).toContain("compose-node");
+    expect(seen.join()).toContain("redis_cluster/__main__.py join");
     for (const password of Object.values(passwords)) {
-      expect(app1.read("/arguments")).not.toContain(password);
+      expect(seen.join()).not.toContain(password);
       expect(outcome.stderr).not.toContain(password);
     }
   });
 });
+
+/** The arguments of every process of this machine, as far as they can be read. */
+function argumentsOfAll(): string {
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const texts = processes.map((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return "";
+    }
+  });
+  return texts.join("\n");
+}
 
 describe("the release", () => {
   const broken: [string, (host: Host) => void][] = [

@@ -1,12 +1,21 @@
-"""The verbs, as the host program calls them. What they come to is their status; what they say is for people."""
+"""The verbs, as the host program calls them.
+
+What they come to is their status, and where it says so a line of a closed form on stdout; what they say on stderr is
+for people.
+"""
 
 from .certificate import certificate_end, utc
 from .decide.gate import Certificate, Problem, certificate_problems, text_of
 from .gate import Step, gate, gave_up, moving, whole
+from .join import Start, join, settle_files
+from .keep_stamp import keep_stamp
+from .lead import agreed
 from .messages import Refused, say
 
 # The status of what has said why it failed.
 EXPLAINED = 70
+# The status where the operator has not agreed.
+NOT_AGREED = 3
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +27,10 @@ def main(arguments: list[str]) -> int:
     certificate DIRECTORY: prints whether the certificate there has `ended` or is `good`.
     refuse-ended DIRECTORY HOST: refuses one that has ended, of this host.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
+    join RELEASE DATA HOLDS LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
+    settle-files RELEASE DATA: see join.settle_files.
+    keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
+    lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
     """
     try:
         match arguments:
@@ -37,6 +50,14 @@ def main(arguments: list[str]) -> int:
                 ended = text_of(_ended(directory, host))
                 if ended:
                     raise Refused(f"{ended}. Nothing was changed", host)
+            case ["join", release, data, holds, last, bootstrap, was_whole, lead]:
+                print(join(Start(release, data, holds, last, bootstrap, was_whole, lead)))
+            case ["settle-files", release, data]:
+                settle_files(release, data)
+            case ["keep-stamp", managed, data, run]:
+                keep_stamp(managed, data, run)
+            case ["lead", release, data, holds, said]:
+                return 0 if agreed(release, data, holds, said) else NOT_AGREED
             case _:
                 raise Refused(f"unknown verb {arguments[:1]}")
     except Refused as refusal:

@@ -38,12 +38,17 @@ class Member(NamedTuple):
         """ADDRESS:PORT, as sentinels name a master."""
         return f"{self.address}:{self.port}"
 
+    @property
+    def pair(self) -> str:
+        """ADDRESS PORT, as Redis's files have it."""
+        return f"{self.address} {self.port}"
+
 
 class Members(NamedTuple):
     """What the members file says.
 
     host: this host's name. stall, pause: redis-cluster:limits, in seconds. tls: the directory of this host's
-    certificate where daemons are asked by TLS, else empty.
+    certificate where daemons are asked by TLS, else empty. plain_node_port: the nodes' port before that, else 0.
     """
 
     master_name: str
@@ -54,6 +59,19 @@ class Members(NamedTuple):
     tls: str
     nodes: tuple[Member, ...]
     sentinels: tuple[Member, ...]
+    plain_node_port: int = 0
+
+    @property
+    def node_here(self) -> Member:
+        """This host's node."""
+        return next(node for node in self.nodes if node.name == self.host)
+
+    def node_at(self, address: str, port: str) -> Member | None:
+        """The node there; None where that is no member. A file or a sentinel from before TLS names its plain port."""
+        for node in self.nodes:
+            if address == node.address and port in {str(node.port), str(self.plain_node_port or node.port)}:
+                return node
+        return None
 
 
 def load_members(path: str) -> Members:
@@ -83,6 +101,7 @@ def load_members(path: str) -> Members:
         os.path.dirname(path) if "plain-ports" in once else "",
         tuple(daemons["node"]),
         tuple(daemons["sentinel"]),
+        int(once.get("plain-ports", ["0"])[0]),
     )
 
 

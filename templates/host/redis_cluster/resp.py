@@ -22,6 +22,10 @@ class Unanswered(Exception):
     """Why there is no answer: nobody there, too late, too much, or no RESP2."""
 
 
+class Denied(Unanswered):
+    """The daemon is there, and lets nobody in as this user."""
+
+
 class ErrorReply(NamedTuple):
     """A reply by which a daemon refuses a command."""
 
@@ -67,7 +71,7 @@ class Connection:
             raise self._unanswered(error) from None
         if reply != "OK":
             self.close()
-            raise Unanswered(reply.text if isinstance(reply, ErrorReply) else "AUTH is not answered with OK")
+            raise Denied(reply.text if isinstance(reply, ErrorReply) else "AUTH is not answered with OK")
 
     def ask(self, commands: Sequence[Sequence[str]], seconds: float) -> list[Reply]:
         """The replies to commands that are sent at once. Raises Unanswered where they take longer than seconds."""
