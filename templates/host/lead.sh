@@ -39,12 +39,3 @@ verb_lead() {
 forget_lead() {
   rm -f "$lead_file"
 }
-
-# highest_epoch: of what the sentinels said and this one knew.
-highest_epoch() {
-  local answer highest=$config_epoch
-  for answer in "${heard[@]}"; do
-    if [[ $answer =~ ^names\ .*\ ([0-9]+)$ ]] && ((BASH_REMATCH[1] > highest)); then highest=${BASH_REMATCH[1]}; fi
-  done
-  echo "$highest"
-}

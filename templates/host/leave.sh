@@ -15,9 +15,7 @@ verb_leave() {
 leave_mastership() {
   local me="$node_address_here $node_port_here"
   if [[ $(field "$(here INFO replication)" connected_slaves) == 0 ]] || ! is_master; then return; fi
-  ask_everybody node
-  hear_sentinels "$me"
-  if [[ $named == "$me" ]] && ((named_by_majority)); then
+  if [[ $(ask_group named "$members_file" "$secrets_file") == "$me" ]]; then
     handover
   else
     say "stops without a handover: no majority of the sentinels answers that this node is the master"

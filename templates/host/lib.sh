@@ -152,6 +152,15 @@ has_sentinel() {
   [[ -n ${sentinel_address[$self]:-} ]]
 }
 
+# is_node PLACE: whether "ADDRESS PORT" is that of a member's node.
+is_node() {
+  local name
+  for name in "${node_names[@]}"; do
+    [[ "${node_address[$name]} ${node_port[$name]}" != "$1" ]] || return 0
+  done
+  return 1
+}
+
 # whether COMMAND...: `yes` or `no`, for the part in Python.
 whether() {
   if "$@"; then echo yes; else echo no; fi

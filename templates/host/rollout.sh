@@ -128,7 +128,7 @@ verb_sentinel_start() {
 # verb sentinel-stop: the first step of a restart on this host. All that can refuse is done before.
 verb_sentinel_stop() {
   begin_step
-  if role_deployed; then mend_addresses; fi
+  if role_deployed; then ask_group follow-by-address "$members_file" "$secrets_file"; fi
   mend_sentinels
   if restart_owed; then
     if [[ $node_owed == restart ]] && is_master; then

@@ -40,7 +40,11 @@ def test_members(tmp_path: Path) -> None:
         "",
         (Member("console", "10.77.0.11", 6389), Member("app-1", "10.77.0.12", 6389)),
         (Member("console", "10.77.0.11", 26389),),
+        0,
     )
+    assert members.node_here == Member("app-1", "10.77.0.12", 6389)
+    assert members.node_at("10.77.0.11", "6389") == members.nodes[0]
+    assert members.node_at("10.77.0.11", "0") is None
     assert members.nodes[0].place == "10.77.0.11:6389"
 
 
@@ -49,6 +53,7 @@ def test_tls_and_releases_from_before(tmp_path: Path) -> None:
     text = WHOLE.replace("limits 90 12\n", "bootstrap-master console\nplain-ports 6379 26379\n")
     members = load_members(written(tmp_path, text))
     assert (members.stall, members.pause, members.tls) == (60, 10, str(tmp_path))
+    assert members.node_at("10.77.0.11", "6379") == members.node_at("10.77.0.11", "6389") == members.nodes[0]
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,23 @@ Answer = SentinelAnswer | NodeAnswer
 
 def hear(daemons: Daemons, sentinels: Sequence[Member], nodes: Sequence[Member]) -> Iterator[Answer]:
     """The answers of these, in the order in which they come in. Nobody waits for those that are not taken."""
-    answers: SimpleQueue[Answer] = SimpleQueue()
+    answers: SimpleQueue[Answer | Exception] = SimpleQueue()
     asked: list[Callable[[], Answer]] = [partial(ask_sentinel, daemons, member) for member in sentinels]
     asked += [partial(ask_node, daemons, member) for member in nodes]
     for ask in asked:
         Thread(target=_put, args=(answers, ask), daemon=True).start()
     for _ in asked:
-        yield answers.get()
+        answer = answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
 
 
-def _put(answers: "SimpleQueue[Answer]", ask: Callable[[], Answer]) -> None:
-    answers.put(ask())
+def _put(answers: "SimpleQueue[Answer | Exception]", ask: Callable[[], Answer]) -> None:
+    try:
+        answers.put(ask())
+    except Exception as mistake:
+        answers.put(mistake)
 
 
 def ask_sentinel(daemons: Daemons, member: Member) -> SentinelAnswer:

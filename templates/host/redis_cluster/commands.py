@@ -4,6 +4,7 @@ What they come to is their status, and where it says so a line of a closed form 
 for people.
 """
 
+from .adopt import follow_by_address
 from .certificate import certificate_end, utc
 from .decide.gate import Certificate, Problem, certificate_problems, text_of
 from .gate import Step, gate, gave_up, moving, whole
@@ -11,6 +12,8 @@ from .join import Start, join, settle_files
 from .keep_stamp import keep_stamp
 from .lead import agreed
 from .messages import Refused, say
+from .strangers import Mending, remembered
+from .watch import named_by_majority, other_master, watch
 
 # The status of what has said why it failed.
 EXPLAINED = 70
@@ -29,6 +32,12 @@ def main(arguments: list[str]) -> int:
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
     join RELEASE DATA HOLDS LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
     settle-files RELEASE DATA: see join.settle_files.
+    watch RELEASE LAST EPOCH WAS_WHOLE LEAD: prints watch.watch.
+    other-master MEMBERS SECRETS WAS_WHOLE LEAD: prints watch.other_master.
+    mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
+    strangers MEMBERS SECRETS LEGACY: prints strangers.remembered.
+    follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
+    named MEMBERS SECRETS: prints watch.named_by_majority.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
     lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
     """
@@ -54,6 +63,20 @@ def main(arguments: list[str]) -> int:
                 print(join(Start(release, data, holds, last, bootstrap, was_whole, lead)))
             case ["settle-files", release, data]:
                 settle_files(release, data)
+            case ["watch", release, last, epoch, was_whole, lead]:
+                print(watch(release, last, epoch, was_whole == "yes", lead == "yes"))
+            case ["other-master", members, secrets, was_whole, lead]:
+                print(other_master(members, secrets, was_whole == "yes", lead == "yes"))
+            case ["mend-sentinels", members, secrets, settings, legacy]:
+                for done in Mending(members, secrets, settings, legacy == "yes").mend():
+                    print(done)
+            case ["strangers", members, secrets, legacy]:
+                for stranger in remembered(members, secrets, legacy == "yes"):
+                    print(stranger)
+            case ["follow-by-address", members, secrets]:
+                follow_by_address(members, secrets)
+            case ["named", members, secrets]:
+                print(named_by_majority(members, secrets))
             case ["keep-stamp", managed, data, run]:
                 keep_stamp(managed, data, run)
             case ["lead", release, data, holds, said]:

@@ -1,0 +1,70 @@
+"""Which master this host's sentinel watches: at its start, and whether it has been made to watch another since."""
+
+import re
+
+from .answers import ask_node, ask_sentinel, hear
+from .decide.answers import named, nobody_heard
+from .decide.watched import Own, Watched, enough, watched
+from .members import load_members, secret
+from .messages import Refused, say
+from .observe import Daemons
+
+
+def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> str:
+    """`ADDRESS PORT EPOCH` of the master with which the sentinel starts. Refused where it is undecided.
+
+    release: the directory of the release. last, epoch: the ADDRESS PORT that it watched by its last file, if any.
+    """
+    daemons = _daemons(f"{release}/members", f"{release}/secrets")
+    master = daemons.members.node_at(*last.split(" ")) if re.fullmatch("[0-9.]+ [0-9]+", last) else None
+    found = _watched(daemons, Own(master, int(epoch) if master else 0), was_whole, lead)
+    if found.master is None:
+        raise Refused(
+            f"{found.why}. Retried every time systemd starts this unit; look at the members named above",
+            daemons.members.host,
+        )
+    say(f"watches {found.master.pair}: {found.why}", daemons.members.host)
+    return f"{found.master.pair} {found.epoch}"
+
+
+def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bool) -> str:
+    """`ADDRESS PORT` of the master that the running sentinel would watch, were it started now, and does not.
+
+    Empty where it watches that, and where that is none or does not say that it is a master.
+    """
+    daemons = _daemons(members_file, secrets_file)
+    members = daemons.members
+    here = next(sentinel for sentinel in members.sentinels if sentinel.name == members.host)
+    answer = ask_sentinel(daemons, here)
+    found = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
+    # On a connection of its own: those on which nobody waited for an answer may still be in use.
+    if (
+        found.master is None
+        or found.master == answer.master
+        or ask_node(_daemons(members_file, secrets_file), found.master).kind != "master"
+    ):
+        return ""
+    return found.master.pair
+
+
+def named_by_majority(members_file: str, secrets_file: str) -> str:
+    """`ADDRESS PORT` of the member that a majority of the sentinels names, without a later failover of another's."""
+    daemons, heard = _daemons(members_file, secrets_file), nobody_heard()
+    for answer in hear(daemons, daemons.members.sentinels, []):
+        heard.add(answer)
+    said = named(daemons.members, heard.sentinels.values(), daemons.members.node_here)
+    return said.master.pair if said.master and said.by_majority else ""
+
+
+def _daemons(members_file: str, secrets_file: str) -> Daemons:
+    return Daemons(load_members(members_file), secret(secrets_file, "operator"))
+
+
+def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> Watched:
+    members, heard = daemons.members, nobody_heard()
+    others = [sentinel for sentinel in members.sentinels if sentinel.name != members.host]
+    for answer in hear(daemons, others, members.nodes):
+        heard.add(answer)
+        if enough(members, heard, own, lead):
+            break
+    return watched(members, heard, own, was_whole, lead)
