@@ -80,10 +80,10 @@ def test_one_that_knows_of_a_later_failover_than_the_majority_leaves_the_own_fil
     names = ["app-1", *(f"app-{at}" for at in range(2, 6))]
     places = [Member(name, f"10.0.1.{at}", 26389) for at, name in enumerate(names)]
     members = MEMBERS._replace(sentinels=tuple(places))
-    said = [SentinelAnswer(place, "names", "", CONSOLE, 4) for place in places[1:4]]
-    said.append(SentinelAnswer(places[4], "names", "", APP_2, 5))
+    said = [SentinelAnswer(place, "names", "", CONSOLE, 0) for place in places[1:4]]
+    said.append(SentinelAnswer(places[4], "names", "", APP_2, 1))
     heard = Heard({answer.member: answer for answer in said}, {})
-    assert watched(members, heard, Own(CONSOLE, 4), True, False)[:2] == (CONSOLE, 4)
+    assert watched(members, heard, Own(CONSOLE, 0), True, False)[:2] == (CONSOLE, 0)
 
 
 @pytest.mark.parametrize(
