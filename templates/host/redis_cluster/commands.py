@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
                 if ended:
                     raise Refused(f"{ended}. Nothing was changed", host)
             case ["join", release, data, holds, last, bootstrap, was_whole, lead]:
-                print(join(Start(release, data, holds, last, bootstrap, was_whole, lead)))
+                print(join(Start(release, data, holds, last, bootstrap, was_whole == "yes", lead == "yes")))
             case ["settle-files", release, data]:
                 settle_files(release, data)
             case ["watch", release, last, epoch, was_whole, lead]:

@@ -20,8 +20,8 @@ from .stamps import read_stamp
 class Start(NamedTuple):
     """What the host program knows when it composes the node's file.
 
-    release: the directory of the release that it is composed from. data: the data directory. The others in words, as
-    decide.role.Here has them: last is an ADDRESS PORT, `master` or empty; was_whole and lead are `yes` or `no`.
+    release: the directory of the release that it is composed from. data: the data directory. The others as
+    decide.role.Here has them, but last in words: an ADDRESS PORT, `master` or empty.
     """
 
     release: str
@@ -29,8 +29,8 @@ class Start(NamedTuple):
     holds: str
     last: str
     bootstrap: str
-    was_whole: str
-    lead: str
+    was_whole: bool
+    lead: bool
 
 
 def join(start: Start) -> str:
@@ -93,6 +93,6 @@ def _here(members: Members, start: Start) -> Here:
         None,
         last if last != members.node_here else None,
         start.bootstrap,
-        start.was_whole == "yes",
-        start.lead == "yes",
+        start.was_whole,
+        start.lead,
     )
