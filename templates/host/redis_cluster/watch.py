@@ -37,14 +37,9 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
     here = next(sentinel for sentinel in members.sentinels if sentinel.name == members.host)
     answer = ask_sentinel(daemons, here)
     found = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
-    # On a connection of its own: those on which nobody waited for an answer may still be in use.
-    if (
-        found.master is None
-        or found.master == answer.master
-        or ask_node(_daemons(members_file, secrets_file), found.master).kind != "master"
-    ):
-        return ""
-    return found.master.pair
+    if found.master and found.master != answer.master and ask_node(daemons, found.master).kind == "master":
+        return found.master.pair
+    return ""
 
 
 def named_by_majority(members_file: str, secrets_file: str) -> str:
