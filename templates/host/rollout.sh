@@ -196,8 +196,8 @@ verb_node_roll_master() {
     enter_rollout
     if is_master; then
       wait_replicas_written
-      handover
-      did "handed over to $new_address:$new_port"
+      hand_over
+      did "handed over to $handed_to"
     fi
     stop_sentinel
     restart_node
@@ -236,6 +236,25 @@ is_master() {
     die "the node runs but does not tell its role; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate', then run pulumi up again"
   fi
   [[ $role == master ]]
+}
+
+# hand_over: makes another node the master in the place of this host's, and sets handed_to to its ADDRESS:PORT.
+hand_over() {
+  local verdict address port status=0
+  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$staged/members" "$staged/secrets" "$run/node" 9>&-)
+  handing_over=$! at_end=end_handover
+  wait "$handing_over" || status=$?
+  at_end=''
+  if ((status == explained)); then exit "$explained"; fi
+  ((status == 0)) || return "$status"
+  read -r address port <&"$verdict"
+  is_node "$address $port" || die "the handover ended at a node that is no member; run 'redis-cluster gate', then pulumi up again"
+  handed_to=$address:$port
+}
+
+# It lifts the pause where nothing was changed yet, and else goes on to its end.
+end_handover() {
+  kill -TERM "$handing_over" 2>/dev/null && wait "$handing_over"
 }
 
 # A node that starts again gets all data anew from its master, as an RDB, and where it keeps an AOF writes one of it

@@ -8,12 +8,13 @@ from .adopt import follow_by_address
 from .certificate import certificate_end, utc
 from .decide.gate import Certificate, Problem, certificate_problems, text_of
 from .gate import Step, gate, gave_up, moving, whole
+from .handover import handover, leave
 from .join import Start, join, settle_files
 from .keep_stamp import keep_stamp
 from .lead import agreed
 from .messages import Refused, say
 from .strangers import Mending, remembered
-from .watch import named_by_majority, other_master, watch
+from .watch import other_master, watch
 
 # The status of what has said why it failed.
 EXPLAINED = 70
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
     moves MEMBERS SECRETS SAVES: prints gate.moving; where every save counts SAVES is not empty.
     certificate DIRECTORY: prints whether the certificate there has `ended` or is `good`.
     refuse-ended DIRECTORY HOST: refuses one that has ended, of this host.
+    handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
+    leave MEMBERS SECRETS DIRECTORY: see handover.leave.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
     join RELEASE DATA HOLDS LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
     settle-files RELEASE DATA: see join.settle_files.
@@ -37,7 +40,6 @@ def main(arguments: list[str]) -> int:
     mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
     strangers MEMBERS SECRETS LEGACY: prints strangers.remembered.
     follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
-    named MEMBERS SECRETS: prints watch.named_by_majority.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
     lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
     """
@@ -53,6 +55,11 @@ def main(arguments: list[str]) -> int:
                 print(moving(members, secrets, saves != ""))
             case ["gave-up", members, secrets, saves, seconds, what]:
                 gave_up(members, secrets, saves != "", seconds, what)
+            case ["handover", members, secrets, directory]:
+                new = handover(members, secrets, directory)
+                print(new.address, new.port)
+            case ["leave", members, secrets, directory]:
+                leave(members, secrets, directory)
             case ["certificate", directory]:
                 print("ended" if _ended(directory, "") else "good")
             case ["refuse-ended", directory, host]:
@@ -75,8 +82,6 @@ def main(arguments: list[str]) -> int:
                     print(stranger)
             case ["follow-by-address", members, secrets]:
                 follow_by_address(members, secrets)
-            case ["named", members, secrets]:
-                print(named_by_majority(members, secrets))
             case ["keep-stamp", managed, data, run]:
                 keep_stamp(managed, data, run)
             case ["lead", release, data, holds, said]:

@@ -3,7 +3,7 @@
 import re
 
 from .answers import ask_node, ask_sentinel, hear
-from .decide.answers import named, nobody_heard
+from .decide.answers import nobody_heard
 from .decide.watched import Own, Watched, enough, watched
 from .members import load_members, secret
 from .messages import Refused, say
@@ -40,15 +40,6 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
     if found.master and found.master != answer.master and ask_node(daemons, found.master).kind == "master":
         return found.master.pair
     return ""
-
-
-def named_by_majority(members_file: str, secrets_file: str) -> str:
-    """`ADDRESS PORT` of the member that a majority of the sentinels names, without a later failover of another's."""
-    daemons, heard = _daemons(members_file, secrets_file), nobody_heard()
-    for answer in hear(daemons, daemons.members.sentinels, []):
-        heard.add(answer)
-    said = named(daemons.members, heard.sentinels.values(), daemons.members.node_here)
-    return said.master.pair if said.master and said.by_majority else ""
 
 
 def _daemons(members_file: str, secrets_file: str) -> Daemons:
