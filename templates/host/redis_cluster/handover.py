@@ -16,8 +16,8 @@ from typing import NoReturn
 from .decide.handover import heirs, linked, newer_masters, number, written
 from .members import Member, Members, load_members, secret
 from .messages import Refused, plain, say
-from .observe import Daemons, Node, at_once, fields, text
-from .resp import Unanswered
+from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, text
+from .resp import ErrorReply, Unanswered
 from .sentinels import Sentinels
 
 # The pause ends by itself after this many milliseconds, whatever becomes of this program, which renews it while it
@@ -73,6 +73,8 @@ class Handover:
         self.sentinels = Sentinels(self.daemons, group)
         self.written: set[Member] = set()
         self.paused = self.changed = False
+        self.held_until = 0.0
+        self.promoted: Member | None = None
 
     def run(self) -> Member:
         """The new master. What was not changed is let go on, also at SIGTERM."""
@@ -149,7 +151,7 @@ class Handover:
 
     def pause(self) -> None:
         """Holds writes up, or goes on with that. Afterwards `info` is this node's."""
-        self.paused = True
+        self.paused, self.held_until = True, time.monotonic() + PAUSE_LENGTH / 1000
         try:
             reply, info = self.daemons.ask(self.master, f"CLIENT PAUSE {PAUSE_LENGTH} WRITE", "INFO replication")
         except Unanswered as error:
@@ -192,7 +194,7 @@ class Handover:
 
     def promote(self, target: Member) -> None:
         """The target is a master from here on, of which no client knows."""
-        seen = "no answer"
+        self.promoted = target
         try:
             *_, info = self.daemons.ask(target, "REPLICAOF NO ONE", "CONFIG REWRITE", "INFO replication")
             seen = fields(info).get("role", "")
@@ -211,8 +213,9 @@ class Handover:
 
         In one transaction, because a client that is let in between would be acknowledged writes that nobody keeps.
         """
-        try:
-            *replies, info = self.daemons.ask(
+        seen, told = "the pause may have ended before", self.info
+        if time.monotonic() < self.held_until - ASK_TIMEOUT:
+            replies = self.sentinels.ask(
                 self.master,
                 "MULTI",
                 f"REPLICAOF {new.address} {new.port}",
@@ -220,15 +223,15 @@ class Handover:
                 "CLIENT KILL TYPE normal SKIPME yes",
                 "CLIENT KILL TYPE pubsub",
                 "EXEC",
-                "INFO replication",
             )
-            seen, told = text(replies[-1]), fields(info)
-        except Unanswered as error:
-            seen, told = str(error), {}
+            # A refusal is in one of many replies; an answer may have been too late.
+            seen = next((text(each) for each in replies if isinstance(each, ErrorReply)), "no answer")
+            info = self.sentinels.ask(self.master, "INFO replication")
+            told = fields(info[0]) if info else {}
         if told.get("role") == "slave":
             return
-        if told.get("role") == "master":
-            self.take_back(new)
+        if told.get("role") == "master" and self.promoted:
+            self.take_back(self.promoted)
         raise Refused(
             f"this node did not become a replica of {new.place}: {plain(seen)}; Sentinel will see to it; "
             "run pulumi up again",
@@ -238,7 +241,7 @@ class Handover:
     def take_back(self, target: Member) -> None:
         """Nobody was told of the new master, so this node stays it."""
         self.sentinels.ask(target, f"REPLICAOF {self.master.address} {self.master.port}", "CONFIG REWRITE")
-        self.changed = False
+        self.promoted, self.changed = None, False
 
     def tell(self, target: Member, replicas: Sequence[Member]) -> Member:
         """All sentinels and replicas are told the new master; returns it, or another one that came before.
@@ -250,8 +253,8 @@ class Handover:
             self.sentinels.tell(each, target)
         other = self.another_master(target)
         if other:
-            self.daemons.ask(target, f"REPLICAOF {other.address} {other.port}", "CONFIG REWRITE")
-            self.demote(other)
+            for each in (target, self.master):
+                self.follow(each, other)
             return other
         follow = [partial(self.follow, each, target) for each in replicas if each != target]
         until = time.monotonic() + TELL_LIMIT
@@ -268,9 +271,9 @@ class Handover:
             self.sentinels.tell_all(target, [])
         return target
 
-    def follow(self, replica: Member, target: Member) -> None:
-        """A replica that does not now, Sentinel has follow later."""
-        self.sentinels.ask(replica, "MULTI", f"REPLICAOF {target.address} {target.port}", "CONFIG REWRITE", "EXEC")
+    def follow(self, node: Member, master: Member) -> None:
+        """One that does not now, Sentinel has follow later."""
+        self.sentinels.ask(node, "MULTI", f"REPLICAOF {master.address} {master.port}", "CONFIG REWRITE", "EXEC")
 
     def by_sentinel(self) -> Member:
         """The new master of a failover of Sentinel's own, under the pause; asks for one where none goes on."""

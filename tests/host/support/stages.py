@@ -1,6 +1,7 @@
 """Has a handover of the tests die or wait at one of its stages; imported by the copy of the program that tests run.
 
-The file `stage` beside the package says which: "kill STAGE", or "wait STAGE", which makes `reached` and waits for `go`.
+The file `stage` beside the package says which: "kill STAGE", or "wait STAGE", which makes `reached`,
+with the process's id, and waits for `go`.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 from . import handover, sentinels
 
-_beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_beside = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _one_told = threading.Lock()
 
 
@@ -27,8 +28,8 @@ def _reached(stage: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     os.unlink(path)
-    with open(f"{_beside}/reached", "w", encoding="utf-8"):
-        pass
+    with open(f"{_beside}/reached", "w", encoding="utf-8") as file:
+        file.write(str(os.getpid()))
     while not os.path.exists(f"{_beside}/go"):
         time.sleep(0.001)
 
