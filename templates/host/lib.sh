@@ -31,7 +31,7 @@ if ((EUID == 0)); then
   as_redis=(setsid --wait setpriv --reuid=redis --regid=redis --init-groups --pdeathsig=KILL)
 fi
 
-# The part in Python. The distribution's own: what stands in /usr/local may be any.
+# The part in Python. The distribution's own Python: what stands in /usr/local may be any.
 python_part=(/usr/bin/python3 -I -S "$programs/redis_cluster/__main__.py")
 
 say() {

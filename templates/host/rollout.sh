@@ -241,7 +241,7 @@ is_master() {
 # hand_over: makes another node the master in the place of this host's, and sets handed_to to its ADDRESS:PORT.
 hand_over() {
   local verdict address port status=0
-  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$staged/members" "$staged/secrets" "$run/node" 9>&-)
+  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$members_file" "$secrets_file" "$run/node" 9>&-)
   handing_over=$! at_end=end_handover
   wait "$handing_over" || status=$?
   at_end=''
@@ -252,9 +252,10 @@ hand_over() {
   handed_to=$address:$port
 }
 
-# It lifts the pause where nothing was changed yet, and else goes on to its end.
+# It lifts the pause where nothing was changed yet, and else goes on to its end. TERM may come twice, also to this.
 end_handover() {
-  kill -TERM "$handing_over" 2>/dev/null && wait "$handing_over"
+  kill -TERM "$handing_over" 2>/dev/null
+  while kill -0 "$handing_over" 2>/dev/null; do wait "$handing_over"; done
 }
 
 # A node that starts again gets all data anew from its master, as an RDB, and where it keeps an AOF writes one of it

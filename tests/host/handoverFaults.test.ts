@@ -59,7 +59,11 @@ test.each(["looked", "voted", "paused", "promoted", "demoted", "one-told", "told
       await pause(late);
       group.go();
       const { stderr } = await leaving;
-      console.log(`${at}, ${late} ms: ${said.trim()}; ${stderr.trim()}`);
+      await pause(3000);
+      const { gaps } = await writer.soFar();
+      console.log(
+        `${at}, ${late} ms: ${said.trim()}; ${stderr.trim()}; gaps over 1 s ${JSON.stringify(gaps.filter(({ length }) => length > 1))}`,
+      );
       group.stage("");
       await group.whole(60);
     }

@@ -93,9 +93,9 @@ class Handover:
 
     def by_votes(self) -> Member | None:
         """The stages in their order. None where Sentinel has to fail over in its own way, and nothing was changed."""
-        if self.moved():
+        heir = None if self.moved() else self.wait_for_heir()
+        if not heir:
             return None
-        heir = self.wait_for_heir()
         if not self.sentinels.elect(self.master, heir):
             say("no majority of the sentinels votes for this handover; Sentinel is to fail over", self.members.host)
             return None
@@ -120,8 +120,8 @@ class Handover:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.changed = True
 
-    def wait_for_heir(self) -> Member:
-        """A replica that may take over, and whose files hold all its data; waits for those."""
+    def wait_for_heir(self) -> Member | None:
+        """A replica that may take over, and whose files hold all its data; waits for those. None as of catch_up."""
         until = time.monotonic() + self.members.stall
         replicas = linked(self.master, self.info, self.members)
         while True:
@@ -132,7 +132,8 @@ class Handover:
             if ready:
                 return ready[0]
             if not able or time.monotonic() > until:
-                self.refuse_without_heir()
+                self.sentinels.look()
+                return None if self.moved() else self.refuse_without_heir()
             time.sleep(0.05)
 
     def choose(self, replicas: Sequence[Node]) -> Member:
@@ -164,6 +165,8 @@ class Handover:
     def catch_up(self) -> list[Node]:
         """Waits until every replica that is linked has all that was written before the pause, and returns them.
 
+        Returns none where Sentinel has given them another master meanwhile.
+
         Their own offsets are asked for: what the master knows of them is up to a second old.
         """
         goal = number(self.info.get("master_repl_offset"))
@@ -185,6 +188,9 @@ class Handover:
                 break
             time.sleep(0.002)
             self.pause()
+        self.sentinels.look()
+        if self.moved():
+            return []
         raise Refused(
             f"{laggard} did not catch up under a write pause: within {self.members.pause} s, which is "
             f"redis-cluster:limits.pause, or not at all for {CATCH_UP_STALL} s. The pause was lifted and nothing was "
@@ -261,10 +267,11 @@ class Handover:
         self.sentinels.tell_all(target, follow)
         while not self.sentinels.agree(target):
             if time.monotonic() > until:
+                seen = "; ".join(f"{each.name} {view.master}" for each, view in self.sentinels.views.items())
                 raise Refused(
-                    f"no majority of the sentinels names {target.place} after it was told. This node follows it "
-                    "already, and Sentinel will see to the rest within a minute; then run 'redis-cluster gate' and "
-                    "pulumi up again",
+                    f"no majority of the sentinels names {target.place} after it was told, but they name: "
+                    f"{plain(seen)}. This node follows it already, and "
+                    "Sentinel will see to the rest within a minute; then run 'redis-cluster gate' and pulumi up again",
                     self.members.host,
                 )
             time.sleep(0.05)
@@ -278,12 +285,13 @@ class Handover:
     def by_sentinel(self) -> Member:
         """The new master of a failover of Sentinel's own, under the pause; asks for one where none goes on."""
         self.pause()
-        self.catch_up()
         self.sentinels.look()
-        asked = "OK" if self.moved() else self.sentinels.fail_over()
+        asked = "OK" if self.moved() or not self.catch_up() else self.sentinels.fail_over()
         until = time.monotonic() + SWITCH_LIMIT
         while asked == "OK" and time.monotonic() < until:
             self.pause()
+            if self.info.get("role") == "slave":
+                return self.handed_over_already()
             self.sentinels.look()
             other = self.another_master()
             if other:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .members import Member, Members
 from .messages import Refused
-from .resp import Connection, ErrorReply, Login, Reply, Unanswered
+from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -144,8 +144,9 @@ class Daemons:
         words = [command.split(" ") for command in commands]
         kept = self._connections.pop(member, None)
         if kept:
-            # The daemon may have started anew since, or have ended its clients' connections in a handover.
-            with suppress(Unanswered):
+            # The daemon may have started anew since, or have ended its clients' connections in a handover. One that only
+            # is silent is not asked twice.
+            with suppress(Ended):
                 return self._asked(kept, member, words)
         return self._asked(Connection(member.address, member.port, self._login, ASK_TIMEOUT), member, words)
 

@@ -26,6 +26,10 @@ class Denied(Unanswered):
     """The daemon is there, and lets nobody in as this user."""
 
 
+class Ended(Unanswered):
+    """The daemon, or its host, has ended the connection."""
+
+
 class ErrorReply(NamedTuple):
     """A reply by which a daemon refuses a command."""
 
@@ -148,7 +152,7 @@ class Connection:
         self._socket.settimeout(self._left())
         chunk = self._socket.recv(1 << 16)
         if not chunk:
-            raise Unanswered("ends the connection")
+            raise Ended("ends the connection")
         self._received += len(chunk)
         if self._received > SUM_LIMIT:
             raise Unanswered(f"answers with more than {SUM_LIMIT} bytes in all")
@@ -165,7 +169,8 @@ class Connection:
             return error
         if isinstance(error, TimeoutError):
             return Unanswered(f"no answer within {self._seconds:.3g} s")
-        return Unanswered(getattr(error, "strerror", None) or str(error))
+        kind = Ended if isinstance(error, ConnectionError) else Unanswered
+        return kind(getattr(error, "strerror", None) or str(error))
 
 
 def _encoded(command: Sequence[str]) -> bytes:
