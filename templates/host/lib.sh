@@ -111,7 +111,7 @@ redis_file() {
 load_members() {
   local keyword first second third
   members_file=$1
-  master_name='' quorum='' self='' sentinel_return='' stall_limit=60 pause_limit=10
+  master_name='' quorum='' self='' sentinel_return='' stall_limit=60
   tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
@@ -124,7 +124,7 @@ load_members() {
       quorum) quorum=$first ;;
       self) self=$first ;;
       sentinel-return) sentinel_return=$first ;;
-      limits) stall_limit=$first pause_limit=$second ;;
+      limits) stall_limit=$first ;;
       plain-ports)
         plain_node_port=$first plain_sentinel_port=$second
         tls_options=(--tls --cacert "${1%/*}/tls.ca" --cert "${1%/*}/tls.crt" --key "${1%/*}/tls.key")
@@ -213,11 +213,6 @@ offset() {
   local seen
   seen=$(field "$1" "$2")
   if [[ $seen =~ ^(0|[1-9][0-9]{0,17})$ ]]; then printf '%s' "$seen"; fi
-}
-
-# offset_of NODE FIELD: the same, of a node that is asked.
-offset_of() {
-  offset "$(ask "${node_address[$1]}" "${node_port[$1]}" INFO replication)" "$2"
 }
 
 # field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.

@@ -144,8 +144,8 @@ class Daemons:
         words = [command.split(" ") for command in commands]
         kept = self._connections.pop(member, None)
         if kept:
-            # The daemon may have started anew since, or have ended its clients' connections in a handover. One that only
-            # is silent is not asked twice.
+            # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
+            # silent is not asked twice.
             with suppress(Ended):
                 return self._asked(kept, member, words)
         return self._asked(Connection(member.address, member.port, self._login, ASK_TIMEOUT), member, words)
