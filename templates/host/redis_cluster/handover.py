@@ -21,7 +21,7 @@ from .resp import ErrorReply, Unanswered
 from .sentinels import Sentinels
 
 # The pause ends by itself after this many milliseconds, whatever becomes of this program, which renews it while it
-# waits. Between two renewals there is one question, or the promotion; each takes ASK_TIMEOUT at most.
+# waits. Where it may have ended before this node can follow another, that one is made its replica again.
 PAUSE_LENGTH = 5000
 # Replicas that come no nearer for this many seconds under the pause are not waited for any longer.
 CATCH_UP_STALL = 2
@@ -165,9 +165,8 @@ class Handover:
     def catch_up(self) -> list[Node]:
         """Waits until every replica that is linked has all that was written before the pause, and returns them.
 
-        Returns none where Sentinel has given them another master meanwhile.
-
-        Their own offsets are asked for: what the master knows of them is up to a second old.
+        Returns none where Sentinel has given them another master meanwhile. Their own offsets are asked for: what the
+        master knows of them is up to a second old.
         """
         goal = number(self.info.get("master_repl_offset"))
         members = linked(self.master, self.info, self.members)
