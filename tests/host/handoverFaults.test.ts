@@ -47,14 +47,22 @@ test("one that is ended by SIGTERM under the pause lifts it, itself or by the st
   await begin();
   const [first] = group.all;
   const writer = await group.application();
-  for (const end of ["process.kill", "timeout"]) {
+  for (const ends of ["the program", "the step"]) {
     group.stage("wait paused");
     const step = first.shell(
       `ln -sfn $current $staged; load_members $staged/members; secrets_file=$staged/secrets
-       ${end === "timeout" ? "(sleep 3; kill -TERM $$; sleep 0.1; kill -TERM $$) &" : ""} hand_over`,
+       echo $$ >$root/tmp/step; hand_over`,
     );
-    const process_ = await group.reached();
-    if (end === "process.kill") process.kill(process_, "SIGTERM");
+    const program = await group.reached();
+    if (ends === "the program") {
+      process.kill(program, "SIGTERM");
+    } else {
+      // As `timeout` does it.
+      const shell = Number(first.read("/tmp/step"));
+      process.kill(shell, "SIGTERM");
+      await pause(50);
+      process.kill(shell, "SIGTERM");
+    }
     const { status, stderr } = await step;
     expect(status).not.toBe(0);
     expect(stderr).not.toContain("handed over");
