@@ -91,8 +91,6 @@ describe("a sentinel that lies", () => {
     expect(outcome.stderr).toContain("app-2 node ");
     expect(outcome.stderr).not.toMatch(/uid=|Traceback|line \d+:/);
   });
-
-  });
 });
 
 describe("a node that lies", () => {

@@ -18,7 +18,7 @@ import { summary } from "../writer";
 
 const handovers = 200;
 const bytesPerSecond = 5e6;
-const handOver = "runuser -u redis -- /usr/local/lib/redis-cluster/redis-cluster leave";
+const handOver = "runuser -u redis -- /usr/local/lib/redis-cluster/redis-cluster leave 2>&1";
 let dev: Stack;
 
 beforeAll(async () => {
@@ -34,12 +34,14 @@ it(`${handovers} handovers in a row under 5 MB/s: nothing is lost, and the senti
   const before = await ids();
   const writer = await writerOn(dev, { bytesPerSecond });
   const started = (await writer.soFar()).seconds;
+  const refused: string[] = [];
   for (let turn = 0; turn < handovers; turn++) {
     const master = await namedMaster(dev);
     if (!master)
       throw new Error(`after ${turn} handovers the sentinels name no master of ${masterName}`);
-    await meanwhileOn(master, handOver);
-    expect(await namedMaster(dev)).not.toBe(master);
+    // What it says tells why, where it did not; the writes are read back all the same.
+    const said = await meanwhileOn(master, `bash -c '${handOver}'`);
+    if ((await namedMaster(dev)) === master) refused.push(`${turn}: ${said}`);
   }
   const result = await writer.stop();
   const gaps = result.gaps.filter(({ at }) => at > started).map(({ length }) => length);
@@ -51,6 +53,7 @@ it(`${handovers} handovers in a row under 5 MB/s: nothing is lost, and the senti
     ].join("\n"),
   );
   expectNothingLost(result);
+  expect(refused).toEqual([]);
   expect(longest).toBeLessThan(0.5);
   await untilWhole();
   expect(await ids()).toEqual(before);
