@@ -172,11 +172,16 @@ verb_sentinel_roll() {
   if ! running redis-sentinel.service; then
     start_unit redis-sentinel.service
     did started
+  elif [[ $node_owed == restart ]] && is_master; then
+    did "let be, with the master: its turn is last"
+    disarm_return
+    end_step
+    return
   elif [[ $sentinel_owed == live ]]; then
     make_release
     apply_sentinel_live
     adopt_release sentinel
-  elif [[ $sentinel_owed == restart ]] && ! { [[ $node_owed == restart ]] && is_master; }; then
+  elif [[ $sentinel_owed == restart ]]; then
     enter_rollout
     stop_sentinel
     start_unit redis-sentinel.service

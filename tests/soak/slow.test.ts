@@ -53,6 +53,12 @@ it("a live change goes through a group that takes five minutes to load", async (
     "ExecStart=/usr/bin/redis-server /etc/redis-cluster/redis-cluster.conf --key-load-delay 15000 --loading-process-events-interval-bytes 1024";
   for (const host of hosts) {
     await ask(dev, node(host), "CONFIG", "SET", "rdb-key-save-delay", "0");
+    // What is in the AOF's base is delayed.
+    await ask(dev, node(host), "BGREWRITEAOF");
+    await eventually("its AOF is rewritten", 60, async () => {
+      const told = await info(dev, node(host), "persistence");
+      return `${told.aof_rewrite_in_progress}${told.aof_rewrite_scheduled}` === "00";
+    });
     on(
       host,
       `mkdir -p ${dropIn} && printf '%s\\n' '[Service]' ExecStart= '${slowly}' >${dropIn}/slow.conf && systemctl daemon-reload`,
