@@ -143,7 +143,7 @@ it("restart class: replicas first, one handover, every node restarted once, no w
         ? [
             `${host}-sentinel-stop: let be, with the master: its turn is last`,
             `${host}-node-roll: let be: the master, whose turn is last`,
-            `${host}-sentinel-roll: nothing restarted`,
+            `${host}-sentinel-roll: let be, with the master: its turn is last`,
           ]
         : [
             `${host}-sentinel-stop: stopped`,
