@@ -40,7 +40,7 @@ it("a restart-class change goes through a group whose master takes ten minutes f
   await set("redis.tcp-backlog", "1024");
   const began = performance.now();
   // A sync keeps what is written meanwhile in memory, up to client-output-buffer-limit.
-  await losingNothing(dev, () => dev.stack.up(), { writesPerSecond: 2, bytesPerSecond: 20_000 });
+  await losingNothing(dev, () => dev.stack.up(), { writesPerSecond: 20, heldBytes: 200_000 });
   const seconds = (performance.now() - began) / 1000;
   console.log(`up took ${seconds.toFixed(0)} s`);
   expect(seconds).toBeGreaterThan(1200);
