@@ -13,6 +13,9 @@ verb_drift() {
   {
     file_drift
     service_drift node redis-cluster.service
+    if running redis-cluster.service && ! stamping; then
+      compare 'redis-cluster.service, its stamps' 'once a second' none
+    fi
     firewall_drift
     node_drift
     if has_sentinel; then
@@ -96,7 +99,6 @@ firewall_drift() {
 node_drift() {
   local name wanted seen conf scratch reply
   running redis-cluster.service || return 0
-  stamping || compare 'redis-cluster.service, its stamps' 'once a second' none
   conf=$(composed_from node)/redis.conf
   [[ -r $conf ]] || return 0
   reply=$(printf 'CONFIG GET *\nACL LIST\n' | here) || true

@@ -130,14 +130,10 @@ verb_sentinel_stop() {
   begin_step
   if role_deployed; then ask_group follow-by-address "$members_file" "$secrets_file"; fi
   mend_sentinels
-  if restart_owed; then
-    if [[ $node_owed == restart ]] && is_master; then
-      did "let be, with the master: its turn is last"
-    else
-      enter_rollout
-      stop_sentinel
-      did stopped
-    fi
+  if restart_owed && ! let_be_with_master; then
+    enter_rollout
+    stop_sentinel
+    did stopped
   fi
   end_step
 }
@@ -168,24 +164,33 @@ verb_node_roll() {
 
 # verb sentinel-roll: brings the sentinel to what is staged, running.
 verb_sentinel_roll() {
+  local let_be=''
   begin_step
   find_owed
   if ! running redis-sentinel.service; then
     start_unit redis-sentinel.service
     did started
+  elif let_be_with_master; then
+    let_be=yes
   elif [[ $sentinel_owed == live ]]; then
     make_release
     apply_sentinel_live
     adopt_release sentinel
-  elif [[ $sentinel_owed == restart ]] && ! { [[ $node_owed == restart ]] && is_master; }; then
+  elif [[ $sentinel_owed == restart ]]; then
     enter_rollout
     stop_sentinel
     start_unit redis-sentinel.service
     did restarted
   fi
   disarm_return
-  if turn_not_over "$sentinel_owed"; then end_turn; fi
+  if [[ ! $let_be ]] && turn_not_over "$sentinel_owed"; then end_turn; fi
   end_step
+}
+
+# let_be_with_master: whether the sentinel has to wait for its host's node, the master; notes that it does.
+let_be_with_master() {
+  [[ $node_owed == restart ]] && is_master || return 1
+  did "let be, with the master: its turn is last"
 }
 
 # verb node-roll-master: what was left because this node was the master in its turn.

@@ -245,8 +245,12 @@ export async function nothingLost(writer: Writer): Promise<WriterResult> {
 }
 
 /** Runs it while an application writes; nothing acknowledged may be lost. */
-export async function losingNothing<T>(stack: Stack, what: () => Promise<T>): Promise<T> {
-  const writer = await writerOn(stack);
+export async function losingNothing<T>(
+  stack: Stack,
+  what: () => Promise<T>,
+  options: Partial<WriterOptions> = {},
+): Promise<T> {
+  const writer = await writerOn(stack, options);
   try {
     return await what();
   } finally {

@@ -86,6 +86,22 @@ test("a node that takes long to load and long to sync, behind a save of its mast
   expect(app1.ask("node", "INFO", "replication")).toContain("master_link_status:up");
 });
 
+test("the master's host is passed over without a look at a group that is not whole: the first turn tells of it", async () => {
+  // Sentinel leaves a replica of another master alone for as long.
+  for (const host of hosts.all) {
+    host.ask("sentinel", "SENTINEL", "SET", masterName, "failover-timeout", "600000");
+  }
+  app1.ask("node", "REPLICAOF", "127.0.0.9", "6389");
+  for (const host of hosts.all) stage(host, [], 2);
+  for (const verb of ["sentinel-stop", "node-roll", "sentinel-roll"]) {
+    expect(await consoleHost.run(verb)).toMatchObject({ status: 0, stderr: "" });
+  }
+  const { status, stderr } = await app2.run("sentinel-stop");
+  expect(status).toBe(1);
+  expect(stderr).toContain("app-1 node: master is 127.0.0.9:6389; expected");
+  expect(stderr).toContain("pulumi config set override");
+});
+
 test("a sync that stands still ends the step with the limit, the host and what was seen", async () => {
   fill(60000);
   set(consoleHost, "rdb-key-save-delay", "250");

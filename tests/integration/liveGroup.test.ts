@@ -143,7 +143,7 @@ it("restart class: replicas first, one handover, every node restarted once, no w
         ? [
             `${host}-sentinel-stop: let be, with the master: its turn is last`,
             `${host}-node-roll: let be: the master, whose turn is last`,
-            `${host}-sentinel-roll: nothing restarted`,
+            `${host}-sentinel-roll: let be, with the master: its turn is last`,
           ]
         : [
             `${host}-sentinel-stop: stopped`,
@@ -307,15 +307,21 @@ it("refuses a renamed stack until it consents; then the group is kept, and its m
   dev = { ...dev, stack: await select("prod") };
   const [before, files] = [await identities(dev), written()];
   const consent = "redis-cluster/dev to redis-cluster/prod";
-  await losingNothing(dev, async () => {
-    await expect(dev.stack.preview()).rejects.toThrow(`pulumi config set masterName ${masterName}`);
-    await set("masterName", masterName);
-    expect(await failedUp(dev)).toContain(`pulumi config set renamed '${consent}'`);
-    expect(written()).toEqual(files);
-    await set("renamed", consent);
-    const { outputs } = await dev.stack.up();
-    expect(outputs.masterName.value).toBe(masterName);
-  });
+  await losingNothing(
+    dev,
+    async () => {
+      await expect(dev.stack.preview()).rejects.toThrow(
+        `pulumi config set masterName ${masterName}`,
+      );
+      await set("masterName", masterName);
+      expect(await failedUp(dev)).toContain(`pulumi config set renamed '${consent}'`);
+      expect(written()).toEqual(files);
+      await set("renamed", consent);
+      const { outputs } = await dev.stack.up();
+      expect(outputs.masterName.value).toBe(masterName);
+    },
+    { masterName },
+  );
   expect(await identities(dev)).toEqual(before);
   for (const host of hosts)
     expect(on(host, "cat /usr/local/lib/redis-cluster/owner")).toBe("redis-cluster/prod");

@@ -8,7 +8,10 @@ import {
   on,
   openStack,
   Stack,
+  untilWhole,
+  writeKeys,
 } from "../helpers/lab";
+import { setTimeout as sleep } from "timers/promises";
 
 // Four and five hosts, three of them with a sentinel: one after the other, the fourth gone on with.
 
@@ -16,7 +19,6 @@ const sentinels = ["app-1", "app-2", "console"];
 let dev: Stack;
 let written = 0;
 const node = (host: string) => ({ host, daemon: "node" }) as const;
-const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** The member that this sentinel names. */
 async function named(by: string): Promise<string | undefined> {
@@ -29,8 +31,7 @@ async function named(by: string): Promise<string | undefined> {
 
 /** Writes keys that a good number of replicas have. */
 async function write(master: string, replicas: number): Promise<void> {
-  const pairs = Array.from({ length: 500 }, (_, i) => [`key:${written + i}`, "x"]).flat();
-  await ask(dev, node(master), "MSET", ...pairs);
+  await writeKeys(dev, master, written, 500);
   written += 500;
   expect(await ask(dev, node(master), "WAIT", String(replicas), "5000")).toBeGreaterThanOrEqual(
     replicas,
@@ -45,10 +46,7 @@ describe.each([
 
   /** Until the group is whole and every node has what was written. */
   async function whole(): Promise<void> {
-    await eventually("the group is whole", 120, () => {
-      on("app-1", "/usr/local/lib/redis-cluster/redis-cluster gate");
-      return true;
-    });
+    await untilWhole(120);
     for (const host of hosts) {
       await eventually(`${host} has ${written} keys`, 60, async () => {
         return (await ask(dev, node(host), "DBSIZE")) === written;
@@ -82,7 +80,7 @@ describe.each([
       60,
       async () => (await named(away[0])) !== old,
     );
-    await sleep(2);
+    await sleep(2000);
     await expect(ask(dev, node(old), "SET", "late", "x")).rejects.toThrow("NOREPLICAS");
     expect(await ask(dev, node(old), "DBSIZE")).toBe(written);
     for (const host of here) on(host, route("del"));
@@ -106,7 +104,7 @@ describe.each([
     for (const host of hosts) lab("kill", host);
     const first = [stale, ...hosts.filter((host) => !sentinels.includes(host) && host !== master)];
     for (const host of first) lab("start", host);
-    await sleep(15);
+    await sleep(15_000);
     for (const host of first) {
       const role = await info(dev, node(host), "replication").catch(() => ({ role: "down" }));
       expect([host, role.role]).not.toEqual([host, "master"]);
@@ -120,14 +118,14 @@ describe.each([
     const [behind, ...ahead] = hosts.filter((host) => host !== old);
     on(behind, "systemctl stop redis-cluster");
     await write(old, bound);
-    await sleep(3);
+    await sleep(3000);
     for (const host of hosts) lab("kill", host);
     for (const host of [behind, ...ahead]) lab("start", host);
     await eventually("another is master", 90, async () => {
       const now = await named(sentinels.find((host) => host !== old)!);
       return now !== undefined && now !== old && now !== behind;
     });
-    await sleep(5);
+    await sleep(5000);
     lab("start", old);
     await whole();
   });
