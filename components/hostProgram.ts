@@ -20,19 +20,39 @@ export function fileWriter(): string {
 /** A line for each program, by which a host tells whether somebody edited it. */
 export function programSums(): string {
   const sum = (text: string) => createHash("sha256").update(text).digest("hex");
-  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram(), ...hostPackage() };
-  return Object.entries(files)
+  return Object.entries(hostPrograms())
     .map(([name, text]) => `program ${sum(text)} ${name}\n`)
     .join("");
 }
 
+/** All of them, by their paths below their directory. */
+export function hostPrograms(): Record<string, string> {
+  return {
+    "write-files": fileWriter(),
+    "redis-cluster.sh": director(),
+    "redis-cluster": rootProgram(),
+    ...hostPackage(),
+  };
+}
+
 /**
- * The program that a host's units and this program's steps call: the parts in templates/host as one
- * file, so that a host never runs a mix of two versions.
+ * The program that a host's units and this program's steps call, and all of it that runs as root: the files in
+ * templates/host/root as one, whose checksum a line for sudo has.
  */
-export function hostProgram(): string {
+export function rootProgram(): string {
+  const root = join(parts, "root");
+  return readdirSync(root)
+    .sort()
+    .map((file) => readFileSync(join(root, file), "utf8"))
+    .join("");
+}
+
+/** What directs it, as redis: the parts in templates/host as one file, so that a host never runs a mix of versions. */
+export function director(): string {
   const middle = readdirSync(parts).filter((file) => file.endsWith(".sh") && !outer.includes(file));
-  return programOf(middle.sort());
+  return ["head.sh", "lib.sh", ...middle.sort(), "main.sh"]
+    .map((file) => readFileSync(join(parts, file), "utf8"))
+    .join("\n");
 }
 
 /** The modules of its part in Python, by their paths below the directory of programs. */
@@ -47,15 +67,10 @@ export function hostPackage(): Record<string, string> {
   );
 }
 
-/** As much of it as tells whose a host is, for a host on which there may be none. */
-export const ownerCheck = (): string => programOf(["owner.sh"]);
+/** Tells whose a host is with root's program on standard input, or without Python. */
+export const ownerCheck = (): string => readFileSync(join(templates, "check-owner.sh"), "utf8");
 
 const outer = ["head.sh", "lib.sh", "main.sh"];
-
-const programOf = (middle: string[]): string =>
-  ["head.sh", "lib.sh", ...middle, "main.sh"]
-    .map((file) => readFileSync(join(parts, file), "utf8"))
-    .join("\n");
 
 /**
  * The command line of a verb of the host program, which ends it after so many seconds. Nothing else has to be

@@ -4,12 +4,12 @@ import { Connection } from "./connection";
 import {
   fileWriter,
   hostCommand,
-  hostPackage,
-  hostProgram,
+  hostPrograms,
   ownerCheck,
   programDirectory,
   programSums,
   pythonPackage,
+  rootProgram,
 } from "./hostProgram";
 import { commandLine } from "./shell";
 
@@ -44,6 +44,9 @@ export interface RemoteProgramArgs {
 // One write of small files; longer means that the host is stuck.
 const deadlineSeconds = 60;
 
+// Python may have to be installed first.
+const programSeconds = 600;
+
 /**
  * Stages files on a host, each put there in one rename. They travel together, since a login costs more than a
  * file; in a preview's diff each stands below a line with its name. A component's claim takes them away, not
@@ -73,8 +76,8 @@ export function remoteCheck(
   const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
   const create = installed
     ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
-    : asRoot(["bash", "-s", "--", "check-owner", ...whose]);
-  const text = installed ? programSums() : ownerCheck() + programSums().replace(/^/gm, "# ");
+    : asRoot(["sh", "-c", ownerCheck(), "check-owner", ...whose]);
+  const text = installed ? programSums() : rootProgram() + programSums().replace(/^/gm, "# ");
   const stdin = repair.apply((id) => `${text}\n${repaired(id)}`);
   return silent(name, { connection, create, stdin }, opts);
 }
@@ -89,9 +92,9 @@ export function remoteProgram(
   { connection, repair }: RemoteProgramArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const create = asRoot(["bash", "-s", "--", programDirectory, "0755", "root:root", pythonPackage]);
-  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram(), ...hostPackage() };
-  const stdin = together(files, repair).apply((text) => fileWriter() + text);
+  const write = ["bash", "-s", "--", programDirectory, "0755", "root:root", pythonPackage];
+  const create = asRoot(write, programSeconds);
+  const stdin = together(hostPrograms(), repair).apply((text) => fileWriter() + text);
   return silent(name, { connection, create, stdin }, opts);
 }
 
@@ -111,8 +114,8 @@ function together(
 const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);
 
 /** A host that has nothing of ours yet has to let the SSH user run anything as root. */
-const asRoot = (words: string[]) =>
-  commandLine(["sudo", "-n", "timeout", "-k", "5", String(deadlineSeconds), ...words]);
+const asRoot = (words: string[], seconds = deadlineSeconds) =>
+  commandLine(["sudo", "-n", "timeout", "-k", "5", String(seconds), ...words]);
 
 const silent = (name: string, args: remote.CommandArgs, opts: pulumi.CustomResourceOptions) =>
   new remote.Command(

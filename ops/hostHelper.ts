@@ -5,7 +5,7 @@
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
-import { fileWriter, hostPackage, hostProgram } from "../components/hostProgram";
+import { hostPrograms } from "../components/hostProgram";
 import { renderFirewallUnit, renderNodeUnit, renderSentinelUnit } from "../components/render";
 
 // The description alone tells the group, and is not compared.
@@ -13,9 +13,7 @@ const any = { masterName: "this host" };
 
 const files = {
   install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
-  "write-files": fileWriter(),
-  "redis-cluster": hostProgram(),
-  ...hostPackage(),
+  ...hostPrograms(),
   "units/redis-cluster.service": renderNodeUnit(any),
   "units/redis-sentinel.service": renderSentinelUnit(any),
   "units/redis-cluster-firewall.service": renderFirewallUnit(any),

@@ -12,8 +12,23 @@ failed() {
   exit 1
 }
 
+# What root's part is written in, and what directs it.
+install_python() {
+  local output
+  output=$(get_python 2>&1) || output=$(apt-get -q update 2>&1 && get_python 2>&1) || {
+    printf "redis-cluster[%s]: error: python3 could not be installed: %s. Make 'apt-get install python3' work on this host, then run pulumi up again\n" "$(uname -n)" "$(tail -n 5 <<<"$output")" >&2
+    exit 1
+  }
+}
+
+get_python() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install python3 </dev/null
+}
+
 write_files() {
   local directory=$1 mode=$2 owner=$3 package=${4:-}
+  # The distribution's own: what stands in /usr/local may be any.
+  [[ -z $package || -x ${REDIS_CLUSTER_ROOT:-}/usr/bin/python3 ]] || install_python
   # Redis runs what is in it.
   [[ -d $directory ]] || install -d -m 0755 "$directory"
   new=$(mktemp -d "$directory/.new.XXXXXX") || failed "$directory"

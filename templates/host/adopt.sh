@@ -99,7 +99,7 @@ role_setting() {
 # every login before any daemon of the group uses one. The release is what their next start is composed from.
 admit_users() {
   make_release
-  place 0644 "$initialised" </dev/null
+  act mark initialised
   switch_release
   if role_runs redis-cluster.service; then
     admit users.acl 'CONFIG REWRITE' "$node_address_here" "$node_port_here"
@@ -134,11 +134,4 @@ SENTINEL CONFIG SET announce-ip ${sentinel_address[$self]}"
 
 sentinel_login() {
   printf 'auth-user sentinel auth-pass %s' "$(secret "$staged/secrets" sentinel)"
-}
-
-# own_runtime_directory UNIT: the directory was redis's, with the pid files of both daemons. The role's node may
-# still run when the first unit of this program starts here, and cannot remove its file then.
-own_runtime_directory() {
-  if [[ -d $run ]]; then chown root:root "$run"; fi
-  rm -f "$run/${1%.service}.pid"
 }

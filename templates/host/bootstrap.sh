@@ -38,11 +38,3 @@ bootstrap_mark() {
   read -r name <"$bootstrap" || true
   printf '%s' "${name:-}"
 }
-
-# mark_bootstrap: as the step was told to.
-mark_bootstrap() {
-  [[ -n $step_bootstrap ]] || return 0
-  [[ -n ${node_address[$step_bootstrap]:-} ]] ||
-    die "the bootstrap master is '$step_bootstrap'; expected one of redis-cluster:hosts. Run pulumi up again"
-  place 0644 "$bootstrap" <<<"$step_bootstrap"
-}

@@ -7,20 +7,20 @@ certificate_ended() {
 }
 
 # renew_ended: what runs with a certificate that has ended takes the one that is staged, and nothing else of what is
-# staged: no gate could hold before. Sets `renewed` where there was need. Links that were there before the end go on, so
+# staged: no gate could hold before. Links that were there before the end go on, so
 # all nodes are first; sentinels start anew in sentinel-start, when they can reach every node.
 renew_ended() {
   local was partly
-  was=$(running_release node) renewed=''
+  was=$(running_release node)
   if [[ ! -e $current/redis.conf || $(tls_mode "$current") != required || $(tls_mode "$staged") != required ]]; then return; fi
   if ! certificate_ended "$current" && ! certificate_ended "$releases/${was:-none}"; then return; fi
   ask_group refuse-ended "$staged" "$self"
-  partly=$(mktemp -d "$releases/.XXXXXX")
+  partly=$(mktemp -d)
   if ! cp -p "$current"/* "$partly" || ! cp -p "$staged"/tls.{ca,crt,key} "$partly"; then
     die "cannot copy $current; free some space, then run pulumi up again"
   fi
   load_members "$partly/members"
-  make_release "$partly"
+  make_release "$partly" renew-release
   rm -rf "$partly"
   load_members "$releases/$release/members"
   tls_options+=(--insecure)
@@ -30,7 +30,6 @@ renew_ended() {
   # The rest of this step asks none but this host's own daemons, of which the sentinel still has its old one.
   load_members "$staged/members"
   tls_options+=(--insecure)
-  renewed=yes
   did 'the certificate had ended'
 }
 
@@ -45,11 +44,6 @@ take_certificate() {
     die "the certificate that the node runs with has ended, and it does not take the new one: ${reply:-no answer}; expected OK. Look at it with 'redis-cluster gate', then run pulumi up again"
   else
     # It lets in nobody of another authority, and from now on nobody of its own.
-    systemctl stop redis-cluster.service
+    act stop node
   fi
-}
-
-# Whether this host's sentinel runs with a certificate that has ended.
-sentinel_ended() {
-  has_sentinel && running redis-sentinel.service && certificate_ended "$releases/$(running_release sentinel)"
 }

@@ -15,7 +15,7 @@ setting() {
 has_keys() {
   [[ -s $1 ]] || return 1
   (($(stat -c %s "$1") < 4096)) || return 0
-  ! "${as_redis[@]}" redis-check-rdb "$1" 2>/dev/null 9>&- | grep ' 0 keys read' >/dev/null
+  ! redis-check-rdb "$1" 2>/dev/null 3>&- 4>&- | grep ' 0 keys read' >/dev/null
 }
 
 # loads_data CONF: whether Redis would load at least one key or write from the files that CONF names.
@@ -46,7 +46,7 @@ manifest_holds() {
       b:*.rdb) if has_keys "$name"; then return 0; fi ;;
       b:* | i:*) if [[ -s $name ]]; then return 0; fi ;;
     esac
-  done < <("${as_redis[@]}" dd if="$1" iflag=nofollow,nonblock status=none 2>/dev/null 9>&-)
+  done < <(dd if="$1" iflag=nofollow,nonblock status=none 2>/dev/null 3>&- 4>&-)
   return 1
 }
 

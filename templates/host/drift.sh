@@ -89,7 +89,7 @@ firewall_drift() {
   grep -q '^table' "$release/firewall.nft" 2>/dev/null || return 0
   compare redis-cluster-firewall.service active "$(systemctl is-active redis-cluster-firewall.service || true)"
   text_drift "$(unit_file "$release" redis-cluster-firewall.service)" "$unit_directory/redis-cluster-firewall.service"
-  compare 'firewall rules' 'in force' "$(nft list table inet redis_cluster >/dev/null 2>&1 && echo 'in force' || echo none)"
+  compare 'firewall rules' 'in force' "$(act rules | tr - ' ')"
 }
 
 # --- the node ---------------------------------------------------------------------------------
@@ -135,7 +135,6 @@ as_released() {
     questions='ACL LIST' arguments=(--sentinel)
     sentinel_text "$directory" 127.0.0.1 1 >"$scratch/conf"
   fi
-  if ((EUID == 0)); then chown -R redis:redis "$scratch"; fi
   dry_run "the release that the $1 runs" "$scratch" "$([[ $1 == node ]] && echo 'eady to accept' || echo '+monitor master')" \
     "$scratch/conf" "${arguments[@]}"
 }
@@ -326,7 +325,7 @@ repair_sentinel() {
 
 # Redis owns the directory; a file that cannot be removed is no release's name either.
 forget_release() {
-  "${as_redis[@]}" rm -rf "$run/$1/release" 9>&- || true
+  rm -rf "$run/$1/release" 3>&- 4>&- || true
 }
 
 tell_found() {

@@ -2,13 +2,6 @@
 # The gate: what must hold on the whole group before a running daemon is stopped, and again before
 # the next host's turn. It is asked and judged by redis_cluster/gate.py, as redis.
 
-# verb gate: prints what is wrong with the group, or that nothing is.
-verb_gate() {
-  local directory=$staged
-  if [[ -e $current/members ]]; then directory=$current; fi
-  ask_group gate "$directory/members" "$directory/secrets" "$current"
-}
-
 gate() {
   ask_group gate "$members_file" "$secrets_file" "$staged" "${step_plan:-}" "${step_override:-}"
 }
@@ -21,7 +14,7 @@ wait_whole() {
 # that a signal to this program is not left waiting.
 ask_group() {
   local status=0
-  "${as_redis[@]}" "${python_part[@]}" "$@" 9>&- &
+  "${with_this[@]}" "${python_part[@]}" "$@" 3>&- 4>&- &
   wait "$!" || status=$?
   if ((status == explained)); then exit "$explained"; fi
   return "$status"

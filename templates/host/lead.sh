@@ -19,23 +19,14 @@ operator_lets_lead() {
 # while all that still holds, makes this node the master. What other nodes hold and this one does not is lost.
 verb_lead() {
   local status=0
-  take_lock
-  refuse_planted
   load_release
   ask_group lead "$release" "$data" "$(whether loads_data "$release/redis.conf")" "${1:-}" || status=$?
   if ((status == not_agreed)); then return; fi
   ((status == 0))
-  printf '%s\n' "$self" >"$lead_file"
-  chmod 0644 "$lead_file"
-  exec 8<"$lead_file"
-  flock 8
-  at_end=forget_lead
-  systemctl stop redis-sentinel.service redis-cluster.service
+  act lead "$self"
+  act stop sentinel
+  act stop node
   start_unit redis-cluster.service
   if has_sentinel; then start_unit redis-sentinel.service; fi
   say "is the master now; the others follow when they are back"
-}
-
-forget_lead() {
-  rm -f "$lead_file"
 }

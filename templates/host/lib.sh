@@ -15,8 +15,6 @@ previous=$managed/previous
 initialised=$managed/initialised
 bootstrap=$managed/bootstrap
 programs=$root/usr/local/lib/redis-cluster
-# What lies there, as a regular expression.
-program_names='(redis-cluster|write-files|redis_cluster/[a-z_/]+\.py)'
 
 # A daemon that does not answer within this many seconds counts as unreachable.
 ask_timeout=2
@@ -24,12 +22,8 @@ ask_timeout=2
 # ever. The list of a full node's clients, 20 MB, takes less.
 ask_memory=524288
 
-# Before a command that reads what redis has written or may replace, or what a daemon says: as root it would follow
-# links, and be root when a reply is too much for it. Away from the terminal and, by 9>&-, from the lock of root.
-as_redis=()
-if ((EUID == 0)); then
-  as_redis=(setsid --wait setpriv --reuid=redis --regid=redis --init-groups --pdeathsig=KILL)
-fi
+# Before a command that is not to go on when this process has ended.
+with_this=(setpriv --pdeathsig=KILL)
 
 # The part in Python. The distribution's own Python: what stands in /usr/local may be any.
 python_part=(/usr/bin/python3 -I -S "$programs/redis_cluster/__main__.py")
@@ -85,19 +79,17 @@ fresh_id() {
   od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | sed -E 's/(.{8})(.{4})(.{4})(.{4})(.{12})/\1-\2-\3-\4-\5\n/'
 }
 
-# root_owns DIR: whether it is a directory of root's own, not one that redis has put in its place.
-root_owns() {
-  local owner
-  [[ -d $1 && ! -L $1 ]] || return 1
-  owner=$(stat -c %u "$1")
-  [[ $owner == 0 || (-n $root && $owner == "$EUID") ]]
-}
-
-# refuse_planted: nobody goes by files that redis has put in the place of root's.
-refuse_planted() {
-  if ! root_owns "$etc" || ! root_owns "$managed"; then
-    die "$managed is not there, or not root's; expected the directory that pulumi up makes. Look who has changed it, then run pulumi refresh and pulumi up"
-  fi
+# act WORD...: has root's part do one of its acts (root/verbs.py); what that comes to on stdout. It says itself why it
+# was not done. On files 3 and 4, which nobody else gets.
+act() {
+  local answer=''
+  { printf '%s\n' "$*" >&3 && IFS= read -r answer <&4; } 2>/dev/null ||
+    die "'$1' is done by root; expected that instead of $(id -un): sudo $programs/redis-cluster"
+  case $answer in
+    ok) ;;
+    'ok '*) printf '%s\n' "${answer#ok }" ;;
+    *) exit "$explained" ;;
+  esac
 }
 
 # redis_file FILE: what is in a file of redis's, where a link or a pipe may be.
@@ -188,8 +180,8 @@ ask() {
   shift 2
   reply=$(
     ulimit -v "$ask_memory"
-    REDISCLI_AUTH=$operator_password "${as_redis[@]}" timeout "$ask_timeout" \
-      redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1 9>&- |
+    REDISCLI_AUTH=$operator_password timeout "$ask_timeout" \
+      redis-cli --user "${ask_as:-operator}" --no-auth-warning -e "${where[@]}" "$@" 2>&1 3>&- 4>&- |
       tr -d '\000-\010\013-\037\177'
   ) || status=$?
   printf '%s\n' "$reply"

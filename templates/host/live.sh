@@ -128,6 +128,6 @@ adopt_release() {
   switch_release
   # As redis, whose directory it is, and who may have left a link there.
   forget_release "$1"
-  "${as_redis[@]}" tee "$run/$1/release" <<<"$release" >/dev/null 9>&-
+  tee "$run/$1/release" <<<"$release" >/dev/null 3>&- 4>&-
   did "nothing restarted"
 }

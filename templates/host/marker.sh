@@ -61,7 +61,6 @@ verb_mark_data() {
 # so, lets the node start there. It counts as a node that has lost its data until it has copied a master.
 verb_trust_data() {
   local found hash
-  take_lock
   load_release
   if ! other_directory; then
     say "$data is the directory that this node last ran with, or it has not run yet; nothing to consent to"
@@ -73,9 +72,7 @@ verb_trust_data() {
     printf '%s\n\nTo have %s go on with that, whatever it held before: redis-cluster trust-data %s\n' "$found" "$self" "$hash"
     return
   fi
-  directory_here >"$trust_file"
-  chmod 0644 "$trust_file"
-  systemctl reset-failed redis-cluster.service 2>/dev/null || true
-  systemctl restart --no-block redis-cluster.service
+  act trust "$(directory_here)"
+  act restart node
   say "the node starts with what is there"
 }

@@ -15,15 +15,11 @@ verb_keep_stamp() {
 
 # stamping: whether somebody stamps for the node that runs here.
 stamping() {
-  ! "${as_redis[@]}" flock -n "$run/node/stamping" true 9>&-
+  ! flock -n "$run/node/stamping" true 3>&- 4>&-
 }
 
 # ensure_stamping: where nobody does.
 ensure_stamping() {
   if [[ ! -e $current/redis.conf ]] || stamping; then return; fi
-  systemctl reset-failed redis-cluster-stamp.service 2>/dev/null || true
-  systemd-run --quiet --collect --unit=redis-cluster-stamp --uid=redis --gid=redis \
-    --property={BindsTo,After}=redis-cluster.service --property=Restart=always --property=RestartSec=1 \
-    --property=NoNewPrivileges=yes --property=ProtectSystem=strict \
-    --property="ReadWritePaths=$data $run/node" "$programs/redis-cluster" keep-stamp
+  act stamp
 }

@@ -45,8 +45,6 @@ sentinel_place() {
 refuse_tls_leap() {
   local was now
   now=$(tls_mode "$staged")
-  # Nobody else takes away what the stack has no more.
-  if [[ $now == off ]]; then rm -f "$staged"/tls.*; fi
   [[ -e $current/redis.conf ]] || return 0
   was=$(tls_mode "$current")
   case "$was $now" in
@@ -125,13 +123,6 @@ clients_on_closing_ports() {
       grep -vE '^(replication|sentinel|operator) ' | sort -u | paste -sd ',' || true)
     if [[ -n $addresses ]]; then printf 'clients are connected to port %s, which is to close: %s\n' "$was" "$addresses"; fi
   done
-}
-
-# Whether this host's sentinel goes, or would start, by the plain ports in a group that is to use TLS alone.
-owes_move_to_tls() {
-  local now=$current
-  if running redis-sentinel.service; then now=$releases/$(running_release sentinel); fi
-  [[ $(tls_mode "$staged") == required && -e $now/redis.conf && $(tls_mode "$now") == both ]]
 }
 
 # move_to_tls: all hosts at the same time. First every replica follows by TLS, whoever gets to it first: the

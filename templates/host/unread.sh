@@ -36,7 +36,7 @@ unread() {
 # goes by its name.
 holds_keys() {
   local start
-  start=$("${as_redis[@]}" dd if="$1" iflag=nofollow,nonblock bs=8 count=1 status=none 2>/dev/null 9>&- | tr -d '\0') || start=unreadable
+  start=$(dd if="$1" iflag=nofollow,nonblock bs=8 count=1 status=none 2>/dev/null 3>&- 4>&- | tr -d '\0') || start=unreadable
   case $1:$start in
     *.aof:REDIS* | *:'*'[1-9]* | *:'#TS:'* | *.rdb:unreadable | *.aof:unreadable) return ;;
     *:REDIS*) has_keys "$1" ;;
@@ -56,7 +56,6 @@ refuse_unread() {
 # of it what the configuration loads; what it was made of stays, under another name.
 verb_convert() {
   local conf found name=${1:-}
-  take_lock
   conf=$(conf_to_come)
   found=$(unread "$conf")
   if [[ -z $name ]]; then
@@ -66,8 +65,8 @@ verb_convert() {
   grep -Fxq -- "$name" <<<"$found" ||
     die "$name is nothing that Redis would start without; expected one of: $(paste -sd ' ' <<<"${found:-none}"). Nothing was changed"
   # It is tried again and again, and would start half-way.
-  if [[ -e $unit_directory/redis-cluster.service ]]; then systemctl stop redis-cluster.service; fi
-  "${as_redis[@]}" "$BASH" "${BASH_SOURCE[0]}" convert-as-redis "$name" 9>&-
+  if [[ -e $unit_directory/redis-cluster.service ]]; then act stop node; fi
+  "$BASH" "${BASH_SOURCE[0]}" convert-as-redis "$name" 3>&- 4>&-
   if [[ -e $initialised ]]; then
     say "systemctl start redis-cluster: the node starts with them, but where another node is master it copies that one instead. To make this one the master: redis-cluster lead"
   else

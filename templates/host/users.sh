@@ -71,7 +71,8 @@ accept_passwords() {
     fi
     if [[ -n $since ]]; then text+="$name $hash $since"$'\n'; fi
   done < <(awk '$1 == "hash" { for (i = 3; i <= NF; i++) print $2, $i }' "$staged/secrets")
-  place 0640 "$accepted" <<<"${text%$'\n'}"
+  # shellcheck disable=SC2086 # words
+  act accept $text
   if ((${#added[@]} == 0)); then return; fi
   did "accepts a new password of $(cut -d' ' -f3 < <(printf '%s\n' "${added[@]}") | sort -u | paste -sd ' ')"
   if running redis-cluster.service; then add_passwords "$node_address_here" "$node_port_here" "${added[@]}"; fi

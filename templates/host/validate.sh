@@ -12,7 +12,6 @@ validate_release() {
   node_text "$1" >"$scratch/node.conf"
   # Port 1 of this host: a master that nobody answers for, so that nothing is announced to anyone.
   if has_sentinel; then sentinel_text "$1" 127.0.0.1 1 >"$scratch/sentinel.conf"; fi
-  if ((EUID == 0)); then chown -R redis:redis "$scratch"; fi
   {
     dry_run redis.conf "$scratch" 'eady to accept connections' "$scratch/node.conf" --appendonly no --save '' --replicaof no one &&
       { ! has_sentinel || dry_run sentinel.conf "$scratch" '+monitor master' "$scratch/sentinel.conf" --sentinel; }
@@ -30,8 +29,8 @@ dry_run() {
   # Without a port for it Redis reads the certificate only where it encrypts its own links.
   if grep -q '^tls-cert-file ' "$1"; then encryption=yes; fi
   exec {log}< <(
-    exec "${as_redis[@]}" redis-server "$@" --port 0 --tls-port 0 --tls-replication "$encryption" --unixsocket "$scratch/socket" \
-      --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1 9>&-
+    exec redis-server "$@" --port 0 --tls-port 0 --tls-replication "$encryption" --unixsocket "$scratch/socket" \
+      --dir "$scratch" --logfile '' --pidfile '' --daemonize no --supervised no 2>&1 3>&- 4>&-
   )
   pid=$!
   while read -r -t "$validate_limit" line <&"$log"; do

@@ -167,10 +167,11 @@ describe("while the role's daemons run", () => {
   /** Runs shell on a host with what a step has at hand; both units are the role's and run. */
   const step = (host: Host, line: string) =>
     host.shell(
-      `running() { true; }; make_release() { release=one; }; load_members ${host.path("staged/members")}
+      `running() { true; }; make_release() { release=one; }; act() { :; }; load_members ${host.path("staged/members")}
        secrets_file=$staged/secrets operator_password=$(secret "$staged/secrets" operator); ${line}`,
     );
-  const mend = 'ask_group follow-by-address "$members_file" "$secrets_file"; mend_sentinels';
+  const files = '"$members_file" "$secrets_file"';
+  const mend = `ask_group follow-by-address ${files}; ask_group mend-sentinels ${files} "$staged/sentinel.conf" yes >&2`;
   const everywhere = async (line: string) => {
     for (const host of hosts.all) expect(await step(host, line)).toMatchObject({ status: 0 });
   };
@@ -250,9 +251,9 @@ describe("while the role's daemons run", () => {
     expect(known(consoleHost, "MASTER")).toEqual([alias]);
     expect(app1.ask("node", "INFO", "replication")).toContain(`master_host:${alias}\r\n`);
 
-    const outcome = await step(app1, `${mend}; say $work`);
+    const outcome = await step(app1, mend);
     expect(outcome).toMatchObject({ status: 0 });
-    expect(outcome.stderr).toMatch(/had the sentinel on console watch /);
+    expect(outcome.stderr).toMatch(/^watches console$/m);
     for (const host of hosts.all) {
       expect(known(host, "MASTER")).toEqual([consoleHost.address]);
       expect(known(host, "REPLICAS")).toEqual([app1.address, app2.address]);
@@ -293,7 +294,8 @@ describe("while the role's daemons run", () => {
 test("the pid file that the role's node could not remove goes before this program's node starts", async () => {
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
-  await app1.shell("own_runtime_directory redis-cluster.service");
+  app1.program("systemctl");
+  expect(await app1.direct("act start node")).toMatchObject({ status: 0, stderr: "" });
   expect(readdirSync(app1.path("/run/redis-cluster")).sort()).toEqual([
     "node",
     "redis-sentinel.pid",
@@ -306,9 +308,8 @@ describe("taking away", () => {
   // systemctl of the real machine is never called.
   const unclaim = (host: Host, component: string) => {
     host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${token}\n`);
-    return host.shell(
-      `systemctl() { echo "$*" >>"$root/systemctl"; }; verb_unclaim ${component} ${token} delete-data`,
-    );
+    host.program("systemctl", `echo "$*" >>${host.path("/systemctl")}`);
+    return host.run("unclaim", component, token, "delete-data");
   };
 
   test("leaves the role's group alone until it is taken over", async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, readlinkSync, rmSync } from "node:fs";
 import { authority } from "../helpers/certificates";
 import { eventually, Host, Hosts, masterName, Outcome } from "./support/hosts";
 
@@ -60,18 +60,16 @@ const told = (host: Host) => (existsSync(host.path("/told")) ? host.read("/told"
 function standInSystemd(host: Host): void {
   host.write("/etc/systemd/system/redis-cluster.service", "[Service]\n");
   for (const program of ["systemctl", "systemd-run"]) {
-    host.write(
-      `/usr/bin/${program}`,
-      `#!/bin/bash
-      echo ${program} "$@" >> ${host.path("/told")}
+    host.program(
+      program,
+      `echo ${program} "$@" >> ${host.path("/told")}
       case $1 in
         is-active) if grep -qs "$2" ${host.path("/down")}; then echo inactive; else echo active; fi ;;
         start) rm -f ${host.path("/down")} ;;
         stop) echo "$2" >> ${host.path("/down")} ;;
         show) echo "$PPID" ;;
-      esac\n`.replaceAll(/^ {6}/gm, ""),
+      esac`,
     );
-    chmodSync(host.path(`/usr/bin/${program}`), 0o755);
   }
 }
 

@@ -41,7 +41,8 @@ function shell(host: Host, line: string): Promise<Outcome> {
   );
   const searched =
     "*UnitPath*) echo /run/systemd/system.control /etc/systemd/system /usr/local/lib/systemd/system ;;";
-  return host.shell(`systemctl() { case "$*" in ${searched} ${cases.join(" ")} esac; }; ${line}`);
+  host.program("systemctl", `case "$*" in ${searched} ${cases.join(" ")} esac`);
+  return host.shell(line);
 }
 
 /** The lines that `redis-cluster drift` prints. */
@@ -55,7 +56,9 @@ async function drift(host: Host): Promise<string[]> {
 
 /** Runs the steps' repair of what runs; returns what they would say that they did. */
 async function repair(host: Host, daemon: "node" | "sentinel"): Promise<string> {
-  const more = daemon === "sentinel" ? "mend_sentinels" : "";
+  const mend =
+    'ask_group mend-sentinels "$members_file" "$secrets_file" "$staged/sentinel.conf" no';
+  const more = daemon === "sentinel" ? `work+=$(${mend})` : "";
   const line = `load_release; repair_${daemon}; ${more}\nprintf '%s' "\${work:-}" >&2`;
   const outcome = await shell(host, line);
   expect(outcome).toMatchObject({ status: 0 });
@@ -262,13 +265,14 @@ describe("files, units and services", () => {
   });
 
   test("an edited unit or a drop-in owes a restart, and the rollout's unit takes their place", async () => {
-    const owed = async (unit: string, conf: string, daemon: string) =>
-      (await shell(app1, `owed ${daemon} ${unit} ${conf} >&2`)).stderr;
+    const from = `import sys; sys.path.insert(0, "${hosts.directory}"); from redis_cluster.host import unit_installed`;
+    const installed = `/usr/bin/python3 -I -S -c '${from}; print(unit_installed("sentinel"), file=sys.stderr)'`;
     for (const directory of ["/run/systemd/system.control", "/usr/local/lib/systemd/system"]) {
       app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
-      expect(await owed("redis-sentinel.service", "sentinel.conf", "sentinel")).toBe("restart");
+      expect((await shell(app1, installed)).stderr).toBe("False\n");
       expect(await drift(app1)).toHaveLength(1);
-      await shell(app1, "install_unit redis-sentinel.service");
+      expect(await app1.direct("act start sentinel")).toMatchObject({ status: 0, stderr: "" });
+      expect((await shell(app1, installed)).stderr).toBe("True\n");
       expect(await drift(app1)).toEqual([]);
     }
   });
@@ -279,11 +283,7 @@ describe("files, units and services", () => {
     expect(await drift(app1)).toContain(
       `app-1 ${app1.path(release)}/redis.conf: wanted no such line, seen hz 20`,
     );
-    const outcome = await shell(
-      app1,
-      `load_members "$staged/members"; operator_password=$(secret "$staged/secrets" operator); mend_release`,
-    );
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+    expect(await app1.tell("node-roll", [])).toMatchObject({ status: 0, stderr: "" });
     expect(await drift(app1)).toEqual([]);
   });
 

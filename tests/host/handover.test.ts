@@ -1,6 +1,6 @@
 import { authority } from "../helpers/certificates";
 import { load } from "../helpers/load";
-import { Group, handedOver, leave, named, replication, says } from "./support/group";
+import { Group, handedOver, handOverLine, leave, named, replication, says } from "./support/group";
 import { Host, masterName, passwords, pause } from "./support/hosts";
 import { array, bulk, Liar, liar } from "./support/liar";
 import { tlsRelease } from "./support/tls";
@@ -19,10 +19,7 @@ const begin = async (): Promise<Group> => {
 afterEach(() => group.destroy());
 
 /** As the step of a rollout does it. */
-const handOver = (host: Host) =>
-  host.shell(
-    `ln -sfn $current $staged; load_members $staged/members; secrets_file=$staged/secrets; hand_over`,
-  );
+const handOver = (host: Host) => host.direct(handOverLine);
 
 test("ten in a row: 0 lost, everybody knows at once, and the clients after a few ms", async () => {
   await begin();

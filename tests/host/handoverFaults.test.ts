@@ -49,10 +49,7 @@ test("one that is ended by SIGTERM under the pause lifts it, itself or by the st
   const writer = await group.application();
   for (const ends of ["the program", "the step"]) {
     group.stage("wait paused");
-    const step = first.shell(
-      `ln -sfn $current $staged; load_members $staged/members; secrets_file=$staged/secrets
-       echo $$ >$root/tmp/step; hand_over`,
-    );
+    const step = first.direct(`echo $PPID >$root/tmp/step; ${handOverLine}`);
     const program = await group.reached();
     if (ends === "the program") {
       process.kill(program, "SIGTERM");

@@ -20,7 +20,7 @@ function lead(line: string): void {
   app1.write("/usr/bin/systemctl", `#!/bin/bash\n${line}\n`);
   chmodSync(app1.path("/usr/bin/systemctl"), 0o755);
   const run = (...hash: string[]) =>
-    spawnSync("/bin/bash", [hosts.program, "lead", ...hash], {
+    spawnSync(hosts.program, ["lead", ...hash], {
       env: { REDIS_CLUSTER_ROOT: app1.root, TMPDIR: app1.path("/tmp") },
       encoding: "utf8",
     });
@@ -29,7 +29,7 @@ function lead(line: string): void {
 }
 
 const compose = () =>
-  `REDIS_CLUSTER_ROOT=${app1.root} bash ${hosts.program} compose-node; kill -KILL $PPID`;
+  `REDIS_CLUSTER_ROOT=${app1.root} ${hosts.program} compose-node; kill -KILL $PPID`;
 
 test("the node that the operator makes lead starts as master while that run lasts", () => {
   lead(compose());

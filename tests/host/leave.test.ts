@@ -70,10 +70,9 @@ test("one that stands still is given up, with the limit; what it left is gone at
 });
 
 test("a step that takes longer than limits.step is ended, and says which limit, where, and what to do", async () => {
-  host.write("/usr/local/lib/redis-cluster/redis-cluster", "#!/bin/bash\nsleep 9\n");
-  const { status, stderr } = await host.shell(
-    `chmod +x ${host.path("/usr/local/lib/redis-cluster/redis-cluster")}; verb_within 1 node-roll`,
-  );
+  const directed = "/usr/local/lib/redis-cluster/redis_cluster/__main__.py";
+  host.write(directed, "import time\ntime.sleep(9)\n");
+  const { status, stderr } = await host.run("within", "1", "node-roll");
   expect(status).toBe(1);
   expect(stderr).toMatch(
     /^redis-cluster\[\S+\]: error: node-roll was ended after 1 s, which is redis-cluster:limits\.step; where it only takes longer, raise that\. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again\n$/,

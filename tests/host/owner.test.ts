@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { ownerCheck } from "../../components/hostProgram";
+import { ownerCheck, rootProgram } from "../../components/hostProgram";
+import { pretendDebian } from "./support/deployed";
 import { Host, Hosts, Outcome } from "./support/hosts";
 
 // Whose a host is: a second stack is refused before anything is written, a renamed one keeps its group by consent.
@@ -21,14 +22,15 @@ beforeEach(() => {
   hosts = new Hosts();
   [host] = hosts.all;
   mkdirSync(host.path(programs), { recursive: true });
+  pretendDebian(host);
 });
 
 afterEach(() => hosts.destroy());
 
 /** The check as it comes to a host that has nothing of ours: on standard input. */
 function check(...args: string[]): Outcome & { stdout: string } {
-  const { status, stdout, stderr } = spawnSync("/bin/bash", ["-s", "--", "check-owner", ...args], {
-    input: `${ownerCheck()}# more\n`,
+  const { status, stdout, stderr } = spawnSync("/bin/sh", ["-c", ownerCheck(), "check", ...args], {
+    input: `${rootProgram()}# more\n`,
     env: { REDIS_CLUSTER_ROOT: host.root },
     encoding: "utf8",
   });
@@ -37,18 +39,11 @@ function check(...args: string[]): Outcome & { stdout: string } {
 
 /** A claim, on a machine whose packages and users are left alone. */
 function claim(owner: string, id: string, ...more: string[]): Promise<Outcome> {
-  const lines = [`owner ${owner}`, ...more, "node-port 6389"].join("\n");
-  host.write("/tmp/input", `${lines}\n`);
-  return host.shell(
-    `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
-     install() { mkdir -p "\${*: -1}"; }; systemctl() { :; }
-     verb_claim node ${id} <${host.path("/tmp/input")}`,
-  );
+  return host.feed(`owner ${owner}\n${more.join("\n")}\nnode-port 6389\n`, "claim", "node", id);
 }
 
-const unclaim = (id: string, owner = "") =>
-  host.shell(`systemctl() { :; }; verb_unclaim node ${id} delete-data ${owner}`);
+const unclaim = (id: string, ...owner: string[]) =>
+  host.run("unclaim", "node", id, "delete-data", ...owner);
 
 /** Every file of the host with what is in it, and when it was last touched. */
 function everything(directory = host.root): string[] {

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -11,10 +11,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { pretendDebian } from "./support/deployed";
 import { Host, Hosts, Outcome } from "./support/hosts";
 
 // What a user redis that somebody has taken over leaves where root reads and writes.
@@ -25,6 +27,9 @@ const isRoot = process.getuid?.() === 0;
 const id = (flag: string) =>
   isRoot ? Number(execFileSync("id", [flag, "redis"])) : Number(execFileSync("id", [flag]));
 const [uid, gid] = [id("-u"), id("-g")];
+
+/** The release that is current, and another one. */
+const [release, other] = ["0000000000000001", "0000000000000002"];
 
 let hosts: Hosts;
 let host: Host;
@@ -38,11 +43,8 @@ beforeEach(() => {
   secret = join(hosts.directory, "shadow");
   victim = join(hosts.directory, "victim");
   writeFileSync(secret, "root:hash-of-root\n", { mode: 0o600 });
-  chownSync(host.path("."), process.getuid?.() ?? 0, gid);
-  chmodSync(host.path("."), 0o1770);
-  for (const directory of ["/var/lib/redis-cluster", "/run/redis-cluster/node"]) {
-    chownSync(host.path(directory), uid, gid);
-  }
+  host.release(release);
+  for (const program of ["systemctl", "systemd-run"]) host.program(program);
 });
 
 afterEach(async () => {
@@ -71,11 +73,19 @@ const plantFile = (file: string, text: string) => {
 
 /** Runs shell with what a step has at hand, and with nothing of systemd. */
 const step = (line: string): Promise<Outcome> =>
-  host.shell(
+  host.direct(
     `{ sleep 20; kill -KILL $$; } >/dev/null 2>&1 & trap "kill $! 2>/dev/null || true" EXIT
-     systemctl() { :; }; systemd-run() { :; }; running() { true; }; wait_whole() { :; }; begin_step() { step_plan=p; }
-     step_bootstrap=console; release=one
-     load_members ${host.path("releases/one/members")}; operator_password=x; { ${line}; } 1>&2`,
+     running() { true; }; wait_whole() { :; }; begin_step() { step_plan=p; }
+     step_bootstrap=console; release=${release}
+     load_members ${host.path("current/members")}; operator_password=x; { ${line}; } 1>&2`,
+  );
+
+const claim = () =>
+  host.feed(
+    "owner a/b\nnode-port 1\nsentinel-port 2\n",
+    "claim",
+    "node",
+    "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
   );
 
 const isRedisFile = (file: string) => {
@@ -87,12 +97,12 @@ test("links where steps write lead them nowhere", async () => {
   plantLink("/run/redis-cluster/node/release.new", victim);
   plantLink("/run/redis-cluster/node/release", victim);
   plantLink("/var/lib/redis-cluster/retired-master", victim);
-  host.release("two", "unused");
+  host.release(other, "unused");
   host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
   expect(await step("verb_node_start")).toMatchObject({ status: 0 });
-  expect(await step("release=two; adopt_release node; end_turn")).toMatchObject({ status: 0 });
+  expect(await step(`release=${other}; adopt_release node; end_turn`)).toMatchObject({ status: 0 });
   isRedisFile("/run/redis-cluster/node/release");
-  expect(host.read("/run/redis-cluster/node/release")).toBe("two\n");
+  expect(host.read("/run/redis-cluster/node/release")).toBe(`${other}\n`);
 });
 
 test("links to directories do not make steps write there", async () => {
@@ -135,22 +145,23 @@ test.each(plantings)(
 );
 
 test("a step that waited goes by nothing that came about meanwhile", async () => {
-  const [managed, other] = [dirname(host.path("staged")), join(hosts.directory, "other")];
-  const waiting = host.shell(
-    `flock() { touch ${host.path("/tmp/waits")}; until [[ -L ${managed} ]]; do sleep 0.05; done; }
-     refuse_planted; verb_stage </dev/null`,
-  );
-  while (!existsSync(host.path("/tmp/waits"))) await new Promise((done) => setTimeout(done, 20));
-  renameSync(managed, other);
-  symlinkSync(other, managed);
-  const { status, stderr } = await waiting;
+  const [managed, planted] = [dirname(host.path("staged")), join(hosts.directory, "other")];
+  const held = spawn("flock", [host.path("/run/redis-cluster.lock"), "sleep", "3"]);
+  await new Promise((done) => setTimeout(done, 500));
+  const waiting = host.feed("", "stage", "a/b");
+  await new Promise((done) => setTimeout(done, 1000));
+  renameSync(managed, planted);
+  symlinkSync(planted, managed);
+  const { status, stderr, seconds } = await waiting;
+  expect(held.exitCode).toBe(0);
   expect([status, stderr]).toEqual([1, expect.stringContaining("or not root's")]);
+  expect(seconds).toBeGreaterThan(1);
 });
 
 test("daemons are asked as redis: what a reply does to the client is not done to root", async () => {
   host.write("/usr/bin/redis-cli", "#!/bin/sh\nid -u; ls -l /proc/self/fd | grep -c lock\ntrue\n");
   chmodSync(host.path("/usr/bin/redis-cli"), 0o755);
-  const outcome = await step("take_lock; ask 127.0.0.1 1 PING; ask 127.0.0.1 1 <<<PING");
+  const outcome = await step("ask 127.0.0.1 1 PING; ask 127.0.0.1 1 <<<PING");
   expect(outcome.stderr).toBe(`${uid}\n0\n`.repeat(2));
 });
 
@@ -162,12 +173,12 @@ fds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") 
 print(os.getuid(), sum("lock" in fd for fd in fds), sys.flags.isolated, file=sys.stderr)
 `,
   );
-  const outcome = await step("take_lock; secrets_file=x; begin_wait 9; gate; stalled || gave_up x");
+  const outcome = await step("secrets_file=x; begin_wait 9; gate; stalled || gave_up x");
   expect(outcome.stderr).toBe(`${uid} 0 1\n`.repeat(3));
 });
 
 test("a pipe in the place of a file hangs nobody", async () => {
-  host.release("one", "current", {
+  host.release(release, "current", {
     "users.acl": "user default off\nuser operator on #operator ~* &* +@all\n",
     secrets: `${host.releaseFiles().secrets}hash operator ${"a".repeat(64)}\n`,
   });
@@ -186,11 +197,14 @@ test("a pipe in the place of a file hangs nobody", async () => {
     "verb_lead",
     "users_text $current users.acl",
     "refuse_clients_left",
-    "remove_node keep-data",
   ]) {
     const { seconds } = await step(line);
     expect([line, seconds < 15]).toEqual([line, true]);
   }
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  host.write("/usr/local/lib/redis-cluster/claim.node", `${id}\n`);
+  const { seconds } = await host.run("unclaim", "node", id, "keep-data");
+  expect([existsSync(host.path(".")), seconds < 15]).toEqual([false, true]);
 }, 120000);
 
 test("a sentinel's file that is a link tells nothing and leaves its target alone", async () => {
@@ -211,25 +225,22 @@ test("names of files are no lines and no code", async () => {
   expect(stderr).toMatch(/^console data\n$/);
 });
 
-test("the directories are there before redis may put anything beside them", async () => {
+test("the directories are root's, and redis may put its files beside them", async () => {
   rmSync(host.path("."), { recursive: true });
-  for (const directory of ["/var/log", "/usr/local/lib/redis-cluster"]) {
-    mkdirSync(host.path(directory), { recursive: true });
-  }
-  const outcome = await host.shell(
-    `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
-     install() {
-       local last=\${*: -1} mode
-       mode=$(stat -c %a $etc 2>/dev/null || true)
-       [[ $last != $managed || -d $last || $mode != 1770 ]] || echo "$last comes after redis" >&2
-       ${isRoot ? "command install" : "mkdir -p"} "$@"
-     }
-     for i in 1 2; do install_host <<<$'owner a/b\\nnode-port 1\\nsentinel-port 2'; done; stat -c '%a %U:%G' $etc $managed $staged $releases >&2`,
-  );
-  expect(outcome.stderr).toBe(
-    isRoot ? "1770 root:redis\n750 root:redis\n750 root:redis\n750 root:redis\n" : "",
-  );
+  pretendDebian(host);
+  for (let times = 0; times < 2; times++)
+    expect(await claim()).toMatchObject({ status: 0, stderr: "" });
+  const found = [".", "staged", "releases", "/var/lib/redis-cluster"].map((path) => {
+    const stat = statSync(host.path(path));
+    return `${(stat.mode & 0o7777).toString(8)} ${stat.uid} ${stat.gid}`;
+  });
+  const managed = `750 ${process.getuid!()} ${gid}`;
+  expect(found).toEqual([
+    `1770 ${process.getuid!()} ${gid}`,
+    managed,
+    managed,
+    `750 ${uid} ${gid}`,
+  ]);
 });
 
 test.each(plantings)(
@@ -244,26 +255,11 @@ test.each(plantings)(
     writeFileSync(join(other, "staged/members"), "planted");
     plant(managed, other);
     for (const path of [host.path("."), managed]) lchownSync(path, uid, gid);
-    const outcome = await host.shell(
-      `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
-     ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }; root_owns() { false; }'}
-     install_host <<<$'owner a/b\\nnode-port 1\nsentinel-port 2'`,
-    );
+    pretendDebian(host);
+    const outcome = await claim();
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
     expect(lstatSync(managed).isDirectory()).toBe(true);
     expect(readdirSync(host.path("staged"))).toEqual([]);
     if (existsSync(other)) expect(lstatSync(join(other, "staged")).mode & 0o777).toBe(0o700);
   },
 );
-
-test("a link beside a daemon that is tried out gets nothing that root writes", async () => {
-  host.write("/run/redis-cluster/node/release", "0123456789abcdef\n");
-  host.release("0123456789abcdef");
-  const outcome = await step(
-    `release=$releases/0123456789abcdef; scratch=$(mktemp -d)
-     chown() { command chown "$@"; ln -s ${victim} "\${*: -1}/answers"; }; ask() { echo x; }
-     as_released node $scratch`,
-  );
-  expect(outcome).toMatchObject({ status: 0, stderr: "" });
-});

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
-import { hostProgram } from "../../components/hostProgram";
 import { Host, Hosts } from "./support/hosts";
 
 // Whatever fails on a host, the run says what it was.
@@ -38,9 +37,6 @@ test("what fails without a word is told with its verb and its line", async () =>
 
 test("what takes too long is told, too", async () => {
   program("sha256sum", "exec sleep 30");
-  const installed = "/usr/local/lib/redis-cluster/redis-cluster";
-  host.write(installed, hostProgram());
-  chmodSync(host.path(installed), 0o755);
   const outcome = await host.run("within", "9", "trust-data");
   expect(outcome.stderr).toMatch(
     /error: trust-data was ended before it was done: it took too long/,
@@ -48,9 +44,6 @@ test("what takes too long is told, too", async () => {
 });
 
 test("also while it waits for the group, and the part in Python ends with it", async () => {
-  const installed = "/usr/local/lib/redis-cluster/redis-cluster";
-  host.write(installed, hostProgram());
-  chmodSync(host.path(installed), 0o755);
   const outcome = await host.run("within", "3", "gate");
   expect(outcome.stderr).toMatch(/error: gate was ended before it was done: it took too long/);
   expect(outcome.seconds).toBeLessThan(8);

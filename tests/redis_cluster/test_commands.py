@@ -32,5 +32,5 @@ def test_a_mistake_of_ours_is_told_and_steers_no_terminal(
 
 def test_an_unknown_verb(capfd: pytest.CaptureFixture[str]) -> None:
     """Is no traceback."""
-    assert main(["gate"]) == EXPLAINED
+    assert main(["no-verb"]) == EXPLAINED
     assert "unknown verb" in capfd.readouterr().err

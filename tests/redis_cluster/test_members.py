@@ -41,6 +41,7 @@ def test_members(tmp_path: Path) -> None:
         (Member("console", "10.77.0.11", 6389), Member("app-1", "10.77.0.12", 6389)),
         (Member("console", "10.77.0.11", 26389),),
         0,
+        15,
     )
     assert members.node_here == Member("app-1", "10.77.0.12", 6389)
     assert members.node_at("10.77.0.11", "6389") == members.nodes[0]

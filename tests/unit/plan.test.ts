@@ -45,17 +45,17 @@ test("a certificate changes the plan", async () => {
   expect(await plan({}, certificates("4"))).not.toBe(await plan());
 });
 
-test.each([
-  ["hostProgram", "another"],
-  ["fileWriter", "another"],
-  ["hostPackage", { "redis_cluster/another.py": "" }],
-] as const)("the host's %s changes the plan", async (part, another) => {
-  const before = await plan();
-  const spy = jest.spyOn(hostProgram, part as "hostProgram").mockReturnValue(another as string);
-  const after = await plan();
-  spy.mockRestore();
-  expect(after).not.toBe(before);
-});
+test.each(Object.keys(hostProgram.hostPrograms()))(
+  "the host's %s changes the plan",
+  async (file) => {
+    const before = await plan();
+    const programs = { ...hostProgram.hostPrograms(), [file]: "another" };
+    const spy = jest.spyOn(hostProgram, "hostPrograms").mockReturnValue(programs);
+    const after = await plan();
+    spy.mockRestore();
+    expect(after).not.toBe(before);
+  },
+);
 
 test("a unit changes the plan", async () => {
   const before = await plan();

@@ -107,9 +107,7 @@ describe("three hosts", () => {
     const checks = hosts.map((host) => `${host}-check`);
     for (const { name, inputs } of commands) {
       if (checks.includes(name)) {
-        expect(inputs.create).toMatch(
-          / bash -s -- check-owner redis-cluster\/dev redis-dev-cluster$/,
-        );
+        expect(inputs.create).toMatch(/ check-owner redis-cluster\/dev redis-dev-cluster$/);
         continue;
       }
       for (const check of checks) expect(before(check, name)).toBe(true);

@@ -4,15 +4,18 @@ What they come to is their status, and where it says so a line of a closed form 
 for people.
 """
 
+from .acts import NotDone
 from .adopt import follow_by_address
 from .certificate import certificate_end, utc
 from .decide.gate import Certificate, Problem, certificate_problems, text_of
-from .gate import Step, gate, gave_up, moving, whole
+from .gate import Step, gate, gave_up, look, moving, whole
 from .handover import handover, leave
 from .join import Start, join, settle_files
 from .keep_stamp import keep_stamp
 from .lead import agreed
-from .messages import Refused, say
+from .messages import Refused, say, told_when_ended
+from .prepare import check_programs, prepare, told_lines
+from .steps import STEPS, take_step
 from .strangers import Mending, remembered
 from .watch import other_master, watch
 
@@ -25,6 +28,10 @@ NOT_AGREED = 3
 def main(arguments: list[str]) -> int:
     """Runs one verb.
 
+    node-start and the other steps of a rollout: see steps.py.
+    claim WORD...: see prepare.prepare.
+    check-programs: see prepare.check_programs.
+    gate: see look.
     gate MEMBERS SECRETS CERTIFICATES [PLAN OVERRIDE]: see gate.gate; with a plan it is a step's.
     whole MEMBERS SECRETS PLAN OVERRIDE: see gate.whole.
     moves MEMBERS SECRETS SAVES: prints gate.moving; where every save counts SAVES is not empty.
@@ -45,6 +52,16 @@ def main(arguments: list[str]) -> int:
     """
     try:
         match arguments:
+            case [verb] if verb in STEPS:
+                with told_when_ended(verb):
+                    print(take_step(verb))
+            case ["claim", *words]:
+                prepare(words)
+            case ["check-programs"]:
+                check_programs(told_lines())
+            case ["gate"]:
+                with told_when_ended("gate"):
+                    look()
             case ["gate", members, secrets, certificates]:
                 gate(members, secrets, certificates)
             case ["gate", members, secrets, certificates, plan, override]:
@@ -88,6 +105,8 @@ def main(arguments: list[str]) -> int:
                 return 0 if agreed(release, data, holds, said) else NOT_AGREED
             case _:
                 raise Refused(f"unknown verb {arguments[:1]}")
+    except NotDone:
+        return EXPLAINED
     except Refused as refusal:
         say(f"error: {refusal}", refusal.host)
         return EXPLAINED

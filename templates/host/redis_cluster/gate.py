@@ -1,5 +1,6 @@
 """Waits for the group to be whole, for as long as something that is waited for makes progress."""
 
+import os
 import time
 from binascii import crc32
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from .decide.gate import CERTIFICATE_NOTICE, Certificate, Problem, late_replicas
 from .members import Members, load_members, secret
 from .messages import Refused, say
 from .observe import Daemons, Group
+from .paths import CURRENT, STAGED
 
 # What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
 GATE_PATIENCE = 10
@@ -60,6 +62,12 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
     )
 
 
+def look() -> None:
+    """The gate for somebody who looks by hand."""
+    directory = CURRENT if os.path.exists(f"{CURRENT}/members") else STAGED
+    gate(f"{directory}/members", f"{directory}/secrets", CURRENT)
+
+
 def whole(members_file: str, secrets_file: str, step: Step) -> None:
     """What must hold before the next host's turn; waits for as long as redis-cluster:limits.stall says."""
     members, daemons = _group(members_file, secrets_file)
@@ -72,7 +80,7 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
         if waiting.stalled(moves(group.nodes)):
             break
         time.sleep(0.3)
-    raise _stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
+    raise stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
 
 
 def moving(members_file: str, secrets_file: str, saves: bool) -> str:
@@ -85,10 +93,11 @@ def moving(members_file: str, secrets_file: str, saves: bool) -> str:
 def gave_up(members_file: str, secrets_file: str, saves: bool, seconds: str, what: str) -> None:
     """Refused: the end of a wait of the host program's, in which nothing has moved for so many seconds."""
     members, daemons = _group(members_file, secrets_file)
-    raise _stall(members, what, int(seconds), moves(daemons.nodes(), saves))
+    raise stall(members, what, int(seconds), moves(daemons.nodes(), saves))
 
 
-def _stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
+def stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
+    """The end of a wait in which nothing moved. seen: what did last."""
     return Refused(
         f"{what}. Nothing moved for {seconds} s, which is redis-cluster:limits.stall; last seen: "
         f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and journalctl -u redis-cluster here; "

@@ -49,6 +49,7 @@ class Members(NamedTuple):
 
     host: this host's name. stall, pause: redis-cluster:limits, in seconds. tls: the directory of this host's
     certificate where daemons are asked by TLS, else empty. plain_node_port: the nodes' port before that, else 0.
+    sentinel_return: after how many seconds a sentinel that was stopped starts again by itself.
     """
 
     master_name: str
@@ -60,11 +61,22 @@ class Members(NamedTuple):
     nodes: tuple[Member, ...]
     sentinels: tuple[Member, ...]
     plain_node_port: int = 0
+    sentinel_return: int = 0
 
     @property
     def node_here(self) -> Member:
         """This host's node."""
         return next(node for node in self.nodes if node.name == self.host)
+
+    @property
+    def sentinel_here(self) -> Member:
+        """This host's sentinel; where it has none, has_sentinel tells."""
+        return next(sentinel for sentinel in self.sentinels if sentinel.name == self.host)
+
+    @property
+    def has_sentinel(self) -> bool:
+        """Whether this host has a sentinel."""
+        return any(sentinel.name == self.host for sentinel in self.sentinels)
 
     def node_at(self, address: str, port: str) -> Member | None:
         """The node there; None where that is no member. A file or a sentinel from before TLS names its plain port."""
@@ -102,6 +114,7 @@ def load_members(path: str) -> Members:
         tuple(daemons["node"]),
         tuple(daemons["sentinel"]),
         int(once.get("plain-ports", ["0"])[0]),
+        int(once["sentinel-return"][0]),
     )
 
 
@@ -112,6 +125,12 @@ def secret(path: str, name: str) -> str:
         if keyword == name:
             return value.strip()
     raise Refused(f"{path}: no secret named {name}; run pulumi up again")
+
+
+def hashes(path: str) -> dict[str, list[str]]:
+    """The hashes of each user's passwords in the secrets file, the current one first. Raises Refused."""
+    lines = [line.split() for line in _lines(path, "secrets")]
+    return {words[1]: words[2:] for words in lines if len(words) > 2 and words[0] == "hash"}
 
 
 def _lines(path: str, what: str) -> list[str]:

@@ -1,7 +1,11 @@
 """What the program says to people. It goes to stderr; what daemons say is in it, and may not steer a terminal."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 # Of what a daemon says in one message. CKQUORUM's longest answer has 150 characters.
 LONGEST = 500
@@ -31,3 +35,21 @@ def say(text: str, host: str = "") -> None:
     """
     lines = f"redis-cluster[{host or os.uname().nodename}]: {text}".split("\n")
     print("\n".join("".join(c for c in line if c.isprintable()) for line in lines), file=sys.stderr)
+
+
+@contextmanager
+def told_when_ended(verb: str) -> Iterator[None]:
+    """A SIGTERM ends the verb with a word about it."""
+
+    def ended(_signal: int, _frame: object) -> NoReturn:
+        raise SystemExit(143)
+
+    signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    except SystemExit:
+        say(
+            f"error: {verb} was ended before it was done: it took too long, or somebody stopped it. Look what it "
+            "waits for with 'redis-cluster gate' here, then run pulumi up again"
+        )
+        raise

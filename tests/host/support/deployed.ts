@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { Host, passwords } from "./hosts";
 
 const units = {
@@ -25,6 +25,14 @@ export async function deploy(host: Host): Promise<void> {
      cp -rT "$staged" "$releases/$release"; chmod -R a+rX "$etc"; rm -rf "$releases/one" "$current"; ln -s "releases/$release" "$current"
      mkdir -p "$programs"; cd "$programs"; echo program >redis-cluster; sha256sum redis-cluster >sums`,
   );
+}
+
+/** A Debian that has all packages, on which nothing runs. */
+export function pretendDebian(host: Host): void {
+  host.write("/etc/os-release", 'ID=debian\nVERSION_ID="12"\n');
+  host.program("dpkg-query", "printf installed");
+  for (const program of ["systemctl", "ss", "nft"]) host.program(program);
+  mkdirSync(host.path("/var/log"), { recursive: true });
 }
 
 /** A systemd that says all units run and are enabled, and does nothing. */

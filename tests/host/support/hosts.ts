@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { hostPackage, hostProgram, pythonPackage } from "../../../components/hostProgram";
+import { director, hostPackage, pythonPackage, rootProgram } from "../../../components/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {
@@ -54,6 +54,7 @@ export class Host {
     for (const directory of [
       "tmp",
       "usr/bin",
+      "etc/systemd/system",
       "var/lib/redis-cluster",
       "var/log/redis-cluster",
       "run/redis-cluster/node",
@@ -66,9 +67,17 @@ export class Host {
     this.write("/run/redis-cluster/node/stamping", "");
     const programs = this.path("/usr/local/lib/redis-cluster");
     mkdirSync(programs, { recursive: true });
-    symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));
-    if (process.getuid?.() === 0)
-      execFileSync("chown", ["-R", "redis:redis", join(this.root, "run/redis-cluster")]);
+    for (const part of [pythonPackage, "redis-cluster.sh"])
+      symlinkSync(join(group.directory, part), join(programs, part));
+    mkdirSync(this.path("."), { recursive: true });
+    // What stands for other programs is called by root and by redis, and notes what it was told.
+    for (const directory of [this.root, this.path("/tmp")]) chmodSync(directory, 0o777);
+    if (process.getuid?.() === 0) {
+      const redis = ["run/redis-cluster", "var/lib/redis-cluster"];
+      execFileSync("chown", ["-R", "redis:redis", ...redis.map((path) => join(this.root, path))]);
+      execFileSync("chown", ["root:redis", this.path(".")]);
+      chmodSync(this.path("."), 0o1770);
+    }
   }
 
   /** A file of the host; one without a leading slash is in /etc/redis-cluster, where root's are in a directory. */
@@ -173,18 +182,35 @@ export class Host {
 
   /** Runs a verb of the host program that is told something. */
   tell(verb: string, lines: string[]): Promise<Outcome> {
-    this.write("/tmp/told", lines.join("\n"));
-    return this.execute([this.group.program, verb], openSync(this.path("/tmp/told"), "r"));
+    return this.feed(lines.join("\n"), verb);
   }
 
-  /** Runs a line of shell with the host program's functions. */
+  /** Runs the host program with that on its standard input. */
+  feed(input: string, ...args: string[]): Promise<Outcome> {
+    this.write("/tmp/told", input);
+    return this.execute([this.group.program, ...args], openSync(this.path("/tmp/told"), "r"));
+  }
+
+  /** In the place of a program of the system, for root and redis alike. */
+  program(name: string, text = ""): void {
+    this.write(`/usr/bin/${name}`, `#!/bin/bash\numask 0\n${text}\n`);
+    chmodSync(this.path(`/usr/bin/${name}`), 0o755);
+  }
+
+  /** Runs a line of shell with the director's functions. */
   shell(line: string): Promise<Outcome> {
-    return this.execute(["-c", `source ${this.group.functions}; ${line}`]);
+    return this.execute(["/bin/bash", "-c", `source ${this.group.functions}; ${line}`]);
+  }
+
+  /** The same as the director of a verb, whom root's part serves. */
+  direct(line: string, verb = "node-start"): Promise<Outcome> {
+    return this.execute([`${this.group.program}.direct`, verb, line]);
   }
 
   private execute(args: string[], stdin: "ignore" | number = "ignore"): Promise<Outcome> {
     const start = performance.now();
-    const child = spawn("/bin/bash", args, {
+    const [program, ...more] = args;
+    const child = spawn(program, more, {
       env: { REDIS_CLUSTER_ROOT: this.root, TMPDIR: this.path("/tmp") },
       stdio: [stdin, "pipe", "pipe"],
     });
@@ -205,8 +231,10 @@ export class Host {
     );
   }
 
-  compose(daemon: "node" | "sentinel"): Promise<Outcome> {
-    return this.run(`compose-${daemon}`);
+  async compose(daemon: "node" | "sentinel"): Promise<Outcome> {
+    const outcome = await this.run(`compose-${daemon}`);
+    execFileSync(join(__dirname, "own-as-redis"), [this.root]);
+    return outcome;
   }
 
   /** What the composed file says about the role: `master` or the followed "ADDRESS PORT". */
@@ -411,8 +439,12 @@ export class Hosts {
   ) {
     // The user redis, as whom a dry run reads a release, has to get at it.
     chmodSync(this.directory, 0o755);
-    writeFileSync(this.program, hostProgram());
-    writeFileSync(this.functions, hostProgram().replace(/^main "\$@"$/m, ""));
+    writeFileSync(this.program, rootProgram(), { mode: 0o755 });
+    writeFileSync(`${this.program}.sh`, director());
+    writeFileSync(this.functions, director().replace(/^main "\$@"$/m, ""));
+    const line = `["/bin/bash", "-c", 'source ${this.functions}; eval "$2"', "direct"]`;
+    const directed = rootProgram().replace(/^(PYTHON|BASH) = .*$/gm, `$1 = ${line}`);
+    writeFileSync(`${this.program}.direct`, directed, { mode: 0o755 });
     for (const [path, text] of Object.entries(hostPackage())) {
       mkdirSync(dirname(join(this.directory, path)), { recursive: true });
       writeFileSync(join(this.directory, path), text);
@@ -425,7 +457,7 @@ export class Hosts {
   limit(name: string, seconds: number): void {
     const modules = Object.keys(hostPackage()).map((path) => join(this.directory, path));
     let found = false;
-    for (const file of [this.program, this.functions, ...modules]) {
+    for (const file of [`${this.program}.sh`, this.functions, ...modules]) {
       const line = new RegExp(`^(${name}=|${name.toUpperCase()} = ).*$`, "m");
       const text = readFileSync(file, "utf8");
       found ||= line.test(text);

@@ -1,0 +1,124 @@
+"""Whether a host may be prepared for anything of ours; refuses without changing anything."""
+
+import os
+import re
+import sys
+from hashlib import sha256
+
+from .acts import act
+from .host import LEAST_FREE, LOGS, UNIT, output, refuse_less_free
+from .messages import Refused
+from .paths import DATA, ETC, PROGRAMS, ROOT, UNITS
+
+# The port of each daemon, by what tells of it on standard input, and its key.
+_PORTS = {
+    "node-port": ("node", "nodePort"),
+    "sentinel-port": ("sentinel", "sentinelPort"),
+    "node-tls-port": ("node", "tls.nodePort"),
+    "sentinel-tls-port": ("sentinel", "tls.sentinelPort"),
+}
+_OWN_UNIT = "# Managed by Pulumi: redis-cluster"
+_OLDEST_REDIS = 7
+_PROGRAM = re.compile(r"redis-cluster(\.sh)?|write-files|redis_cluster/[a-z_/]+\.py")
+
+
+def prepare(words: list[str]) -> None:
+    """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
+
+    words: `NAME-port=PORT` of each daemon; `firewall=` where there is one; `adopt=` where what the old Ansible role
+    deployed may be taken over. An installed package stays as it is.
+    """
+    told = dict(word.split("=", 1) for word in words)
+    _refuse_other_systems()
+    _refuse_foreign_units("adopt" in told)
+    for keyword, (daemon, key) in _PORTS.items():
+        if keyword in told:
+            _refuse_taken_port(told[keyword], UNIT[daemon], key)
+    for path in (ETC, DATA, LOGS):
+        # Before the first installation they are still to be made.
+        refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
+    for package in ["redis-server", *(["nftables"] if "firewall" in told else [])]:
+        if output("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
+            act("install", package)
+    version = re.search(r" v=(([0-9]+)[0-9.]*)", output("redis-server", "--version"))
+    if not version or int(version[2]) < _OLDEST_REDIS:
+        raise Refused(
+            f"redis-server is {version[1] if version else 'of no version'}; expected 7.0 or newer. Upgrade the "
+            "package, then run pulumi up again"
+        )
+
+
+def check_programs(lines: list[str]) -> None:
+    """Raises Refused unless an administrator installed the programs of these lines, `program SHA256 NAME`."""
+    for words in (line.split() for line in lines if line.startswith("program ")):
+        if len(words) != 3 or not _PROGRAM.fullmatch(words[2]):
+            raise Refused(f"unknown program '{words[-1][:80]}'")
+        path = f"{PROGRAMS}/{words[2]}"
+        if sha256(_read(path)).hexdigest() != words[1]:
+            raise Refused(
+                f"{path}, which an administrator installed here, is of another version; expected the one with the "
+                f"sha256 {words[1]}. Have an administrator install this one, as 'npm run host-helper' writes it, then "
+                "run pulumi up again. Nothing was changed"
+            )
+    if not os.path.isdir(f"{PROGRAMS}/units"):
+        raise Refused(
+            f"{PROGRAMS} was not installed by an administrator; expected that where redis-cluster:ssh.helper is true. "
+            "See 'Without full sudo' in docs/operations.md. Nothing was changed"
+        )
+
+
+def told_lines() -> list[str]:
+    """Those of standard input."""
+    return sys.stdin.buffer.read().decode(errors="replace").split("\n")
+
+
+def _refuse_other_systems() -> None:
+    lines = _read(f"{ROOT}/etc/os-release").decode(errors="replace").replace('"', "").split("\n")
+    system = dict(line.partition("=")[::2] for line in lines)
+    name, version = system.get("ID", ""), system.get("VERSION_ID", "")
+    if (name, version) != ("debian", "12"):
+        raise Refused(
+            f"this is '{name} {version}'; expected Debian 12 (debian 12), the only system this program has been run "
+            "on. Nothing was changed"
+        )
+
+
+def _refuse_foreign_units(adopt: bool) -> None:
+    for daemon, unit in UNIT.items():
+        if act("legacy", daemon) == "yes":
+            if not adopt:
+                raise Refused(
+                    f"{UNITS}/{unit} is of the old Ansible role. To take over what it deployed, set the password of "
+                    "its clients: pulumi config set --secret adoptPassword, and run pulumi up again. Nothing was "
+                    "changed"
+                )
+            continue
+        for place in ("etc", "usr/lib", "lib"):
+            file = f"{ROOT}/{place}/systemd/system/{unit}"
+            if os.path.exists(file) and not _read(file).startswith(_OWN_UNIT.encode()):
+                raise Refused(
+                    f"{file} belongs to somebody else; expected no {unit}, or one of this program's. Move what it runs "
+                    "elsewhere, remove it, and run pulumi up again. Nothing was changed"
+                )
+
+
+def _refuse_taken_port(port: str, unit: str, key: str) -> None:
+    """Unless the unit's own daemon has it."""
+    if not output("ss", "-Hltn", f"sport = :{port}"):
+        return
+    process, _, name = act("listener", port).partition(" ")
+    if process and process == output("systemctl", "show", "-p", "MainPID", "--value", unit):
+        return
+    who = f"{name} (pid {process})" if process else "an unknown process"
+    raise Refused(
+        f"port {port} is taken by {who}; expected it free for {unit}. Stop that process or change redis-cluster:{key}. "
+        "Nothing was changed"
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -1,0 +1,290 @@
+"""What the steps of a rollout have at hand: what is staged, what runs, and what is done with that."""
+
+import os
+import time
+from contextlib import suppress
+from typing import Literal
+
+from . import gate
+from .acts import act
+from .bash import bash
+from .decide.owed import Owed, Runs, owed
+from .decide.staged import CREATION, changed_creation, changed_name
+from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state, unit_installed
+from .members import load_members, secret
+from .messages import Refused, plain
+from .observe import Daemons, fields
+from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
+from .release import CERTIFICATE, release_hash, running_release
+from .resp import Unanswered
+from .settings import Settings
+from .told import last_word, read_told
+from .waits import Patience
+
+Daemon = Literal["node", "sentinel"]
+
+
+class Step:
+    """What every step begins with. Raises Refused where what is staged may not become live here."""
+
+    def __init__(self) -> None:
+        self.told = read_told()
+        self.members = load_members(f"{STAGED}/members")
+        self._daemons: Daemons | None = None
+        self.staged = release_hash(STAGED)
+        self.done: list[str] = []
+        self.known: dict[Daemon, Owed] = {}
+        current = os.path.basename(os.path.realpath(CURRENT))
+        if current != self.staged and os.path.exists(f"{CURRENT}/redis.conf"):
+            self.refuse_change()
+        elif current == self.staged:
+            # One in which somebody has edited a file is made anew.
+            self.make_release()
+
+    def end(self) -> str:
+        """Its last word."""
+        return last_word(self.done)
+
+    # --- what is asked --------------------------------------------------------------------------
+
+    @property
+    def daemons(self) -> Daemons:
+        """The group's daemons."""
+        self._daemons = self._daemons or Daemons(self.members, secret(f"{STAGED}/secrets", "operator"))
+        return self._daemons
+
+    @property
+    def has_sentinel(self) -> bool:
+        """Whether this host runs a sentinel."""
+        return self.members.has_sentinel
+
+    @property
+    def was_whole(self) -> bool:
+        """Whether the group has ever been whole with this host in it."""
+        return os.path.exists(INITIALISED)
+
+    def refuse_change(self) -> None:
+        """All that may not be changed in a group that runs."""
+        if self.was_whole:
+            before, after = (_directives(directory) for directory in (CURRENT, STAGED))
+            changed = changed_name(before, after)
+            if changed:
+                raise Refused(changed, self.members.host)
+        bash(self.told, "refuse_tls_leap", "refuse_other_authority", "refuse_lost_passwords")
+        if self.was_whole:
+            changed = changed_creation(before, after)
+            if changed:
+                raise Refused(changed, self.members.host)
+
+    def owed(self, daemon: Daemon) -> Owed:
+        """What that daemon owes, as it was when it was first asked for."""
+        if daemon not in self.known:
+            self.known[daemon] = self._owed(daemon)
+        return self.known[daemon]
+
+    def _owed(self, daemon: Daemon) -> Owed:
+        if daemon == "sentinel" and not self.has_sentinel:
+            return "none"
+        conf = "redis.conf" if daemon == "node" else "sentinel.conf"
+        release, runs = running_release(daemon), None
+        if release and running(daemon):
+            same = unit_installed(daemon) and act("binary", daemon) == "same"
+            certificate = all(_read(f"{release}/{name}") == _read(f"{STAGED}/{name}") for name in CERTIFICATE)
+            runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
+        return owed(daemon, _read(f"{STAGED}/{conf}"), runs)
+
+    def info(self, section: str = "") -> dict[str, str]:
+        """What this host's node tells of itself; nothing where it does not answer."""
+        try:
+            return fields(self.daemons.ask(self.members.node_here, f"INFO {section}".strip())[0])
+        except Unanswered:
+            return {}
+
+    def is_master(self) -> bool:
+        """Whether this host's node is the master. Refused where it runs and does not say."""
+        role = self.info("replication").get("role", "")
+        if not role and running("node"):
+            raise Refused(
+                "the node runs but does not tell its role; expected an answer within 2 s. Look at it with "
+                "'redis-cluster gate', then run pulumi up again",
+                self.members.host,
+            )
+        return role == "master"
+
+    def role(self) -> str:
+        """What this host's node says it is."""
+        told = self.info("replication").get
+        if told("role") == "slave":
+            return plain(f"replica of {told('master_host')}:{told('master_port')}")
+        return plain(told("role", ""))
+
+    def waits_with_master(self) -> bool:
+        """Whether the sentinel has to wait for its host's node, the master; notes that it does."""
+        if self.owed("node") != "restart" or not self.is_master():
+            return False
+        self.done.append("let be, with the master: its turn is last")
+        return True
+
+    # --- what is done ---------------------------------------------------------------------------
+
+    def make_release(self) -> None:
+        """What is staged becomes a release, once the binaries that will read it have accepted it."""
+        kept = f"{RELEASES}/{self.staged}"
+        if not os.path.isdir(kept) or release_hash(kept) != self.staged:
+            bash(self.told, "make_release")
+
+    def switch(self) -> None:
+        """The next start of either daemon is composed from what is staged."""
+        self.make_release()
+        act("switch", self.staged)
+
+    def enter_rollout(self) -> None:
+        """Nothing that runs is stopped before the new release is accepted and the group is whole."""
+        refuse_full_disk(self.members.host)
+        if running("node"):
+            self.refuse_too_full_for_sync()
+        self.make_release()
+        # What an interrupted run has left down on this host would keep the gate red.
+        if not running("node"):
+            self.start("node")
+        if self.has_sentinel and os.path.exists(f"{CURRENT}/{UNIT['sentinel']}") and not running("sentinel"):
+            self.start("sentinel")
+        if running("node"):
+            bash(self.told, "refuse_evicting_maxmemory")
+        if running("node") or running("sentinel"):
+            step = gate.Step(self.told.plan, self.told.override)
+            gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, step)
+        act("switch", self.staged)
+
+    def start(self, daemon: Daemon) -> None:
+        """Until it serves. Refused where nothing moves."""
+        since = str(int(time.time()))
+        act("start", daemon)
+        patience = Patience(self.daemons)
+        while not running(daemon):
+            if patience.over():
+                act("journal", daemon, since)
+                raise patience.gave_up(f"{UNIT[daemon]} is {state(daemon)}; expected active")
+
+    def stop_sentinel(self) -> None:
+        """With a timer that starts it again, should the run die."""
+        if self.has_sentinel:
+            act("stop-sentinel", str(self.members.sentinel_return))
+
+    def restart_node(self) -> None:
+        """Until it is linked again."""
+        if running("node"):
+            # A node that is stopped on a full disk does not start again.
+            refuse_full_disk(self.members.host)
+            self.refuse_too_full_for_sync()
+            self.wait_stoppable()
+            act("stop", "node")
+        self.start("node")
+        patience = Patience(self.daemons)
+        if not self.linked(patience):
+            raise patience.gave_up("the restarted node is not linked to a master")
+        self.done.append(f"restarted as {self.role()}")
+
+    def linked(self, patience: Patience) -> bool:
+        """Waits until this host's node serves and, as a replica, is linked; false where nothing moves."""
+        while True:
+            told = self.info().get
+            replica = told("master_link_status") == "up" and told("master_sync_in_progress") == "0"
+            if told("loading") == "0" and (told("role") == "master" or replica):
+                return True
+            if patience.over():
+                return False
+
+    def wait_stoppable(self) -> None:
+        """A SIGTERM during the first AOF write after a full sync is lost, so it has to be over.
+
+        Redis ends any other rewrite or save by itself when it is stopped: a data set that is always saved and rewritten
+        is none to wait for.
+        """
+        from .files import Files
+
+        patience = Patience(self.daemons, saves=True)
+        unsaved = Files(Settings(f"{CURRENT}/redis.conf", missing=True), DATA).unsaved
+        while True:
+            told = self.info("persistence").get
+            busy = [name for name in ("loading", "aof_rewrite_scheduled") if told(name) == "1"]
+            if told("aof_rewrite_in_progress") == "1" and os.path.exists(unsaved):
+                busy.append("its first AOF after a full sync")
+            if not busy:
+                return
+            if patience.over():
+                raise patience.gave_up(
+                    f"the node is still busy: {' '.join(busy)}; expected an idle node before its restart"
+                )
+
+    def wait_replicas_written(self) -> None:
+        """Until a replica has written its first AOF after a full sync, it would start from older data than it holds.
+
+        Seen without a rewrite once is enough.
+        """
+        patience = Patience(self.daemons, saves=True)
+        for node in self.members.nodes:
+            while node != self.members.node_here:
+                try:
+                    told = fields(self.daemons.ask(node, "INFO persistence")[0]).get
+                    if told("aof_rewrite_in_progress") == told("aof_rewrite_scheduled") == "0":
+                        break
+                except Unanswered:
+                    pass
+                if patience.over():
+                    raise patience.gave_up(
+                        f"the node on {node.name} writes its AOF; expected it written before it may become the master"
+                    )
+
+    def refuse_too_full_for_sync(self) -> None:
+        """A node that starts again gets all data anew from its master, as an RDB.
+
+        Where it keeps an AOF it writes one of it beside its last.
+        """
+        told = self.info()
+        if told.get("role") == "slave":
+            master = self.members.node_at(told.get("master_host", ""), told.get("master_port", ""))
+            with suppress(Unanswered):
+                told = fields(self.daemons.ask(master, "INFO")[0]) if master else told
+        # The files are smaller than the data in memory; how much, an AOF tells.
+        sizes = [told.get(name, "") for name in ("used_memory_dataset", "aof_current_size")]
+        size = min((int(each) >> 20 for each in sizes if each.isdecimal() and len(each) < 19), default=0)
+        settings = Settings(f"{CURRENT}/redis.conf", missing=True)
+        if settings.get("appendonly", "no") == "yes":
+            # The last RDB makes room when the new one takes its place.
+            last = 0
+            with suppress(OSError):
+                last = os.lstat(f"{DATA}/{settings.get('dbfilename', 'dump.rdb')}").st_size >> 20
+            size = max(size, 2 * size - last)
+        reason = "for the data that this node gets from its master when it starts again, and the AOF written of them"
+        refuse_less_free(self.members.host, DATA, size + LEAST_FREE, reason)
+
+    def end_turn(self, *of: Owed) -> None:
+        """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
+        if set(of) == {"none"} and self.was_whole:
+            return
+        gate.whole(f"{STAGED}/members", f"{STAGED}/secrets", gate.Step(self.told.plan, self.told.override))
+        act("mark", "initialised")
+        act("prune", *filter(None, (os.path.basename(running_release(daemon)) for daemon in UNIT)))
+
+    def bash(self, *functions: str) -> None:
+        """Has functions do what is still bash, and notes what they have done."""
+        self.done += bash(self.told, *functions)
+
+
+def _directives(directory: str) -> dict[str, dict[str, str]]:
+    """What decide.staged compares of a release."""
+    words = [line.split(" ", 1) for line in _read(f"{directory}/members").split("\n") if " " in line]
+    found = {"members": dict(reversed(words))}
+    for file in ("redis.conf", "sentinel.conf"):
+        settings = Settings(f"{directory}/{file}", missing=True)
+        found[file] = {name: settings.get(name, "") for name in (*CREATION, "port", "tls-port")}
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

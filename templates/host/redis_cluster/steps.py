@@ -1,0 +1,195 @@
+"""The steps of a rollout on this host: each compares what runs with what is staged and does what is owed, no more.
+
+It ends with one line of what that was, with a fresh id, on which the next step runs.
+"""
+
+import os
+from contextlib import suppress
+
+from .acts import act
+from .decide.gate import Certificate, certificate_problems
+from .host import UNIT, running
+from .messages import Refused
+from .paths import CURRENT, DATA, RUN, STAGED
+from .release import running_release, tls_mode
+from .settings import Settings
+from .step import Step
+from .waits import Patience
+
+
+def _legacy() -> bool:
+    """Whether a daemon of this host is still the old Ansible role's."""
+    return any(act("legacy", daemon) == "yes" for daemon in UNIT)
+
+
+def _ended(step: Step) -> bool:
+    """Whether this host's sentinel runs with a certificate that has ended."""
+    from .certificate import certificate_end, utc
+
+    release = running_release("sentinel")
+    if not step.has_sentinel or not release or not running("sentinel"):
+        return False
+    return any(certificate_problems("", Certificate(certificate_end(release), utc(0))))
+
+
+def node_start(step: Step) -> None:
+    """Brings up the node if it is down, and takes back what was set in it by hand."""
+    name = step.told.bootstrap
+    if name:
+        if name not in {node.name for node in step.members.nodes}:
+            raise Refused(
+                f"the bootstrap master is '{name}'; expected one of redis-cluster:hosts. Run pulumi up again",
+                step.members.host,
+            )
+        act("mark", "bootstrap", name)
+    with suppress(FileNotFoundError):
+        os.unlink(f"{DATA}/retired-master")
+    step.bash("renew_ended", "prepare_passwords")
+    renewed = "the certificate had ended" in "; ".join(step.done)
+    if _legacy():
+        step.bash("admit_users")
+        step.done.append("the Ansible role's daemons know this program's users")
+    # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
+    if step.was_whole and step.has_sentinel and not running("sentinel"):
+        act("start-as-it-is", "sentinel")
+    if running("node"):
+        act("enable", "node")
+        step.bash("verb_mark_data")
+        act("firewall")
+        step.bash("ensure_stamping", "repair_node")
+        return
+    step.switch()
+    if renewed or _ended(step):
+        act("start", "node")
+        step.done.append("starts when the sentinels have theirs")
+        return
+    step.start("node")
+    # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
+    step.linked(Patience(step.daemons))
+    step.done.append(f"started as {step.role()}")
+
+
+def sentinel_start(step: Step) -> None:
+    """Brings up the sentinel if it is down, on the node's release, and takes back what was set in it by hand."""
+    if _legacy():
+        step.bash("use_logins")
+        step.done.append("the Ansible role's daemons log in as this program's users")
+    if _owes_move_to_tls():
+        step.bash("move_to_tls")
+    elif not running("sentinel"):
+        # The release that the node runs is from before this host had a sentinel.
+        if not os.path.exists(f"{CURRENT}/{UNIT['sentinel']}"):
+            step.enter_rollout()
+        step.start("sentinel")
+        step.done.append("started")
+    elif _ended(step):
+        step.stop_sentinel()
+        step.start("sentinel")
+        step.done.append("restarted with the new certificate")
+    else:
+        act("enable", "sentinel")
+        step.bash("repair_sentinel")
+    # One that waited for sentinels to have new certificates.
+    if not running("node"):
+        step.start("node")
+    act("disarm-return")
+
+
+def _owes_move_to_tls() -> bool:
+    """Whether this host's sentinel goes, or would start, by the plain ports in a group that is to use TLS alone."""
+    now = running_release("sentinel") if running("sentinel") else CURRENT
+    modes = [tls_mode(Settings(f"{each}/redis.conf", missing=True)) for each in (now or CURRENT, STAGED)]
+    return modes == ["both", "required"]
+
+
+def sentinel_stop(step: Step) -> None:
+    """The first step of a restart on this host. All that can refuse is done before."""
+    from .adopt import follow_by_address
+    from .strangers import Mending
+
+    files, legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), _legacy()
+    if legacy:
+        follow_by_address(*files)
+    for mended in Mending(*files, f"{STAGED}/sentinel.conf", legacy).mend():
+        what, _, name = mended.partition(" ")
+        did = "forget what is no member" if what == "forgot" else "watch the master"
+        step.done.append(f"had the sentinel on {name} {did}")
+    if "restart" in (step.owed("node"), step.owed("sentinel")) and not step.waits_with_master():
+        step.enter_rollout()
+        step.stop_sentinel()
+        step.done.append("stopped")
+
+
+def node_roll(step: Step) -> None:
+    """The node takes what is staged. A master that must restart is left for node-roll-master."""
+    if step.owed("node") == "live":
+        step.make_release()
+        step.bash("apply_node_live", "adopt_release node")
+    elif step.owed("node") == "restart" and step.is_master():
+        step.done.append("let be: the master, whose turn is last")
+    elif step.owed("node") == "restart":
+        # A sentinel that runs tells that no sentinel-stop came before in this run, and so no gate.
+        if not step.has_sentinel or running("sentinel"):
+            step.enter_rollout()
+        step.restart_node()
+    if not step.has_sentinel:
+        step.end_turn(step.owed("node"))
+
+
+def sentinel_roll(step: Step) -> None:
+    """Brings the sentinel to what is staged, running."""
+    let_be = False
+    # Before it starts: what it was owed is owed to the turn.
+    due = step.owed("sentinel")
+    if not running("sentinel"):
+        step.start("sentinel")
+        step.done.append("started")
+    elif step.waits_with_master():
+        let_be = True
+    elif due == "live":
+        step.make_release()
+        step.bash("apply_sentinel_live", "adopt_release sentinel")
+    elif due == "restart":
+        step.enter_rollout()
+        step.stop_sentinel()
+        step.start("sentinel")
+        step.done.append("restarted")
+    act("disarm-return")
+    if not let_be:
+        step.end_turn(due)
+
+
+def node_roll_master(step: Step) -> None:
+    """What was left because this node was the master in its turn."""
+    if step.owed("node") != "restart":
+        return
+    step.enter_rollout()
+    if step.is_master():
+        from .handover import handover
+
+        step.wait_replicas_written()
+        new = handover(f"{STAGED}/members", f"{STAGED}/secrets", f"{RUN}/node")
+        step.done.append(f"handed over to {new.place}")
+    step.stop_sentinel()
+    step.restart_node()
+    if step.has_sentinel:
+        step.start("sentinel")
+    act("disarm-return")
+    step.end_turn("restart")
+
+
+STEPS = {
+    "node-start": node_start,
+    "sentinel-start": sentinel_start,
+    "sentinel-stop": sentinel_stop,
+    "node-roll": node_roll,
+    "sentinel-roll": sentinel_roll,
+    "node-roll-master": node_roll_master,
+}
+
+
+def take_step(verb: str) -> str:
+    """Takes that step; its last word."""
+    step = Step()
+    STEPS[verb](step)
+    return step.end()

@@ -1,0 +1,172 @@
+#!/usr/bin/python3 -IS
+"""Root's part of the host program, and all of it that runs as root; the files in templates/host/root as one.
+
+What daemons say is never here. A step is directed by a process of user redis, which asks for acts: lines of a closed
+form, of which each checks by itself what makes it safe. An intruder who has become redis can with all of ACTS do no
+more than stop and start our own units, and choose among releases that root has made of what is staged.
+"""
+
+import os
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+# Tests put a whole host below another root.
+ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
+ETC = f"{ROOT}/etc/redis-cluster"
+DATA = f"{ROOT}/var/lib/redis-cluster"
+LOGS = f"{ROOT}/var/log/redis-cluster"
+RUN = f"{ROOT}/run/redis-cluster"
+# Root's, in a directory of redis's, which may read it.
+MANAGED = f"{ETC}/managed"
+STAGED = f"{MANAGED}/staged"
+RELEASES = f"{MANAGED}/releases"
+CURRENT = f"{MANAGED}/current"
+PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"
+UNITS = f"{ROOT}/etc/systemd/system"
+IS_ROOT = os.geteuid() == 0
+# The directory of the units' ExecStart comes first: what tries a release is the binary that will read it.
+ENVIRONMENT = {
+    **{name: os.environ[name] for name in ("REDIS_CLUSTER_ROOT", "TMPDIR") if ROOT and name in os.environ},
+    "PATH": f"{ROOT}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+os.environ["PATH"] = ENVIRONMENT["PATH"]
+
+
+class Refused(Exception):
+    """Ends a verb with a text for people: what was seen, what was expected, and the next command."""
+
+
+def say(text: str) -> None:
+    """Prints a message of this host; what other programs said in it may not steer a terminal."""
+    clean = "".join(c for c in text if c.isprintable() or c == "\n")
+    print(f"redis-cluster[{os.uname().nodename}]: {clean}", file=sys.stderr, flush=True)
+
+
+def run(*words: str, user: Sequence[str] = ()) -> tuple[int, str]:
+    """The status of a program, and what it printed, which is for people. user: see as_redis."""
+    reading, writing = os.pipe()
+    out, error = ((os.POSIX_SPAWN_DUP2, writing, file) for file in (1, 2))
+    files = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), out, error]
+    command = [*user, *words]
+    try:
+        child = os.posix_spawnp(command[0], command, ENVIRONMENT, file_actions=files, setsigdef=[signal.SIGPIPE])
+    except OSError as error:
+        os.close(writing)
+        os.close(reading)
+        return 127, f"{words[0]}: {error.strerror}"
+    os.close(writing)
+    try:
+        with open(reading, "rb") as file:
+            said = file.read().decode(errors="replace").strip()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+    except BaseException:
+        os.kill(child, signal.SIGTERM)
+        raise
+
+
+def as_redis() -> list[str]:
+    """Before a command that ends when this process does; as redis, or as nobody where there is no redis yet."""
+    from pwd import getpwnam
+
+    user = ["--reuid=redis", "--regid=redis"]
+    try:
+        getpwnam("redis")
+    except KeyError:
+        user = ["--reuid=nobody", "--regid=nogroup"]
+    return ["setpriv", *([*user, "--init-groups"] if IS_ROOT else []), "--pdeathsig=KILL"]
+
+
+def read(path: str) -> bytes:
+    """A file of root's, or nothing."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def lines_of(path: str) -> list[str]:
+    """Those of a file of root's."""
+    return read(path).decode(errors="replace").split("\n")
+
+
+def write(path: str, text: str | bytes, mode: int = 0o644, redis: bool = True) -> None:
+    """The file becomes that, whole or not at all. redis: whether it is of the group redis. Raises OSError."""
+    part = f"{os.path.dirname(path)}/.placed"
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+        own(part, "root", mode, redis)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(part, path)
+
+
+def own(path: str, user: str, mode: int, redis: bool = True) -> None:
+    """Gives it to root or redis, and to the group redis. In tests all stays whose it is, where that is not root."""
+    if IS_ROOT and redis:
+        from pwd import getpwnam
+
+        os.chown(path, getpwnam(user).pw_uid, getpwnam("redis").pw_gid)
+    os.chmod(path, mode)
+
+
+def directory(path: str, user: str, mode: int) -> None:
+    """There is such a directory from now on."""
+    os.makedirs(path, exist_ok=True)
+    own(path, user, mode)
+
+
+def remove(*paths: str) -> None:
+    """Takes files, links and whole directories away, none of which has to be there."""
+    run("rm", "-rf", "--", *paths)
+
+
+def root_owns(path: str) -> bool:
+    """Whether it is a directory of root's own, not one that redis has put in its place."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return found.st_mode >> 12 == 0o04 and found.st_uid in (0, os.geteuid() if ROOT else 0)
+
+
+def refuse_planted() -> None:
+    """Nobody goes by files that redis has put in the place of root's."""
+    if not root_owns(ETC) or not root_owns(MANAGED):
+        raise Refused(
+            f"{MANAGED} is not there, or not root's; expected the directory that pulumi up makes. Look who has changed "
+            "it, then run pulumi refresh and pulumi up"
+        )
+
+
+def lock(path: str, patience: float) -> None:
+    """Holds the lock until this process ends. Raises Refused where somebody else does for so many seconds."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    file, deadline = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600), time.monotonic() + patience
+    while True:
+        try:
+            return flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise Refused(
+                    f"another run has held {path} for two minutes; wait for it, then run pulumi up again"
+                ) from None
+        time.sleep(0.1)
+
+
+def take_lock() -> None:
+    """One run at a time; the next one goes by what this one leaves. Nobody has it for more than two minutes."""
+    lock(f"{ROOT}/run/redis-cluster.lock", 120)
+
+
+def fresh_id() -> None:
+    """Prints another id each time: the steps that follow run again on it."""
+    digits = os.urandom(16).hex()
+    print(digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:], sep="-")

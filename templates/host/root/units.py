@@ -1,0 +1,135 @@
+# --- units --------------------------------------------------------------------------------------
+
+UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
+FIREWALL, RETURN, STAMP = "redis-cluster-firewall.service", "redis-sentinel-return", "redis-cluster-stamp"
+
+
+def systemctl(*words: str) -> str:
+    """What it prints; that it fails shows in the state of the unit."""
+    return run("systemctl", *words)[1]
+
+
+def install_unit(unit: str) -> None:
+    """The current release's, and nothing beside it. One that is neither that nor the administrator's never starts."""
+    if unit != FIREWALL:
+        # The directory was redis's under the old Ansible role, with the pid files of both daemons. Its node may still
+        # run when the first unit of ours starts here, and cannot remove its file then.
+        if os.path.isdir(RUN):
+            os.chown(RUN, os.geteuid(), os.getegid())
+        remove(f"{RUN}/{unit.removesuffix('.service')}.pid")
+    # Wherever systemd would look for them, also those that it has not read yet.
+    for directory in systemctl("show", "-p", "UnitPath", "--value").split():
+        beside = f"{ROOT}{directory}/{unit}.d"
+        if os.path.isdir(beside):
+            remove(*(f"{beside}/{name}" for name in os.listdir(beside) if name.endswith(".conf")))
+    ours = f"{PROGRAMS}/units"
+    text = read(f"{ours if os.path.isdir(ours) else CURRENT}/{unit}")
+    if text != read(f"{UNITS}/{unit}"):
+        write(f"{UNITS}/{unit}", text, redis=False)
+    systemctl("daemon-reload")
+    enable(unit)
+
+
+def enable(unit: str) -> None:
+    """So that it starts with the host."""
+    if run("systemctl", "is-enabled", "--quiet", unit)[0]:
+        systemctl("enable", "--quiet", unit)
+
+
+def remove_unit(unit: str) -> None:
+    """Stops it, and takes its file away."""
+    systemctl("disable", "--now", "--quiet", unit)
+    remove(f"{UNITS}/{unit}")
+    systemctl("daemon-reload")
+    systemctl("reset-failed", unit)
+
+
+def is_legacy(unit: str) -> bool:
+    """Whether it is the old Ansible role's: by what it starts, how, and as whom."""
+    conf = re.escape(unit.removesuffix(".service"))
+    start = rf"ExecStart=/usr/bin/redis-server /etc/redis-cluster/{conf}\.conf( --sentinel)?"
+    lines = lines_of(f"{UNITS}/{unit}")
+    return {"Type=forking", "User=redis"} <= {*lines} and any(re.fullmatch(start, line) for line in lines)
+
+
+# What a unit's node or sentinel is told. Whether it has started is the director's to see: systemd tries until it has.
+
+
+def start(daemon: str) -> None:
+    """By the unit as it should be."""
+    install_unit(UNIT[daemon])
+    systemctl("reset-failed", UNIT[daemon])
+    systemctl("start", "--no-block", UNIT[daemon])
+
+
+def restart(daemon: str) -> None:
+    """By the unit as it is."""
+    systemctl("reset-failed", UNIT[daemon])
+    systemctl("restart", "--no-block", UNIT[daemon])
+
+
+def stop_sentinel(seconds: str) -> None:
+    """By the unit that starts it again: the legacy one would take the runtime directory of both daemons along.
+
+    A timer starts it again after so many seconds, should the run die.
+    """
+    install_unit(UNIT["sentinel"])
+    disarm_return()
+    timer = [f"--on-active={seconds}", f"--unit={RETURN}", "--timer-property=AccuracySec=1s"]
+    status, said = run("systemd-run", "--quiet", *timer, "systemctl", "start", UNIT["sentinel"])
+    if status:
+        raise Refused(f"the sentinel's return could not be armed: {said}; it was not stopped. Run pulumi up again")
+    systemctl("stop", UNIT["sentinel"])
+
+
+def disarm_return() -> None:
+    """The sentinel is back, or to go."""
+    systemctl("stop", f"{RETURN}.timer")
+    systemctl("reset-failed", f"{RETURN}.service")
+
+
+def stamp() -> None:
+    """Has somebody stamp for a node that an older program has started."""
+    systemctl("reset-failed", f"{STAMP}.service")
+    properties = ["BindsTo=redis-cluster.service", "After=redis-cluster.service", "Restart=always", "RestartSec=1"]
+    properties += ["NoNewPrivileges=yes", "ProtectSystem=strict", f"ReadWritePaths={DATA} {RUN}/node"]
+    options = ["--quiet", "--collect", f"--unit={STAMP}", "--uid=redis", "--gid=redis"]
+    run(
+        "systemd-run",
+        *options,
+        *(f"--property={each}" for each in properties),
+        f"{PROGRAMS}/redis-cluster",
+        "keep-stamp",
+    )
+
+
+def binary(daemon: str) -> str:
+    """A package upgrade replaces the file that the running daemon was started from: `replaced`, else `same`."""
+    try:
+        program = os.readlink(f"/proc/{int(systemctl('show', '-p', 'MainPID', '--value', UNIT[daemon]))}/exe")
+    except (OSError, ValueError):
+        return "same"
+    return "replaced" if program.endswith(" (deleted)") else "same"
+
+
+def journal(unit: str, *since: str) -> str:
+    """The last words of a unit, in one line."""
+    return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "8", "--no-pager")[1].replace("\n", ";")[-4000:]
+
+
+def firewall() -> None:
+    """Who reaches the two ports, where the stack says so, in one step: a table of its own, or none."""
+    if has_rules(read(f"{CURRENT}/firewall.nft")):
+        install_unit(FIREWALL)
+        if run("systemctl", "reload-or-restart", FIREWALL)[0]:
+            raise Refused(
+                f"the firewall was refused: {journal(FIREWALL)}. Look at nft -c -f {CURRENT}/firewall.nft, then "
+                "run pulumi up again"
+            )
+    elif os.path.lexists(f"{UNITS}/{FIREWALL}"):
+        remove_unit(FIREWALL)
+
+
+def has_rules(text: bytes) -> bool:
+    """Whether there is a firewall at all."""
+    return re.search(b"^table", text, re.MULTILINE) is not None

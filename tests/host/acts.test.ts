@@ -1,0 +1,149 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { Host, Hosts, Outcome } from "./support/hosts";
+
+// What root's part does for a director that somebody has taken over: nothing but its acts.
+
+jest.setTimeout(60000);
+
+const [release, other] = ["0000000000000001", "fedcba9876543210"];
+let hosts: Hosts;
+let host: Host;
+
+beforeEach(() => {
+  hosts = new Hosts(["console"]);
+  [host] = hosts.all;
+  host.release(release);
+  host.write("staged/secrets", `hash reports ${"a".repeat(64)}\n`);
+  for (const program of ["systemctl", "systemd-run", "journalctl", "nft"])
+    host.program(program, `echo ${program} "$@" >>${host.path("/told")}`);
+});
+
+afterEach(() => hosts.destroy());
+
+const told = () => (existsSync(host.path("/told")) ? host.read("/told") : "");
+
+/** Everything of root's on the host. */
+function everything(): string[] {
+  return ["etc", "usr", "run"].flatMap((top) =>
+    readdirSync(join(host.root, top), { recursive: true, encoding: "utf8" }).map((file) => {
+      const path = join(host.root, top, file);
+      const { mode, uid, gid, mtimeMs } = lstatSync(path);
+      return `${path} ${mode} ${uid} ${gid} ${mtimeMs}`;
+    }),
+  );
+}
+
+/** Writes this to root's part, as bash's printf has it; the answers come with the errors. */
+const ask = (text: string, verb?: string): Promise<Outcome> =>
+  host.direct(`exec 2>&1; printf '${text}' >&3; exec 3>&-; cat <&4`, verb);
+
+describe("a line that is no act ends the step, and nothing is done", () => {
+  beforeEach(() => host.write("/run/redis-cluster.lock", ""));
+
+  test.each([
+    ["an unknown act", "reboot\\n"],
+    ["another unit", "stop sshd.service\\n"],
+    ["one argument more", "stop node sentinel\\n"],
+    ["an option", "stop --all\\n"],
+    ["a path", "switch ../../../../tmp/x\\n"],
+    ["a hash that is none", "switch 000000000000000G\\n"],
+    ["a longer hash", "switch 00000000000000011\\n"],
+    ["a space before it", " stop node\\n"],
+    ["a carriage return", "stop node\\r\\n"],
+    ["a NUL", "stop node\\0\\n"],
+    ["what is no text", "stop \\377\\376\\n"],
+    ["digits of another script", "stop-sentinel \\u0663\\n"],
+    ["an empty line", "\\n"],
+    ["the operator's consent in another verb", "lead console\\n"],
+    ["a mark that is none", "mark bootstrap -x\\n"],
+    ["half an entry", `accept reports ${"a".repeat(64)}\\n`],
+  ])("%s", async (_, text) => {
+    const before = everything();
+    const { status, stderr } = await ask(text);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/error: what directs this step asked root for .*, which is no act/);
+    expect(stderr.length).toBeLessThan(500);
+    expect([told(), everything()]).toEqual(["", before]);
+  });
+
+  test("a megabyte", async () => {
+    const { status, stderr } = await host.direct(
+      "exec 2>&1; head -c 1048576 /dev/zero >&3; cat <&4",
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain("which is no act");
+    expect(told()).toBe("");
+  });
+
+  test("one behind one that is an act", async () => {
+    const { status } = await ask("disarm-return\\nreboot\\nstop node\\n");
+    expect(status).toBe(1);
+    expect(told()).not.toMatch(/reboot|redis-cluster.service/);
+  });
+});
+
+test.each([
+  ["a release that there is not", `switch ${other}\\n`],
+  ["a release of what is not staged", `make-release ${other}\\n`],
+  ["a release with another certificate", `renew-release ${other}\\n`],
+  ["a password that is not staged", `accept reports ${"b".repeat(64)} 1\\n`],
+  ["a user that is not staged", `accept operator ${"a".repeat(64)} 1\\n`],
+])("%s is refused with a word, and changes nothing", async (_, text) => {
+  host.write("/run/redis-cluster.lock", "");
+  const before = everything();
+  const { stderr, stdout } = await ask(text);
+  expect(stdout).toBe("failed\n");
+  expect(stderr).toMatch(/error: .*run pulumi up again/);
+  expect([told(), everything()]).toEqual(["", before]);
+});
+
+test.each(["gate", "drift", "node-prove"])("%s asks, and has nothing done", async (verb) => {
+  const { status, stderr } = await ask("stop node\\n", verb);
+  expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);
+  expect(told()).toBe("");
+});
+
+test("links in redis's directories lead no act anywhere", async () => {
+  const victim = join(hosts.directory, "victim");
+  mkdirSync(victim);
+  const places = ["/run/redis-cluster/redis-cluster.pid", "/run/redis-cluster/node/release"];
+  for (const place of [...places, "redis-cluster.conf", "/var/lib/redis-cluster/retired-master"])
+    symlinkSync(victim, host.path(place));
+  if (process.getuid?.() === 0)
+    execFileSync("chown", ["-hR", "redis:redis", host.path("/run/redis-cluster")]);
+  const hash = (await host.shell('release_hash "$staged"')).stdout.trim();
+  const acts = [
+    ...["start node", "enable node", "stamp", "firewall", `make-release ${hash}`, `switch ${hash}`],
+    ...[
+      "mark initialised",
+      "mark bootstrap console",
+      `accept reports ${"a".repeat(64)} 1`,
+      "prune",
+    ],
+    ...["stop-sentinel 15", "disarm-return", "journal node 1", "stop node", "start-as-it-is node"],
+  ];
+  const { status, stdout } = await ask(acts.map((act) => `${act}\\n`).join(""));
+  expect([status, stdout]).toEqual([0, "ok\n".repeat(acts.length)]);
+  expect(readdirSync(victim)).toEqual([]);
+  expect(lstatSync(victim).isDirectory()).toBe(true);
+  expect(readFileSync(host.path("accepted"), "utf8")).toBe(`reports ${"a".repeat(64)} 1\n`);
+  expect(told()).toContain("systemctl start --no-block redis-cluster.service");
+});
+
+test("the director ends with root's part, and holds no lock of its own", async () => {
+  const file = host.path("/tmp/director");
+  const run = host.direct(`echo $$ >${file}; ls -l /proc/self/fd >${file}.files; sleep 60`);
+  while (!existsSync(`${file}.files`)) await new Promise((done) => setTimeout(done, 50));
+  await new Promise((done) => setTimeout(done, 500));
+  expect(readFileSync(`${file}.files`, "utf8")).not.toContain("lock");
+  const director = readFileSync(file, "utf8").trim();
+  const [, parent] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${director}/status`, "utf8"))!;
+  process.kill(Number(parent), "SIGKILL");
+  await run;
+  await new Promise((done) => setTimeout(done, 300));
+  // What is left of one that has ended has no words any more.
+  const left = `/proc/${director}/cmdline`;
+  expect(existsSync(left) ? readFileSync(left, "utf8") : "").toBe("");
+});
