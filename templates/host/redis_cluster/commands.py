@@ -1,23 +1,11 @@
 """The verbs, as the host program calls them.
 
 What they come to is their status, and where it says so a line of a closed form on stdout; what they say on stderr is
-for people.
+for people. Each imports what it needs alone: most of the time of a short one goes into imports.
 """
 
 from .acts import NotDone
-from .adopt import follow_by_address
-from .certificate import certificate_end, utc
-from .decide.gate import Certificate, Problem, certificate_problems, text_of
-from .gate import Step, gate, gave_up, look, moving, whole
-from .handover import handover, leave
-from .join import Start, join, settle_files
-from .keep_stamp import keep_stamp
-from .lead import agreed
 from .messages import Refused, say, told_when_ended
-from .prepare import check_programs, prepare, told_lines
-from .steps import STEPS, take_step
-from .strangers import Mending, remembered
-from .watch import other_master, watch
 
 # The status of what has said why it failed.
 EXPLAINED = 70
@@ -52,56 +40,95 @@ def main(arguments: list[str]) -> int:
     """
     try:
         match arguments:
-            case [verb] if verb in STEPS:
-                with told_when_ended(verb):
-                    print(take_step(verb))
+            case ["node-start" | "node-roll" | "node-roll-master" as verb]:
+                _step(verb)
+            case ["sentinel-start" | "sentinel-stop" | "sentinel-roll" as verb]:
+                _step(verb)
             case ["claim", *words]:
+                from .prepare import prepare
+
                 prepare(words)
             case ["check-programs"]:
+                from .prepare import check_programs, told_lines
+
                 check_programs(told_lines())
             case ["gate"]:
+                from .gate import look
+
                 with told_when_ended("gate"):
                     look()
             case ["gate", members, secrets, certificates]:
+                from .gate import gate
+
                 gate(members, secrets, certificates)
             case ["gate", members, secrets, certificates, plan, override]:
+                from .gate import Step, gate
+
                 gate(members, secrets, certificates, Step(plan, override))
             case ["whole", members, secrets, plan, override]:
+                from .gate import Step, whole
+
                 whole(members, secrets, Step(plan, override))
             case ["moves", members, secrets, saves]:
+                from .gate import moving
+
                 print(moving(members, secrets, saves != ""))
             case ["gave-up", members, secrets, saves, seconds, what]:
+                from .gate import gave_up
+
                 gave_up(members, secrets, saves != "", seconds, what)
             case ["handover", members, secrets, directory]:
+                from .handover import handover
+
                 new = handover(members, secrets, directory)
                 print(new.address, new.port)
             case ["leave", members, secrets, directory]:
+                from .handover import leave
+
                 leave(members, secrets, directory)
             case ["certificate", directory]:
                 print("ended" if _ended(directory, "") else "good")
             case ["refuse-ended", directory, host]:
-                ended = text_of(_ended(directory, host))
+                ended = _ended(directory, host)
                 if ended:
                     raise Refused(f"{ended}. Nothing was changed", host)
             case ["join", release, data, holds, last, bootstrap, was_whole, lead]:
+                from .join import Start, join
+
                 print(join(Start(release, data, holds, last, bootstrap, was_whole == "yes", lead == "yes")))
             case ["settle-files", release, data]:
+                from .join import settle_files
+
                 settle_files(release, data)
             case ["watch", release, last, epoch, was_whole, lead]:
+                from .watch import watch
+
                 print(watch(release, last, epoch, was_whole == "yes", lead == "yes"))
             case ["other-master", members, secrets, was_whole, lead]:
+                from .watch import other_master
+
                 print(other_master(members, secrets, was_whole == "yes", lead == "yes"))
             case ["mend-sentinels", members, secrets, settings, legacy]:
+                from .strangers import Mending
+
                 for done in Mending(members, secrets, settings, legacy == "yes").mend():
                     print(done)
             case ["strangers", members, secrets, legacy]:
+                from .strangers import remembered
+
                 for stranger in remembered(members, secrets, legacy == "yes"):
                     print(stranger)
             case ["follow-by-address", members, secrets]:
+                from .adopt import follow_by_address
+
                 follow_by_address(members, secrets)
             case ["keep-stamp", managed, data, run]:
+                from .keep_stamp import keep_stamp
+
                 keep_stamp(managed, data, run)
             case ["lead", release, data, holds, said]:
+                from .lead import agreed
+
                 return 0 if agreed(release, data, holds, said) else NOT_AGREED
             case _:
                 raise Refused(f"unknown verb {arguments[:1]}")
@@ -119,5 +146,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _ended(directory: str, host: str) -> list[Problem]:
-    return list(certificate_problems(host, Certificate(certificate_end(directory), utc(0))))
+def _ended(directory: str, host: str) -> str:
+    """What is wrong with the certificate there, in words; empty where nothing is."""
+    from .certificate import certificate_end, utc
+    from .decide.gate import Certificate, certificate_problems, text_of
+
+    return text_of(list(certificate_problems(host, Certificate(certificate_end(directory), utc(0)))))
+
+
+def _step(verb: str) -> None:
+    with told_when_ended(verb):
+        from .steps import take_step
+
+        print(take_step(verb))
