@@ -77,7 +77,7 @@ only_in() {
 
 service_drift() {
   local unit=$2 path hash
-  compare "$unit" active "$(systemctl is-active "$unit" || true)"
+  compare "$unit" active "$(act state "$1")"
   compare "$unit" enabled "$(systemctl is-enabled "$unit" 2>/dev/null || true)"
   text_drift "$(unit_file "$release" "$unit")" "$unit_directory/$unit"
   while read -r path; do compare "$path" none 'a file'; done < <(drop_ins "$unit")

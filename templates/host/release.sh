@@ -34,6 +34,7 @@ load_release() {
 # the part of redis.
 refuse_root() {
   ((EUID != 0)) || [[ -n $root ]] || die "this is done by a unit, as the user redis; expected that instead of root. Start the unit: systemctl start redis-cluster"
+  with_this=()
 }
 
 # put FILE: redis's stdin becomes FILE, whole or not at all, readable by its owner only.

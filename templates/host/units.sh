@@ -2,8 +2,9 @@
 # This host's units: installed as the release has them, started until they serve, and the timer that brings a stopped
 # sentinel back.
 
+# running UNIT: root asks, since there may be no bus for anybody else.
 running() {
-  [[ $(systemctl is-active "$1") == active ]]
+  [[ $(act state "$(daemon_of "$1")") == active ]]
 }
 
 # unit_file DIR UNIT: the unit of the release in DIR. Where an administrator installed the program, root starts the
@@ -35,7 +36,7 @@ start_unit() {
   until running "$unit"; do
     if stalled; then
       act journal "$(daemon_of "$unit")" "$since"
-      gave_up "$unit is $(systemctl is-active "$unit"); expected active"
+      gave_up "$unit is $(act state "$(daemon_of "$unit")"); expected active"
     fi
     sleep 0.1
   done

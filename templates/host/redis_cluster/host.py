@@ -2,8 +2,9 @@
 
 import os
 
+from .acts import act
 from .messages import Refused
-from .paths import DATA, ETC, PROGRAMS, ROOT, STAGED, UNITS
+from .paths import DATA, ETC, ROOT
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
 LOGS = f"{ROOT}/var/log/redis-cluster"
@@ -34,34 +35,13 @@ def output(*words: str) -> str:
 
 
 def state(daemon: str) -> str:
-    """What systemd calls the unit: `active`, and what not."""
-    return output("systemctl", "is-active", UNIT[daemon])
+    """What systemd calls the unit: `active`, and what not. Root asks, since there may be no bus for anybody else."""
+    return act("state", daemon)
 
 
 def running(daemon: str) -> bool:
     """Whether it is up."""
     return state(daemon) == "active"
-
-
-def unit_installed(daemon: str) -> bool:
-    """Whether the staged unit, and nothing beside it, is what systemd goes by.
-
-    Where an administrator installed the program, root starts the units that came with it, and no others.
-    """
-    unit, own = UNIT[daemon], f"{PROGRAMS}/units"
-    if not _same(f"{own if os.path.isdir(own) else STAGED}/{unit}", f"{UNITS}/{unit}"):
-        return False
-    # Wherever systemd would look for them, also those that it has not read yet.
-    beside = [f"{ROOT}{path}/{unit}.d" for path in output("systemctl", "show", "-p", "UnitPath", "--value").split()]
-    return not any(name.endswith(".conf") for path in beside if os.path.isdir(path) for name in os.listdir(path))
-
-
-def _same(one: str, other: str) -> bool:
-    try:
-        with open(one, "rb") as first, open(other, "rb") as second:
-            return first.read() == second.read()
-    except OSError:
-        return False
 
 
 def refuse_full_disk(host: str) -> None:
@@ -72,8 +52,7 @@ def refuse_full_disk(host: str) -> None:
 
 def refuse_less_free(host: str, path: str, wanted: int, reason: str = "") -> None:
     """Unless so many MiB are free on the file system of that directory, which is what the reason names."""
-    found = os.statvfs(path)
-    free = found.f_bavail * found.f_frsize >> 20
+    free = int(output("df", "--output=avail", "-m", path).split("\n")[-1])
     if free < wanted:
         raise Refused(
             f"{path} has {free} MiB free; expected at least {wanted}{reason and ', ' + reason}. Free some space, then "

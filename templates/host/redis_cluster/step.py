@@ -10,7 +10,7 @@ from .acts import act
 from .bash import bash
 from .decide.owed import Owed, Runs, owed
 from .decide.staged import CREATION, changed_creation, changed_name
-from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state, unit_installed
+from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state
 from .members import load_members, secret
 from .messages import Refused, plain
 from .observe import Daemons, fields
@@ -88,7 +88,7 @@ class Step:
         conf = "redis.conf" if daemon == "node" else "sentinel.conf"
         release, runs = running_release(daemon), None
         if release and running(daemon):
-            same = unit_installed(daemon) and act("binary", daemon) == "same"
+            same = act("unit", daemon) == "installed" and act("binary", daemon) == "same"
             certificate = all(_read(f"{release}/{name}") == _read(f"{STAGED}/{name}") for name in CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
         return owed(daemon, _read(f"{STAGED}/{conf}"), runs)

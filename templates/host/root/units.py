@@ -17,17 +17,29 @@ def install_unit(unit: str) -> None:
         if os.path.isdir(RUN):
             os.chown(RUN, os.geteuid(), os.getegid())
         remove(f"{RUN}/{unit.removesuffix('.service')}.pid")
-    # Wherever systemd would look for them, also those that it has not read yet.
-    for directory in systemctl("show", "-p", "UnitPath", "--value").split():
-        beside = f"{ROOT}{directory}/{unit}.d"
-        if os.path.isdir(beside):
-            remove(*(f"{beside}/{name}" for name in os.listdir(beside) if name.endswith(".conf")))
-    ours = f"{PROGRAMS}/units"
-    text = read(f"{ours if os.path.isdir(ours) else CURRENT}/{unit}")
-    if text != read(f"{UNITS}/{unit}"):
-        write(f"{UNITS}/{unit}", text, redis=False)
+    remove(*drop_ins(unit))
+    if unit_text(unit, CURRENT) != read(f"{UNITS}/{unit}"):
+        write(f"{UNITS}/{unit}", unit_text(unit, CURRENT), redis=False)
     systemctl("daemon-reload")
     enable(unit)
+
+
+def unit_text(unit: str, release: str) -> bytes:
+    """Where an administrator installed the program, root starts the units that came with it, and no others."""
+    ours = f"{PROGRAMS}/units"
+    return read(f"{ours if os.path.isdir(ours) else release}/{unit}")
+
+
+def drop_ins(unit: str) -> list[str]:
+    """The files that change this unit alone, wherever systemd would look for them, also those that it has not read."""
+    beside = [f"{ROOT}{path}/{unit}.d" for path in systemctl("show", "-p", "UnitPath", "--value").split()]
+    found = [f"{path}/{name}" for path in beside if os.path.isdir(path) for name in os.listdir(path)]
+    return [path for path in found if path.endswith(".conf")]
+
+
+def installed(unit: str) -> bool:
+    """Whether the staged unit, and nothing beside it, is what systemd goes by."""
+    return unit_text(unit, STAGED) == read(f"{UNITS}/{unit}") and not drop_ins(unit)
 
 
 def enable(unit: str) -> None:

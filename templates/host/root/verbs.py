@@ -5,6 +5,8 @@ NAME = f"({WORD})"
 Act = Callable[..., object]
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Act] = {
+    f"state {DAEMON}": lambda daemon: systemctl("is-active", UNIT[daemon])[:20],
+    f"unit {DAEMON}": lambda daemon: "installed" if installed(UNIT[daemon]) else "other",
     f"legacy {DAEMON}": lambda daemon: "yes" if is_legacy(UNIT[daemon]) else "no",
     f"binary {DAEMON}": binary,
     "rules": lambda: "none" if run("nft", "list", "table", "inet", "redis_cluster")[0] else "in-force",

@@ -197,9 +197,14 @@ export class Host {
     chmodSync(this.path(`/usr/bin/${name}`), 0o755);
   }
 
-  /** Runs a line of shell with the director's functions. */
+  /** Runs a line of shell with the director's functions, where there is no root's part but for questions. */
   shell(line: string): Promise<Outcome> {
-    return this.execute(["/bin/bash", "-c", `source ${this.group.functions}; ${line}`]);
+    const act = `act() {
+      local unit=redis-cluster.service
+      if [[ \${2:-} == sentinel ]]; then unit=redis-sentinel.service; fi
+      case $1 in state) systemctl is-active $unit || true ;; rules) echo none ;; esac
+    }`;
+    return this.execute(["/bin/bash", "-c", `source ${this.group.functions}; ${act}; ${line}`]);
   }
 
   /** The same as the director of a verb, whom root's part serves. */
