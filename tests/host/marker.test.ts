@@ -85,9 +85,9 @@ test("a node that a version without marks has started is marked, and from then o
   app1.fill();
   app1.lastNodeFile(consoleHost);
   app1.write("initialised", "");
-  expect(await app1.run("mark-data")).toMatchObject({ status: 0 });
+  expect(await app1.shell("verb_mark_data")).toMatchObject({ status: 0 });
   const mark = app1.read("node-mark");
-  expect(await app1.run("mark-data")).toMatchObject({ status: 0 });
+  expect(await app1.shell("verb_mark_data")).toMatchObject({ status: 0 });
   expect(app1.read("node-mark")).toBe(mark);
   unmount();
   expect((await app1.compose("node")).stderr).toMatch(refusal);
