@@ -195,7 +195,7 @@ describe("three hosts", () => {
     const step = /-(node|sentinel)-(start|stop|roll|roll-master)$/;
     for (const { name, inputs } of commands) {
       expect(inputs.create).toMatch(
-        /^sudo -n (timeout -k 5 60|\/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+) /,
+        /^sudo -n (timeout -k 5 600?|\/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+) /,
       );
       expect({ name, logging: inputs.logging }).toEqual({
         name,
