@@ -1,6 +1,6 @@
 import { execFileSync } from "child_process";
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "fs";
-import { join } from "path";
+import { join, relative } from "path";
 import {
   changes,
   hosts,
@@ -34,7 +34,10 @@ function releasedTree(): string {
 /** Has the stack run that tree's program from now on. */
 function runProgramOf(tree: string): void {
   const file = join(dev.directory, "Pulumi.yaml");
-  writeFileSync(file, readFileSync(file, "utf8").replace(/^main: .*$/m, `main: ${tree}`));
+  writeFileSync(
+    file,
+    readFileSync(file, "utf8").replace(/^main: .*$/m, `main: ${relative(dev.directory, tree)}`),
+  );
 }
 
 /** How often each daemon of the group has been started so far. */
