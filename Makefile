@@ -39,7 +39,7 @@ $(modules): package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-lint: $(modules) ## Check types, style and shell scripts
+lint: toolchain $(modules) ## Check types, style, shell scripts and Python
 	@npm run --silent typecheck
 	@npm run --silent lint
 	@tests/shellcheck

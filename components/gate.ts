@@ -46,9 +46,36 @@ export interface Answers {
   sentinels: Answer<SentinelSaid>[];
 }
 
+/** What is judged; docs/architecture.md lists it beside the host program's gate. */
+export type Condition =
+  | "sentinel-answers"
+  | "sentinel-master"
+  | "sentinel-epoch"
+  | "sentinel-flags"
+  | "sentinel-replicas"
+  | "sentinel-others"
+  | "sentinel-quorum"
+  | "sentinel-tilt"
+  | "sentinel-ckquorum"
+  | "sentinel-id"
+  | "master-member"
+  | "master-role"
+  | "master-replicas"
+  | "master-offset"
+  | "node-answers"
+  | "node-loading"
+  | "node-writes"
+  | "node-replays"
+  | "replica-role"
+  | "replica-master"
+  | "replica-link"
+  | "replica-sync"
+  | "replica-offset";
+
 /** One thing that keeps the group from being whole. */
 export interface Problem {
   host: string;
+  condition: Condition;
   message: string;
 }
 
@@ -99,80 +126,127 @@ export function judge(answers: Answers, quorum: number): Problem[] {
 
   for (const sentinel of sentinels) {
     const { name, said } = sentinel;
-    const expect = (holds: boolean, message: string) => {
-      if (!holds) problems.push({ host: name, message: `sentinel ${message}` });
+    const expect = (condition: Condition, holds: boolean, message: string) => {
+      if (!holds) problems.push({ host: name, condition, message: `sentinel ${message}` });
     };
     if (!said) {
-      expect(false, `${addressOf(sentinel)} does not answer: ${sentinel.error}`);
+      expect(
+        "sentinel-answers",
+        false,
+        `${addressOf(sentinel)} does not answer: ${sentinel.error}`,
+      );
       continue;
     }
     const twin = sentinels.find((other) => other !== sentinel && other.said?.myid === said.myid);
     expect(
+      "sentinel-master",
       said.master === master,
       `names ${said.master} as master, expected ${master} as ${votes} of ${sentinels.length} do`,
     );
-    expect(said.epoch === epoch, `has config-epoch ${said.epoch}, expected ${epoch}`);
-    expect(said.flags === "master", `flags the master "${said.flags}", expected "master"`);
     expect(
+      "sentinel-epoch",
+      said.epoch === epoch,
+      `has config-epoch ${said.epoch}, expected ${epoch}`,
+    );
+    expect(
+      "sentinel-flags",
+      said.flags === "master",
+      `flags the master "${said.flags}", expected "master"`,
+    );
+    expect(
+      "sentinel-replicas",
       said.replicas === nodes.length - 1,
       `knows ${said.replicas} replicas, expected ${nodes.length - 1}`,
     );
     expect(
+      "sentinel-others",
       said.otherSentinels === sentinels.length - 1,
       `knows ${said.otherSentinels} other sentinels, expected ${sentinels.length - 1}`,
     );
-    expect(said.quorum === quorum, `has quorum ${said.quorum}, expected ${quorum}`);
-    expect(!said.tilt, "is in TILT mode and acts on nothing; it ends after 30 quiet seconds");
-    expect(said.ckquorum.startsWith("OK"), `answers CKQUORUM with "${said.ckquorum}"`);
-    expect(!twin, `has the same myid as the one on ${twin?.name}`);
+    expect(
+      "sentinel-quorum",
+      said.quorum === quorum,
+      `has quorum ${said.quorum}, expected ${quorum}`,
+    );
+    expect(
+      "sentinel-tilt",
+      !said.tilt,
+      "is in TILT mode and acts on nothing; it ends after 30 quiet seconds",
+    );
+    expect(
+      "sentinel-ckquorum",
+      said.ckquorum.startsWith("OK"),
+      `answers CKQUORUM with "${said.ckquorum}"`,
+    );
+    expect("sentinel-id", !twin, `has the same myid as the one on ${twin?.name}`);
   }
 
   if (master !== undefined && !masterNode) {
     const [witness] = sentinels.filter(({ said }) => said?.master === master);
     problems.push({
       host: witness.name,
+      condition: "master-member",
       message: `sentinel names ${master} as master, which is no member of the group`,
     });
   }
 
   for (const node of nodes) {
     const { name, said } = node;
-    const expect = (holds: boolean, message: string) => {
-      if (!holds) problems.push({ host: name, message: `node ${message}` });
+    const expect = (condition: Condition, holds: boolean, message: string) => {
+      if (!holds) problems.push({ host: name, condition, message: `node ${message}` });
     };
     if (!said) {
-      expect(false, `${addressOf(node)} does not answer: ${node.error}`);
+      expect("node-answers", false, `${addressOf(node)} does not answer: ${node.error}`);
       continue;
     }
-    expect(!said.loading, "is loading its data");
+    expect("node-loading", !said.loading, "is loading its data");
     expect(
+      "node-replays",
       said.replays,
       "would drop transactions at a start from its AOF: its user default may not do all writes; " +
         "pulumi refresh, then pulumi up, mends it",
     );
     for (const field of said.failing) {
       expect(
+        "node-writes",
         false,
         `has ${field} other than ok; the reason is in /var/log/redis-cluster/redis-cluster.log there`,
       );
     }
     if (master === undefined) continue;
     if (node === masterNode) {
-      expect(said.role === "master", `says it is a replica, but the sentinels name it as master`);
+      expect(
+        "master-role",
+        said.role === "master",
+        `says it is a replica, but the sentinels name it as master`,
+      );
       if (said.role !== "master") continue;
       expect(
+        "master-replicas",
         said.onlineReplicas === nodes.length - 1,
         `(the master) has ${said.onlineReplicas} replicas online, expected ${nodes.length - 1}`,
       );
-      expect(said.offset !== undefined, "(the master) does not tell its offset");
+      expect("master-offset", said.offset !== undefined, "(the master) does not tell its offset");
       continue;
     }
-    expect(said.role !== "master", `says it is a master, expected a replica of ${master}`);
+    expect(
+      "replica-role",
+      said.role !== "master",
+      `says it is a master, expected a replica of ${master}`,
+    );
     if (said.role === "master") continue;
-    expect(said.master === master, `replicates ${said.master}, expected ${master}`);
-    expect(said.linkUp, "has no link to its master");
-    expect(!said.syncing, "is still being synced by its master");
-    expect(!late.includes(node), "has not what its master had written, and comes no nearer");
+    expect(
+      "replica-master",
+      said.master === master,
+      `replicates ${said.master}, expected ${master}`,
+    );
+    expect("replica-link", said.linkUp, "has no link to its master");
+    expect("replica-sync", !said.syncing, "is still being synced by its master");
+    expect(
+      "replica-offset",
+      !late.includes(node),
+      "has not what its master had written, and comes no nearer",
+    );
   }
   return problems;
 }

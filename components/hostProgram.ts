@@ -9,6 +9,9 @@ const parts = join(templates, "host");
 /** Where the host's programs live. */
 export const programDirectory = "/usr/local/lib/redis-cluster";
 
+/** Its directory of Python, which is replaced whole. */
+export const pythonPackage = "redis_cluster";
+
 /** The script that all files are written with. */
 export function fileWriter(): string {
   return readFileSync(join(templates, "write-files.sh"), "utf8");
@@ -17,7 +20,10 @@ export function fileWriter(): string {
 /** A line for each program, by which a host tells whether somebody edited it. */
 export function programSums(): string {
   const sum = (text: string) => createHash("sha256").update(text).digest("hex");
-  return `program ${sum(fileWriter())} write-files\nprogram ${sum(hostProgram())} redis-cluster\n`;
+  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram(), ...hostPackage() };
+  return Object.entries(files)
+    .map(([name, text]) => `program ${sum(text)} ${name}\n`)
+    .join("");
 }
 
 /**
@@ -25,8 +31,20 @@ export function programSums(): string {
  * file, so that a host never runs a mix of two versions.
  */
 export function hostProgram(): string {
-  const middle = readdirSync(parts).filter((file) => !outer.includes(file));
+  const middle = readdirSync(parts).filter((file) => file.endsWith(".sh") && !outer.includes(file));
   return programOf(middle.sort());
+}
+
+/** The modules of its part in Python, by their paths below the directory of programs. */
+export function hostPackage(): Record<string, string> {
+  const paths = readdirSync(join(parts, pythonPackage), { recursive: true, encoding: "utf8" });
+  const modules = paths.filter((path) => path.endsWith(".py")).sort();
+  return Object.fromEntries(
+    modules.map((path) => [
+      join(pythonPackage, path),
+      readFileSync(join(parts, pythonPackage, path), "utf8"),
+    ]),
+  );
 }
 
 /** As much of it as tells whose a host is, for a host on which there may be none. */

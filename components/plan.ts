@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
 import { Certificates } from "./certificates";
 import { TopologyConfig } from "./config";
-import { fileWriter, hostProgram } from "./hostProgram";
+import { fileWriter, hostPackage, hostProgram } from "./hostProgram";
 import {
   renderFirewall,
   renderFirewallUnit,
@@ -22,7 +22,7 @@ import {
  */
 export function planOf(config: TopologyConfig, certificates?: Certificates): pulumi.Output<string> {
   const texts = [
-    ...[hostProgram(), fileWriter()],
+    ...[hostProgram(), fileWriter(), JSON.stringify(hostPackage())],
     ...config.hosts.flatMap((host) => [
       renderRedisConf(config, host),
       renderMembers(config, host),

@@ -4,10 +4,12 @@ import { Connection } from "./connection";
 import {
   fileWriter,
   hostCommand,
+  hostPackage,
   hostProgram,
   ownerCheck,
   programDirectory,
   programSums,
+  pythonPackage,
 } from "./hostProgram";
 import { commandLine } from "./shell";
 
@@ -87,8 +89,8 @@ export function remoteProgram(
   { connection, repair }: RemoteProgramArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const create = asRoot(["bash", "-s", "--", programDirectory, "0755", "root:root"]);
-  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram() };
+  const create = asRoot(["bash", "-s", "--", programDirectory, "0755", "root:root", pythonPackage]);
+  const files = { "write-files": fileWriter(), "redis-cluster": hostProgram(), ...hostPackage() };
   const stdin = together(files, repair).apply((text) => fileWriter() + text);
   return silent(name, { connection, create, stdin }, opts);
 }

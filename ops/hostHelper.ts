@@ -4,8 +4,8 @@
  * both, with one line for sudo.
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
-import { join } from "path";
-import { fileWriter, hostProgram } from "../components/hostProgram";
+import { dirname, join } from "path";
+import { fileWriter, hostPackage, hostProgram } from "../components/hostProgram";
 import { renderFirewallUnit, renderNodeUnit, renderSentinelUnit } from "../components/render";
 
 // The description alone tells the group, and is not compared.
@@ -15,6 +15,7 @@ const files = {
   install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
   "write-files": fileWriter(),
   "redis-cluster": hostProgram(),
+  ...hostPackage(),
   "units/redis-cluster.service": renderNodeUnit(any),
   "units/redis-sentinel.service": renderSentinelUnit(any),
   "units/redis-cluster-firewall.service": renderFirewallUnit(any),
@@ -25,8 +26,8 @@ if (!directory) {
   console.error("no directory is given; expected: npm run host-helper -- DIRECTORY");
   process.exit(1);
 }
-mkdirSync(join(directory, "units"), { recursive: true });
 for (const [name, text] of Object.entries(files)) {
+  mkdirSync(dirname(join(directory, name)), { recursive: true });
   writeFileSync(join(directory, name), text);
   chmodSync(join(directory, name), name.includes("/") ? 0o644 : 0o755);
 }

@@ -22,7 +22,7 @@ fi
 # Nobody else changes these between the sum and the installation.
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-cp -r redis-cluster write-files units "$new/"
+cp -r redis-cluster write-files redis_cluster units "$new/"
 cd "$new"
 sum=$(sha256sum <redis-cluster)
 printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n%s ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
@@ -31,7 +31,13 @@ visudo -cqf "$new/sudoers" || fail "sudo does not take $(tail -n 1 "$new/sudoers
 
 install -d -m 0755 -o root -g root "$programs" "$programs/units"
 install -m 0644 units/*.service "$programs/units/"
-# In one rename each: a running group's units call them at any moment.
+# In one rename each: a running group's units call them at any moment. The package before the program that calls it.
+chmod -R u=rwX,go=rX redis_cluster
+rm -rf "$programs"/.redis_cluster.*
+cp -r redis_cluster "$programs/.redis_cluster.new"
+if [[ -e $programs/redis_cluster ]]; then mv -T "$programs/redis_cluster" "$programs/.redis_cluster.old"; fi
+mv -T "$programs/.redis_cluster.new" "$programs/redis_cluster"
+rm -rf "$programs/.redis_cluster.old"
 for program in write-files redis-cluster; do
   install -m 0755 "$program" "$programs/.$program.new"
   mv -f "$programs/.$program.new" "$programs/$program"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# write-files DIRECTORY MODE OWNER:GROUP: splits standard input at its lines "==> NAME <==" into files of that
-# directory, each put there in one rename. The last line is "==> end <==": a full disk and a cut connection
+# write-files DIRECTORY MODE OWNER:GROUP [PACKAGE]: splits standard input at its lines "==> NAME <==" into files of that
+# directory, each put there in one rename. PACKAGE: a directory of Python modules, named PACKAGE/NAME.py, that takes the
+# place of the one that is there as a whole; everybody may read them. The last line is "==> end <==": a full disk and a cut connection
 # alike leave the old files. On a host that has nothing yet it comes itself on standard input, before the files.
 # Prints a fresh id: the steps that follow run again on it.
 set -euo pipefail
@@ -12,22 +13,36 @@ failed() {
 }
 
 write_files() {
-  local directory=$1 mode=$2 owner=$3
+  local directory=$1 mode=$2 owner=$3 package=${4:-}
   # Redis runs what is in it.
   [[ -d $directory ]] || install -d -m 0755 "$directory"
   new=$(mktemp -d "$directory/.new.XXXXXX") || failed "$directory"
   trap 'rm -rf "$new"' EXIT
   # All of them are on the disk before the first takes its place.
-  awk -v new="$new" '
+  awk -v new="$new" -v package="$package" '
     ended { next }
     /^==> end <==$/ { ended = 1; next }
     /^==> [A-Za-z0-9._-]+ <==$/ { if (file) close(file); file = new "/" $2; printf "" >file; next }
+    package && /^==> [a-z_\/]+\.py <==$/ && index($2, package "/") == 1 {
+      if (file) close(file)
+      file = new "/" $2
+      directory = file; sub(/\/[^\/]*$/, "", directory)
+      if (system("mkdir -p " directory)) exit 1
+      printf "" >file; next
+    }
     { print >file }
     END { exit !ended }
   ' || failed "$directory"
-  chown "$owner" "$new"/*
+  chown -R "$owner" "$new"/*
   chmod "$mode" "$new"/*
-  sync "$new"/* || failed "$directory"
+  find "$new" -type f -exec sync {} + || failed "$directory"
+  if [[ $package ]]; then
+    chmod -R u=rwX,go=rX "$new/$package"
+    find "$new/$package" -type f -exec chmod a-x {} +
+    # Two renames: modules of two versions are never side by side. The program that calls them comes after.
+    if [[ -e $directory/$package ]]; then mv -T "$directory/$package" "$new/.old"; fi
+    mv -T "$new/$package" "$directory/$package"
+  fi
   mv -f "$new"/* "$directory/"
   cat /proc/sys/kernel/random/uuid
 }

@@ -142,33 +142,3 @@ own_runtime_directory() {
   if [[ -d $run ]]; then chown root:root "$run"; fi
   rm -f "$run/${1%.service}.pid"
 }
-
-# mend_addresses: the role names the master by its host's name, which on that host may be 127.0.0.1. Its sentinel
-# then watches and announces that address, and every other takes itself for one more sentinel, which mend_sentinels
-# sees to; a replica that has been through no failover follows a name. One after the other is put right while it runs.
-# Where it is not clear who is the master, or a replica is not linked to it, the gate has its say.
-mend_addresses() {
-  local name master
-  ask_everybody nobody
-  hear_sentinels ''
-  hear_nodes
-  master=$(only_master $((${#node_names[@]} - 1))) || return 0
-  if [[ $named != "$master" ]] || ((!named_by_majority)); then return 0; fi
-  for name in "${node_names[@]}"; do mend_replica "$name" "$master"; done
-}
-
-# mend_replica NAME MASTER: follows the address of the master that it follows by name.
-mend_replica() {
-  local address=${node_address[$1]} port=${node_port[$1]} followed=${heard["node $1"]} deadline=$((SECONDS + find_limit))
-  [[ $followed == 'replica '* ]] || return 0
-  followed=${followed#replica }
-  if is_node "${followed% *}"; then return; fi
-  # shellcheck disable=SC2086 # an address and a port
-  grep -q "^slave[0-9]*:ip=$address,port=$port,state=online," <<<"$(ask $2 INFO replication)" || return 0
-  say "$1 node: follows $2 by its address instead of ${followed% *}"
-  tell ask "$address" "$port" <<<"REPLICAOF $2"
-  until [[ $(field "$(ask "$address" "$port" INFO replication)" master_link_status) == up ]]; do
-    ((SECONDS < deadline)) || die "$1 node is not linked to $2 after $find_limit s; expected the link that it had by name; run pulumi up again"
-    sleep 0.1
-  done
-}

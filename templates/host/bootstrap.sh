@@ -30,6 +30,15 @@ verb_node_prove() {
   printf '%s %s\n' "$self" "$state"
 }
 
+# bootstrap_mark: the name of the bootstrap master of a first deployment that is going on. It says nothing
+# any more once the group has been whole.
+bootstrap_mark() {
+  [[ ! -e $initialised && -f $bootstrap ]] || return 0
+  local name
+  read -r name <"$bootstrap" || true
+  printf '%s' "${name:-}"
+}
+
 # mark_bootstrap: as the step was told to.
 mark_bootstrap() {
   [[ -n $step_bootstrap ]] || return 0

@@ -94,7 +94,7 @@ remove_node() {
 # What an administrator installed, an administrator removes.
 remove_programs() {
   rm -f "$programs"/{sums,owner}
-  [[ -d $programs/units ]] || rm -f "$programs"/{redis-cluster,write-files}
+  [[ -d $programs/units ]] || rm -rf "$programs"/{redis-cluster,write-files,redis_cluster}
 }
 
 remove_unit() {

@@ -10,26 +10,49 @@ node_text() {
 }
 
 verb_compose_node() {
-  local text
+  local text joins
   refuse_root
   load_release
   refuse_other_directory
   refuse_unread "$release/redis.conf"
   remove_unfinished "$release/redis.conf"
-  decide_role "$release/redis.conf" || die "$why. Retried every time systemd starts this unit; look at the members named above"
-  step_back
+  joins=$(ask_group join "$release" "$data" "$(held "$release/redis.conf")" "$(last_role)" "$(bootstrap_mark)" \
+    "$(whether test -e "$initialised")" "$(whether operator_lets_lead)")
   text=$(node_text "$release")
-  if [[ $role != master ]]; then
-    text+=$'\n'"replicaof $role"$'\n'"replica-priority $(priority_until_linked "$release/redis.conf")"
+  if [[ $joins != master ]]; then
+    text+=$'\n'"replicaof ${joins% *}"$'\n'"replica-priority ${joins##* }"
   fi
   put "$etc/redis-cluster.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
-  settle_files "$release/redis.conf"
+  ask_group settle-files "$release" "$data"
   mark_data
   printf '%s\n' "${release##*/}" >"$run/node/release"
-  if [[ $role == master ]]; then
-    say "starts as master: $why"
+}
+
+# held CONF: `data` that the node would load, other `files` that Redis wrote, or `nothing`. What an operator lets the
+# node start on in the place of its own data is not what it last held.
+held() {
+  if loads_data "$1" && ! other_directory; then
+    echo data
+  elif holds_files; then
+    echo files
   else
-    say "starts as replica of $role: $why"
+    echo nothing
+  fi
+}
+
+# last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing
+# when there is none of ours or it follows no member of the group.
+last_role() {
+  local file=$etc/redis-cluster.conf line place
+  [[ -f $file ]] && grep -q '^# composed from release ' "$file" 2>/dev/null || return 0
+  line=$(grep -E '^replicaof[[:space:]]' "$file" | tail -n 1) || true
+  if [[ -z $line ]]; then
+    echo master
+  elif [[ $line =~ ^replicaof[[:space:]]+([0-9.]+)[[:space:]]+([0-9]+)[[:space:]]*$ ]]; then
+    place=$(node_place "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}")
+    if is_node "$place" && [[ $place != "${node_address[$self]} ${node_port[$self]}" ]]; then
+      printf '%s\n' "$place"
+    fi
   fi
 }
 
@@ -40,15 +63,4 @@ remove_unfinished() {
   name=$(setting "$1" dbfilename dump.rdb)
   find "$data" -maxdepth 1 -type f -regextype posix-extended \
     -regex '.*/(temp-[0-9]+(\.[0-9]+)?\.rdb|temp-rewriteaof-(bg-)?[0-9]+\.aof)' ! -name "$name" -delete
-}
-
-# priority_until_linked CONF: after an outage of all hosts offsets tell nothing, and Sentinel would promote a
-# replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest first, until it
-# has linked to a master; an empty one is never promoted.
-priority_until_linked() {
-  if [[ $(setting "$1" replica-priority 100) == 0 ]] || ((!has_data)); then
-    echo 0
-  else
-    files_rank "$1"
-  fi
 }

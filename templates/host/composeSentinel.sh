@@ -15,12 +15,20 @@ sentinel_text() {
 }
 
 verb_compose_sentinel() {
-  local text name
+  local text name found watched lead word rest
   refuse_root
   load_release
   read_own_state
-  ask_everybody sentinel
-  decide_watched || die "$why. Retried every time systemd starts this unit; look at the members named above"
+  lead=$(whether operator_lets_lead)
+  found=$(ask_group watch "$release" "$own_watched" "$config_epoch" "$(whether test -e "$initialised")" "$lead")
+  read -r watched <<<"$found"
+  config_epoch=${watched##* } watched=${watched% *}
+  while read -r word rest; do
+    case $word in
+      myid) carried+=("sentinel myid $rest") ;;
+      known-sentinel) carried+=("sentinel known-sentinel $master_name $rest") ;;
+    esac
+  done <<<"$found"
   text=$(sentinel_text "$release" "${watched% *}" "${watched#* }")
   text+=$'\n'"sentinel config-epoch $master_name $config_epoch"
   # A sentinel that does not know the replicas cannot fail over, and learns them only after ten seconds.
@@ -28,10 +36,10 @@ verb_compose_sentinel() {
     [[ "${node_address[$name]} ${node_port[$name]}" == "$watched" ]] ||
       text+=$'\n'"sentinel known-replica $master_name ${node_address[$name]} ${node_port[$name]}"
   done
+  if [[ $lead == yes ]]; then carried+=("sentinel current-epoch $config_epoch"); fi
   if ((${#carried[@]})); then text+=$(printf '\n%s' "${carried[@]}"); fi
   put "$etc/redis-sentinel.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
   printf '%s\n' "${release##*/}" >"$run/sentinel/release"
-  say "watches $watched: $why"
 }
 
 # read_own_state: from the last file, if it watched a member under this master name: `own_watched`,
@@ -76,38 +84,4 @@ is_other_sentinel() {
     [[ $name == "$self" || "${sentinel_address[$name]} ${sentinel_port[$name]}" != "$1" ]] || return 0
   done
   return 1
-}
-
-# decide_watched: sets `watched` to the "ADDRESS PORT" of the master to watch, `config_epoch` to go with it,
-# and `why`; returns 1, with `why`, when it is undecided.
-decide_watched() {
-  hear_sentinels "$own_watched"
-  if operator_lets_lead; then
-    watched="${node_address[$self]} ${node_port[$self]}"
-    # The other sentinels take the master over from the one that has the highest epoch.
-    config_epoch=$(($(highest_epoch) + 1))
-    carried+=("sentinel current-epoch $config_epoch")
-    why='the operator made this node lead'
-    return
-  fi
-  if ((named_by_majority)) && { [[ -z $own_watched ]] || ((named_epoch >= config_epoch)); }; then
-    watched=$named
-    config_epoch=$named_epoch
-    why='a majority of the other sentinels names it'
-    return
-  fi
-  if [[ -n $own_watched ]]; then
-    watched=$own_watched
-    why='my last file says so'
-    return
-  fi
-  hear_nodes
-  if watched=$(only_master 1); then
-    why='it is the one master that has replicas'
-  elif [[ ! -e $initialised ]] && watched=$(only_master 0); then
-    why='the group was never whole, and it is the one master'
-  else
-    why="undecided: no majority of the other sentinels names a master, and no node alone is one. Asked: $(everything_heard)"
-    return 1
-  fi
 }

@@ -50,6 +50,13 @@ manifest_holds() {
   return 1
 }
 
+# unsaved_aof CONF: the file that Redis writes after a full sync until the base of a new AOF is written. A process that
+# dies meanwhile leaves it, and an AOF from before that sync, which the next start would load.
+unsaved_aof() {
+  printf '%s/%s/temp-%s.incr' "$(setting "$1" dir "$data")" "$(setting "$1" appenddirname appendonlydir)" \
+    "$(setting "$1" appendfilename appendonly.aof)"
+}
+
 # Whether there is anything in the data directory that Redis wrote, under whatever name.
 holds_files() {
   [[ -n $(find "$data" -type f ! -name retired-master ! -name node-marks ! -name 'stamp.?' -size +0 -print -quit 2>/dev/null) ]]

@@ -258,54 +258,23 @@ persisted() {
 
 # monitor_drift: whether the sentinel watches another master than it would at its next start, and that one is there.
 monitor_drift() {
-  local watched seen deadline=$((SECONDS + settle_time))
+  local watched deadline=$((SECONDS + settle_time))
   while :; do
-    seen=$(watched_now)
-    if ! watched=$(watched_at_start "$seen") || [[ $watched == "$seen" ]]; then return; fi
+    watched=$(ask_group other-master "$members_file" "$secrets_file" "$(whether test -e "$initialised")" "$(whether operator_lets_lead)")
+    [[ -n $watched ]] || return 0
     ((SECONDS < deadline)) || break
     sleep 0.5
   done
-  compare "sentinel.monitor $master_name" "$watched" "$seen"
-}
-
-# watched_now: the "ADDRESS PORT" that this host's sentinel takes for the master's, member or not.
-watched_now() {
-  sentinel_here SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name" | paste -sd ' '
-}
-
-# watched_at_start SEEN: what composing the sentinel's file would decide; 1 where that is no master.
-watched_at_start() {
-  local own_watched='' config_epoch=0 carried=() watched why answer
-  if is_node "$1"; then
-    answer=$(ask_sentinel "$self")
-    own_watched=$1
-    # What is said instead of an epoch may end in anything, and a shell that counts with it may run it.
-    if [[ $answer =~ ^names\ .*\ ([0-9]+)$ ]]; then config_epoch=${BASH_REMATCH[1]}; fi
-  fi
-  ask_everybody sentinel
-  decide_watched || return 1
-  if [[ $watched != "$1" ]]; then
-    hear_nodes
-    [[ " $(masters_heard)" == *" ${watched/ /:} "* ]] || return 1
-  fi
-  echo "$watched"
+  compare "sentinel.monitor $master_name" "$watched" "$(sentinel_here SENTINEL GET-MASTER-ADDR-BY-NAME "$master_name" | paste -sd ' ')"
 }
 
 # lost_strangers: members that the sentinel remembers though they are none and are not there: a master that somebody
 # made it watch for a moment, a host that has another address now. With them no gate holds.
 lost_strangers() {
-  local address port flags
-  while read -r address port flags; do
-    [[ -n $flags ]] || continue
-    compare "sentinel.known-$([[ $flags == *sentinel* ]] && echo sentinel || echo replica)" 'members alone' "$address $port"
-  done < <(strangers_to "$self" "$(known_to "$self")")
-}
-
-masters_heard() {
-  local name
-  for name in "${node_names[@]}"; do
-    if [[ ${heard["node $name"]:-} == 'master '* ]]; then printf '%s ' "${node_address[$name]}:${node_port[$name]}"; fi
-  done
+  local kind place
+  while read -r kind place; do
+    compare "sentinel.known-$kind" 'members alone' "$place"
+  done < <(ask_group strangers "$members_file" "$secrets_file" "$(whether role_deployed)")
 }
 
 # --- putting it right -------------------------------------------------------------------------

@@ -5,6 +5,9 @@
 # may not write.
 lead_file=$root/run/redis-cluster.lead
 
+# The status of the part in Python where the hash is another, or none.
+not_agreed=3
+
 operator_lets_lead() {
   local name=''
   [[ -r $lead_file ]] || return 1
@@ -15,22 +18,13 @@ operator_lets_lead() {
 # verb lead [HASH]: tells what every member says and what this host holds, and with the hash printed below it,
 # while all that still holds, makes this node the master. What other nodes hold and this one does not is lost.
 verb_lead() {
-  local proofs hash
+  local status=0
   take_lock
   refuse_planted
   load_release
-  has_data=0
-  if loads_data "$release/redis.conf"; then has_data=1; fi
-  ask_everybody node
-  hear_sentinels "${node_address[$self]} ${node_port[$self]}"
-  hear_nodes
-  proofs=$(everything_heard | sed 's/; /\n/g')
-  proofs+=$'\n'"this host: $( ((has_data)) && echo "data as of $(date -d "@$(files_as_of "$release/redis.conf")" +%FT%T)" || echo 'no data')"
-  hash=$(sha256sum <<<"$proofs" | cut -c 1-16)
-  if [[ ${1:-} != "$hash" ]]; then
-    printf '%s\n\nTo make %s the master all the same, losing what only others hold: redis-cluster lead %s\n' "$proofs" "$self" "$hash"
-    return
-  fi
+  ask_group lead "$release" "$data" "$(whether loads_data "$release/redis.conf")" "${1:-}" || status=$?
+  if ((status == not_agreed)); then return; fi
+  ((status == 0))
   printf '%s\n' "$self" >"$lead_file"
   chmod 0644 "$lead_file"
   exec 8<"$lead_file"
@@ -44,13 +38,4 @@ verb_lead() {
 
 forget_lead() {
   rm -f "$lead_file"
-}
-
-# highest_epoch: of what the sentinels said and this one knew.
-highest_epoch() {
-  local answer highest=$config_epoch
-  for answer in "${heard[@]}"; do
-    if [[ $answer =~ ^names\ .*\ ([0-9]+)$ ]] && ((BASH_REMATCH[1] > highest)); then highest=${BASH_REMATCH[1]}; fi
-  done
-  echo "$highest"
 }

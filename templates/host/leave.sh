@@ -6,22 +6,9 @@
 verb_leave() {
   refuse_root
   load_release
-  (leave_mastership) || true
+  "${as_redis[@]}" "${python_part[@]}" leave "$release/members" "$release/secrets" "$etc" || true
   finish_first_aof
   finish_last_save
-}
-
-# Out at once where nobody can take over: then Redis is stopped all the same.
-leave_mastership() {
-  local me="$node_address_here $node_port_here"
-  if [[ $(field "$(here INFO replication)" connected_slaves) == 0 ]] || ! is_master; then return; fi
-  ask_everybody node
-  hear_sentinels "$me"
-  if [[ $named == "$me" ]] && ((named_by_majority)); then
-    handover
-  else
-    say "stops without a handover: no majority of the sentinels answers that this node is the master"
-  fi
 }
 
 finish_first_aof() {

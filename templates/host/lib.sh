@@ -15,6 +15,8 @@ previous=$managed/previous
 initialised=$managed/initialised
 bootstrap=$managed/bootstrap
 programs=$root/usr/local/lib/redis-cluster
+# What lies there, as a regular expression.
+program_names='(redis-cluster|write-files|redis_cluster/[a-z_/]+\.py)'
 
 # A daemon that does not answer within this many seconds counts as unreachable.
 ask_timeout=2
@@ -28,6 +30,9 @@ as_redis=()
 if ((EUID == 0)); then
   as_redis=(setsid --wait setpriv --reuid=redis --regid=redis --init-groups --pdeathsig=KILL)
 fi
+
+# The part in Python. The distribution's own Python: what stands in /usr/local may be any.
+python_part=(/usr/bin/python3 -I -S "$programs/redis_cluster/__main__.py")
 
 say() {
   printf 'redis-cluster[%s]: %s\n' "${self:-$(uname -n)}" "$*" | printable >&2
@@ -61,7 +66,9 @@ trap ended EXIT
 # ended: whatever becomes of a verb, the function that at_end names is called.
 ended() {
   local status=$?
-  trap - ERR TERM
+  trap - ERR
+  # `timeout` sends it twice, and the last word is still to be said.
+  trap : TERM
   set +e
   if [[ -n $at_end ]]; then "$at_end"; fi
   case $status in
@@ -103,7 +110,8 @@ redis_file() {
 # The file is parsed, never sourced: redis may not make root run anything.
 load_members() {
   local keyword first second third
-  master_name='' quorum='' self='' sentinel_return='' stall_limit=60 pause_limit=10
+  members_file=$1
+  master_name='' quorum='' self='' sentinel_return='' stall_limit=60
   tls_options=() plain_node_port='' plain_sentinel_port=''
   node_names=() sentinel_names=()
   declare -gA node_address=() node_port=() sentinel_address=() sentinel_port=()
@@ -116,7 +124,7 @@ load_members() {
       quorum) quorum=$first ;;
       self) self=$first ;;
       sentinel-return) sentinel_return=$first ;;
-      limits) stall_limit=$first pause_limit=$second ;;
+      limits) stall_limit=$first ;;
       plain-ports)
         plain_node_port=$first plain_sentinel_port=$second
         tls_options=(--tls --cacert "${1%/*}/tls.ca" --cert "${1%/*}/tls.crt" --key "${1%/*}/tls.key")
@@ -142,6 +150,20 @@ load_members() {
 # has_sentinel: whether this host runs a sentinel. Wants the members loaded.
 has_sentinel() {
   [[ -n ${sentinel_address[$self]:-} ]]
+}
+
+# is_node PLACE: whether "ADDRESS PORT" is that of a member's node.
+is_node() {
+  local name
+  for name in "${node_names[@]}"; do
+    [[ "${node_address[$name]} ${node_port[$name]}" != "$1" ]] || return 0
+  done
+  return 1
+}
+
+# whether COMMAND...: `yes` or `no`, for the part in Python.
+whether() {
+  if "$@"; then echo yes; else echo no; fi
 }
 
 # secret FILE NAME: one password of a secrets file (lines "NAME PASSWORD").
@@ -184,6 +206,13 @@ here() {
 # sentinel_here [COMMAND...]: as ask, of this host's sentinel.
 sentinel_here() {
   ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
+}
+
+# offset INFO FIELD: an offset that INFO tells; empty when it is no number.
+offset() {
+  local seen
+  seen=$(field "$1" "$2")
+  if [[ $seen =~ ^(0|[1-9][0-9]{0,17})$ ]]; then printf '%s' "$seen"; fi
 }
 
 # field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.

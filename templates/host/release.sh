@@ -26,7 +26,8 @@ load_release() {
     die "neither $current nor $previous is a complete release; run pulumi up"
   fi
   load_members "$release/members"
-  operator_password=$(secret "$release/secrets" operator)
+  secrets_file=$release/secrets
+  operator_password=$(secret "$secrets_file" operator)
 }
 
 # place MODE FILE: root's stdin becomes FILE, whole or not at all, readable by redis.
@@ -35,9 +36,11 @@ place() {
   mv -fT "$releases/.placed" "$2"
 }
 
-# refuse_root: what a unit has done as redis follows, as root, the links that redis left.
+# refuse_root: what a unit has done as redis follows, as root, the links that redis left. In tests whoever runs them has
+# the part of redis.
 refuse_root() {
   ((EUID != 0)) || [[ -n $root ]] || die "this is done by a unit, as the user redis; expected that instead of root. Start the unit: systemctl start redis-cluster"
+  as_redis=()
 }
 
 # put FILE: redis's stdin becomes FILE, whole or not at all, readable by its owner only.

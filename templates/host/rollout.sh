@@ -33,7 +33,8 @@ begin_step() {
   take_lock
   refuse_planted
   load_members "$staged/members"
-  operator_password=$(secret "$staged/secrets" operator)
+  secrets_file=$staged/secrets
+  operator_password=$(secret "$secrets_file" operator)
   refuse_changed_names
   refuse_tls_leap
   refuse_other_authority
@@ -127,7 +128,7 @@ verb_sentinel_start() {
 # verb sentinel-stop: the first step of a restart on this host. All that can refuse is done before.
 verb_sentinel_stop() {
   begin_step
-  if role_deployed; then mend_addresses; fi
+  if role_deployed; then ask_group follow-by-address "$members_file" "$secrets_file"; fi
   mend_sentinels
   if restart_owed && ! let_be_with_master; then
     enter_rollout
@@ -200,8 +201,8 @@ verb_node_roll_master() {
     enter_rollout
     if is_master; then
       wait_replicas_written
-      handover
-      did "handed over to $new_address:$new_port"
+      hand_over
+      did "handed over to $handed_to"
     fi
     stop_sentinel
     restart_node
@@ -240,6 +241,26 @@ is_master() {
     die "the node runs but does not tell its role; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate', then run pulumi up again"
   fi
   [[ $role == master ]]
+}
+
+# hand_over: makes another node the master in the place of this host's, and sets handed_to to its ADDRESS:PORT.
+hand_over() {
+  local verdict address port status=0
+  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$members_file" "$secrets_file" "$etc" 9>&-)
+  handing_over=$! at_end=end_handover
+  wait "$handing_over" || status=$?
+  at_end=''
+  if ((status == explained)); then exit "$explained"; fi
+  ((status == 0)) || return "$status"
+  read -r address port <&"$verdict"
+  is_node "$address $port" || die "the handover ended at a node that is no member; run 'redis-cluster gate', then pulumi up again"
+  handed_to=$address:$port
+}
+
+# It lifts the pause where nothing was changed yet, and else goes on to its end. TERM may come twice, also to this.
+end_handover() {
+  kill -TERM "$handing_over" 2>/dev/null
+  while kill -0 "$handing_over" 2>/dev/null; do wait "$handing_over"; done
 }
 
 # A node that starts again gets all data anew from its master, as an RDB, and where it keeps an AOF writes one of it

@@ -72,10 +72,7 @@ verb_check_programs() {
   refuse_other_owner "$@"
   while read -r keyword sum name; do
     [[ $keyword == program ]] || continue
-    case $name in
-      redis-cluster | write-files) ;;
-      *) die "unknown program '$name'" ;;
-    esac
+    [[ $name =~ ^$program_names$ ]] || die "unknown program '$name'"
     [[ $(sha256sum <"$programs/$name") == "$sum  -" ]] ||
       die "$programs/$name, which an administrator installed here, is of another version; expected the one with the sha256 $sum. Have an administrator install this one, as 'npm run host-helper' writes it, then run pulumi up again. Nothing was changed"
   done

@@ -2,44 +2,27 @@
 # Waits go on for as long as what they wait for makes progress, and then say which limit struck. What is large
 # takes its time: data that load, a replica that syncs, a save that a sync has to wait for.
 
-# what_moves [saves]: what the group's daemons are at and how far, a line each; nothing where all is quiet. A save
-# counts where a replica waits for it, or where it is what is waited for.
-what_moves() {
-  local name info
-  for name in "${node_names[@]}"; do
-    info=$(ask "${node_address[$name]}" "${node_port[$name]}" INFO) || continue
-    if [[ $(field "$info" loading) == 1 ]]; then
-      printf '%s loads: %s bytes\n' "$name" "$(field "$info" loading_loaded_bytes)"
-    fi
-    if [[ $(field "$info" master_sync_in_progress) == 1 ]]; then
-      printf '%s syncs: %s bytes\n' "$name" "$(field "$info" master_sync_read_bytes)"
-    fi
-    if [[ -n ${1:-} || $info == *state=wait_bgsave,* || $info == *state=send_bulk,* ]]; then
-      printf '%s saves: %s keys\n' "$name" "$(field "$info" current_save_keys_processed)"
-    fi
-  done
-}
-
-# begin_wait SECONDS [saves]: begins a wait that stalled ends.
+# begin_wait SECONDS [saves]: begins a wait that stalled ends. A save counts where a replica waits for it, or where it is
+# what is waited for.
 begin_wait() {
   wait_limit=$1 wait_for=${2:-} wait_until=$((SECONDS + $1)) next_look=$SECONDS moving=''
 }
 
 # stalled: whether the wait's seconds have passed without any progress. Looks now and then: a node that is busy may
-# leave a question unanswered.
+# leave a question unanswered. What moves, and how far, is told by a number that changes with it.
 stalled() {
   local seen
   if ((SECONDS >= next_look)); then
-    seen=$(what_moves "$wait_for")
-    if [[ -n $seen && $seen != "$moving" ]]; then moving=$seen wait_until=$((SECONDS + wait_limit)); fi
+    seen=$(ask_group moves "$members_file" "$secrets_file" "$wait_for") || seen=''
+    if [[ $seen =~ ^[0-9a-f]{8}$ && $seen != "$moving" ]]; then moving=$seen wait_until=$((SECONDS + wait_limit)); fi
     next_look=$((SECONDS + 1 + wait_limit / 10))
   fi
   ((SECONDS >= wait_until))
 }
 
-# gave_up WHAT: the end of a wait that stalled.
+# gave_up WHAT: the end of a wait that stalled, in words.
 gave_up() {
-  die "$1. Nothing moved for $wait_limit s, which is redis-cluster:limits.stall; last seen: $(paste -sd ';' <<<"${moving:-no load, no sync, no save}"). Look at 'redis-cluster gate' and journalctl -u redis-cluster here; where it only takes longer, raise that limit; then run pulumi up again"
+  ask_group gave-up "$members_file" "$secrets_file" "$wait_for" "$wait_limit" "$1"
 }
 
 # A SIGTERM during the first AOF write after a full sync is lost, so it has to be over. Redis ends any other rewrite
@@ -92,16 +75,5 @@ wait_linked() {
     fi
     if stalled; then return 1; fi
     sleep 0.1
-  done
-}
-
-wait_whole() {
-  local problems
-  begin_wait "$stall_limit"
-  while :; do
-    problems=$(group_problems)
-    if [[ -z $problems ]] || overridden "$problems"; then return; fi
-    ! stalled || gave_up "the group is not whole:"$'\n'"$problems"
-    sleep 0.3
   done
 }

@@ -168,8 +168,9 @@ describe("while the role's daemons run", () => {
   const step = (host: Host, line: string) =>
     host.shell(
       `running() { true; }; make_release() { release=one; }; load_members ${host.path("staged/members")}
-       operator_password=$(secret "$staged/secrets" operator); ${line}`,
+       secrets_file=$staged/secrets operator_password=$(secret "$staged/secrets" operator); ${line}`,
     );
+  const mend = 'ask_group follow-by-address "$members_file" "$secrets_file"; mend_sentinels';
   const everywhere = async (line: string) => {
     for (const host of hosts.all) expect(await step(host, line)).toMatchObject({ status: 0 });
   };
@@ -249,7 +250,7 @@ describe("while the role's daemons run", () => {
     expect(known(consoleHost, "MASTER")).toEqual([alias]);
     expect(app1.ask("node", "INFO", "replication")).toContain(`master_host:${alias}\r\n`);
 
-    const outcome = await step(app1, "mend_addresses; mend_sentinels; say $work");
+    const outcome = await step(app1, `${mend}; say $work`);
     expect(outcome).toMatchObject({ status: 0 });
     expect(outcome.stderr).toMatch(/had the sentinel on console watch /);
     for (const host of hosts.all) {
@@ -270,7 +271,7 @@ describe("while the role's daemons run", () => {
     );
 
     // Once all is well, nothing is told anew.
-    const again = await step(app2, "mend_addresses; mend_sentinels");
+    const again = await step(app2, mend);
     expect(again).toMatchObject({ status: 0, stderr: "" });
   });
 
@@ -283,7 +284,7 @@ describe("while the role's daemons run", () => {
     );
     consoleHost.ask("node", "CLIENT", "KILL", "TYPE", "replica");
     const before = known(consoleHost, "MASTER");
-    const outcome = await step(app1, "mend_addresses; mend_sentinels");
+    const outcome = await step(app1, mend);
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
     expect(known(consoleHost, "MASTER")).toEqual(before);
   });

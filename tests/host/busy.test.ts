@@ -18,6 +18,8 @@ beforeEach(async () => {
   for (const host of hosts.all) await host.composeAndStart("node", 30);
   for (const host of hosts.all) await host.composeAndStart("sentinel", 30);
   await whole();
+  hosts.limit("gate_patience", 0);
+  hosts.limit("catch_up_patience", 3);
 });
 
 afterEach(async () => {
@@ -41,7 +43,7 @@ const offset = () =>
   );
 
 /** One look, without a second try. */
-const look = () => app1.shell("gate_patience=0 catch_up_patience=3; verb_gate");
+const look = () => app1.run("gate");
 
 const write = (bytesPerSecond: number) => {
   writer = load(
@@ -84,6 +86,7 @@ test.each([
   ["tells no offset", "slave_repl_offset:none"],
   ["leaves its offset out", ""],
 ])("a replica that %s is named, by a text that no number is in", async (_, line) => {
+  consoleHost.ask("node", "SET", "written", "before");
   await app1.stop("node");
   const said = [
     ...["role:slave", "loading:0", "master_link_status:up", "master_sync_in_progress:0"],

@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { eventually, Host, Hosts, masterName, passwords, pause } from "./support/hosts";
 
 jest.setTimeout(60000);
 
@@ -87,25 +87,37 @@ describe("the node's file", () => {
   });
 
   test("no password is said or passed as an argument", async () => {
-    app1.lastNodeFile(consoleHost);
-    // Everything that the program runs, as redis too, passes its arguments here first.
-    app1.write("/arguments", "");
-    chmodSync(app1.path("/arguments"), 0o666);
-    for (const command of ["redis-cli", "timeout"]) {
-      app1.write(
-        `/usr/bin/${command}`,
-        `#!/bin/sh\necho "$0 $@" >>${app1.path("/arguments")}\nexec /usr/bin/${command} "$@"\n`,
-      );
-      chmodSync(app1.path(`/usr/bin/${command}`), 0o755);
-    }
+    app1.fill();
+    // One that does not answer, so that there is time to look.
+    app2.lastSentinelFile(app2);
+    await app2.start("sentinel");
+    app2.signal("sentinel", "SIGSTOP");
+    const seen: string[] = [];
+    const looking = setInterval(() => seen.push(argumentsOfAll()), 20);
     const outcome = await app1.compose("node");
-    expect(app1.read("/arguments")).toContain("INFO replication");
+    clearInterval(looking);
+    app2.signal("sentinel", "SIGCONT");
+    expect(seen.join()).toContain("compose-node");
+    expect(seen.join()).toContain("redis_cluster/__main__.py join");
     for (const password of Object.values(passwords)) {
-      expect(app1.read("/arguments")).not.toContain(password);
+      expect(seen.join()).not.toContain(password);
       expect(outcome.stderr).not.toContain(password);
     }
   });
 });
+
+/** The arguments of every process of this machine, as far as they can be read. */
+function argumentsOfAll(): string {
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const texts = processes.map((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return "";
+    }
+  });
+  return texts.join("\n");
+}
 
 describe("the release", () => {
   const broken: [string, (host: Host) => void][] = [
@@ -312,6 +324,45 @@ describe("the sentinel's file", () => {
     rmSync(app1.path("initialised"));
     expect(await app1.compose("sentinel")).toMatchObject({ status: 0 });
     expect(monitor(app1)).toBe(consoleHost.address);
+  });
+
+  test("a new group's know each other before the first hello, also after a machine was replaced", async () => {
+    consoleHost.write("bootstrap", "console\n");
+    await consoleHost.composeAndStart("node");
+    const known = () =>
+      hosts.all.map((host) => {
+        const lines = host.read("redis-sentinel.conf").split("\n");
+        return lines.filter((line) => line.startsWith("sentinel known-sentinel")).length;
+      });
+    for (const host of hosts.all) await host.compose("sentinel");
+    expect(known()).toEqual([2, 2, 2]);
+    for (const host of hosts.all) await host.start("sentinel");
+    const ids = () => hosts.all.map((host) => host.ask("sentinel", "sentinel", "myid"));
+    const first = ids();
+    const whole = () =>
+      eventually(10, () =>
+        hosts.all.every((host) => {
+          const master = host.ask("sentinel", "sentinel", "master", masterName);
+          return (
+            master.includes("\nnum-other-sentinels\n2\n") &&
+            host.ask("sentinel", "sentinel", "ckquorum", masterName).startsWith("OK 3 ")
+          );
+        }),
+      );
+    await whole();
+    await app2.stop("sentinel");
+    rmSync(app2.path("redis-sentinel.conf"));
+    await app2.composeAndStart("sentinel");
+    expect(known()[2]).toBe(2);
+    await whole();
+    expect(ids()).toEqual(first);
+    expect(new Set(first).size).toBe(3);
+    // Each hello comes every two seconds; what does not fit would have been put right by now.
+    await pause(4500);
+    for (const host of hosts.all) {
+      const told = host.ask("sentinel", "sentinel", "sentinels", masterName);
+      expect(told.match(/^port\n26389$/gm)).toHaveLength(2);
+    }
   });
 
   test("starts on its own file while every node is down", async () => {

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { array, bulk, endless, Liar, liar, Lie, trickle } from "./support/liar";
-import { Host, Hosts, masterName, Outcome } from "./support/hosts";
+import { Host, Hosts, Outcome } from "./support/hosts";
 
 jest.setTimeout(60000);
 
@@ -76,37 +76,6 @@ describe("a reply without an end", () => {
 });
 
 describe("a sentinel that lies", () => {
-  const says = (addressed: string[], fields: string[]) => (command: string) =>
-    command.startsWith("SENTINEL GET-MASTER") ? array(...addressed) : array(...fields);
-  const master = (epoch: string) => ["name", masterName, "config-epoch", epoch];
-
-  test.each([
-    ["a stranger", ["203.0.113.9", "6389"], "7", /names-nobody of this group: 203.0.113.9 6389/],
-    ["loopback", ["127.0.0.1", "6389"], "7", /names-nobody of this group: 127.0.0.1 6389/],
-    ["shell text", ["$(touch x)`id`;", "6389"], "7", /names-nobody of this group: \$\(touch/],
-    ["a port of shell text", ["203.0.113.9", "a[$(id)]"], "7", /^refused /],
-    ["an epoch with a letter", ["SELF", "6389"], "7a", /^refused /],
-    ["an epoch of 30 digits", ["SELF", "6389"], "9".repeat(30), /^refused /],
-    ["an epoch that is octal to a shell", ["SELF", "6389"], "08", /^refused /],
-    ["an epoch that is code to a shell", ["SELF", "6389"], "x[$(id)]", /^refused /],
-    ["nothing", [], "7", /^refused /],
-    ["lines of its own", ["SELF\n6389\nsentinel app-1 names", "6389"], "7", /^names(-nobody)? /],
-  ])("and names %s is no witness, in one line", async (_, addressed, epoch, answer) => {
-    const named = addressed.map((text) => text.replace("SELF", app2.address));
-    await lying(app2, "sentinel", says(named, master(epoch)));
-    const { stderr } = await shell(app1, "ask_sentinel app-2");
-    expect(stderr).toMatch(answer);
-    expect(stderr).not.toMatch(/uid=|\n./);
-  });
-
-  test("steers no terminal", async () => {
-    await lying(app2, "sentinel", () => "-ERR \x1b[2J\x07 no\r\n");
-    const { stderr } = await shell(app1, "ask_sentinel app-2");
-    expect(stderr).toMatch(/^refused ERR \[2J no /);
-    // eslint-disable-next-line no-control-regex
-    expect(stderr).not.toMatch(/[\x00-\x08\x0b-\x1f]/);
-  });
-
   test.each([
     ["no fields", []],
     ["fields without a name", ["", "x", "", "y", "runid", "z"]],
@@ -114,48 +83,13 @@ describe("a sentinel that lies", () => {
     ["one field without a value", ["ip"]],
   ])("and tells %s fails the gate and nothing else", async (_, fields) => {
     for (const host of hosts.all) await lying(host, "sentinel", () => array(...fields));
-    const outcome = await shell(app1, "gate_patience=0; gate");
+    hosts.limit("gate_patience", 0);
+    const outcome = await app1.run("gate");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toContain("the group is not whole, so nothing was stopped");
     expect(outcome.stderr).toContain("app-2 sentinel: flags is unknown; expected master");
     expect(outcome.stderr).toContain("app-2 node ");
-    expect(outcome.stderr).not.toMatch(/uid=|bad array subscript|line \d+:/);
-  });
-
-  test("about its epoch runs nothing as root", async () => {
-    // What is left of a long refusal may end in any word.
-    const outcome = await shell(
-      app1,
-      `ask_sentinel() {
-         if [[ $1 == app-1 ]]; then echo 'refused ERR ${trap(app1)}'; else echo 'names ${app2.address} 6389 7'; fi
-       }
-       watched_at_start '${app2.address} 6389'`,
-    );
-    expect(trapped(app1)).toBe(false);
-    expect(outcome.stderr).toBe(`${app2.address} 6389\n`);
-  });
-
-  test("gets no handover to a stranger", async () => {
-    for (const host of [consoleHost, app2]) {
-      await lying(host, "sentinel", (command) =>
-        command.startsWith("SENTINEL GET-MASTER") ? array("203.0.113.9", "6389") : "+OK\r\n",
-      );
-    }
-    const asked: string[] = [];
-    await lying(app1, "node", (command) => {
-      asked.push(command);
-      return command.startsWith("INFO")
-        ? info(
-            { role: "master", master_repl_offset: "1" },
-            "slave0:state=online,offset=1,lag=0\r\n",
-          )
-        : "+OK\r\n";
-    });
-    const outcome = await shell(app1, "switch_limit=3; handover");
-    expect(outcome.status).toBe(1);
-    expect(outcome.stderr).toContain("names 203.0.113.9:6389, which is no member");
-    expect(asked.join()).not.toContain("REPLICAOF");
-    expect(asked).toContain("CLIENT UNPAUSE");
+    expect(outcome.stderr).not.toMatch(/uid=|Traceback|line \d+:/);
   });
 });
 
@@ -166,13 +100,6 @@ describe("a node that lies", () => {
     expect(trapped(app1)).toBe(false);
     expect((await app1.compose("node")).status).toBe(1);
     expect(trapped(app1)).toBe(false);
-  });
-
-  test("in two lines answers for itself only", async () => {
-    const forged = "connected_slaves:sentinel app-1 names 203.0.113.9 6389 9\r\n";
-    await lying(consoleHost, "node", () => info({ role: "master", connected_slaves: "1" }, forged));
-    const { stderr } = await shell(app1, "ask_node console");
-    expect(stderr).toBe("master empty 1\n");
   });
 
   test("about its memory runs nothing as root", async () => {
@@ -194,28 +121,6 @@ describe("a node that lies", () => {
     );
     expect(trapped(app1)).toBe(false);
     expect(outcome.stderr).toContain("its node has databases PATH");
-  });
-
-  test("that comes out as another's answer runs nothing, and counts for nothing", async () => {
-    const answers = `sentinel app-1 names ${app2.address} 6389 ${trap(app1)}\nsentinel app-2 names ${app2.address} 6389 7\n`;
-    app1.write("/tmp/answers", answers);
-    const outcome = await shell(
-      app1,
-      `asked_sentinels=(app-1 app-2); declare -gA heard=(); exec {answers}<${app1.path("/tmp/answers")}
-       hear_sentinels ''; say "$named_by_majority: $named $named_epoch"`,
-    );
-    expect(trapped(app1)).toBe(false);
-    expect(outcome.stderr).toContain(`0: ${app2.address} 6389 7\n`);
-  });
-
-  test("about its size takes no more than its line", async () => {
-    const long = "1".repeat(100000);
-    await lying(consoleHost, "node", () => info({ role: "master", connected_slaves: long }));
-    const { stderr } = await shell(
-      app1,
-      "ask_everybody node; while read -r line <&$answers; do say ${#line} $line; done",
-    );
-    expect(stderr).toMatch(/: 5\d\d node console master empty 1+\n/);
   });
 
   test.each([

@@ -41,7 +41,7 @@ function claim(owner: string, id: string, ...more: string[]): Promise<Outcome> {
   host.write("/tmp/input", `${lines}\n`);
   return host.shell(
     `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      install() { mkdir -p "\${*: -1}"; }; systemctl() { :; }
      verb_claim node ${id} <${host.path("/tmp/input")}`,
   );

@@ -154,6 +154,18 @@ test("daemons are asked as redis: what a reply does to the client is not done to
   expect(outcome.stderr).toBe(`${uid}\n0\n`.repeat(2));
 });
 
+test("the part in Python runs as redis, and without the lock", async () => {
+  host.write(
+    "/usr/local/lib/redis-cluster/redis_cluster/__main__.py",
+    `import os, sys
+fds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+print(os.getuid(), sum("lock" in fd for fd in fds), sys.flags.isolated, file=sys.stderr)
+`,
+  );
+  const outcome = await step("take_lock; secrets_file=x; begin_wait 9; gate; stalled || gave_up x");
+  expect(outcome.stderr).toBe(`${uid} 0 1\n`.repeat(3));
+});
+
 test("a pipe in the place of a file hangs nobody", async () => {
   host.release("one", "current", {
     "users.acl": "user default off\nuser operator on #operator ~* &* +@all\n",
@@ -206,7 +218,7 @@ test("the directories are there before redis may put anything beside them", asyn
   }
   const outcome = await host.shell(
     `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      install() {
        local last=\${*: -1} mode
        mode=$(stat -c %a $etc 2>/dev/null || true)
@@ -234,7 +246,7 @@ test.each(plantings)(
     for (const path of [host.path("."), managed]) lchownSync(path, uid, gid);
     const outcome = await host.shell(
       `refuse_other_systems() { :; }; refuse_foreign_units() { :; }; refuse_taken_port() { :; }
-     refuse_full_disk() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
+     refuse_full_disk() { :; }; install_python() { :; }; install_redis() { :; }; refuse_old_redis() { :; }
      ${isRoot ? "" : 'install() { mkdir -p "${@: -1}"; }; root_owns() { false; }'}
      install_host <<<$'owner a/b\\nnode-port 1\nsentinel-port 2'`,
     );

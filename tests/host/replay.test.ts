@@ -24,7 +24,15 @@ function alone(): void {
   group = new Hosts(["console"], []);
   [host] = group.all;
   host.write("bootstrap", "console\n");
+  group.limit("gate_patience", 0);
 }
+
+/** What the gate says of replays: a group without a sentinel has other faults. */
+const gate = async () =>
+  (await host.run("gate")).stderr
+    .split("\n")
+    .filter((line) => / may not do all writes; | has refused commands /.test(line))
+    .join("\n");
 
 /** Writes of every kind that goes into an AOF as a transaction. */
 function write(): void {
@@ -90,7 +98,7 @@ test.each([
       expect(held()).toBe(everything);
     }
     expect(host.ask("node", "INFO", "stats")).toContain("unexpected_error_replies:0");
-    expect((await host.shell("load_release; replay_problems >&2")).stderr).toBe("");
+    expect(await gate()).toBe("");
     expect(host.logsIn("node", "default", "x")).toBe(false);
   },
 );
@@ -98,7 +106,6 @@ test.each([
 test("the gate names a node that would drop them, and a master that has", async () => {
   alone();
   await host.composeAndStart("node");
-  const gate = async () => (await host.shell("load_release; replay_problems >&2")).stderr;
   expect(await gate()).toBe("");
   host.ask("node", "ACL", "SETUSER", ...oldDefault.split(" ").slice(1));
   expect(await gate()).toMatch(/^console node: its user default may not do all writes; expected /);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { hostProgram } from "../../components/hostProgram";
 import { Host, Hosts } from "./support/hosts";
@@ -14,6 +15,9 @@ beforeEach(() => {
   host = hosts.all[0];
   for (const [file, text] of Object.entries(host.releaseFiles()))
     host.write(`staged/${file}`, text);
+  // What `trust-data` is for: another directory than the node's.
+  host.write("initialised", "");
+  host.write("node-mark", "01234567-89ab-cdef-0123-456789abcdef\n");
 });
 
 afterEach(() => hosts.destroy());
@@ -25,10 +29,10 @@ function program(name: string, text: string): void {
 
 test("what fails without a word is told with its verb and its line", async () => {
   program("sha256sum", "exit 3");
-  const outcome = await host.run("lead");
+  const outcome = await host.run("trust-data");
   expect(outcome.status).toBe(3);
   expect(outcome.stderr).toMatch(
-    /^redis-cluster\[\w+\]: error: lead ended with status 3 at line \d+: hash=.*; expected .*, then run pulumi up again\n$/,
+    /^redis-cluster\[\w+\]: error: trust-data ended with status 3 at line \d+: hash=.*; expected .*, then run pulumi up again\n$/,
   );
 });
 
@@ -37,8 +41,22 @@ test("what takes too long is told, too", async () => {
   const installed = "/usr/local/lib/redis-cluster/redis-cluster";
   host.write(installed, hostProgram());
   chmodSync(host.path(installed), 0o755);
-  const outcome = await host.run("within", "9", "lead");
-  expect(outcome.stderr).toMatch(/error: lead was ended before it was done: it took too long/);
+  const outcome = await host.run("within", "9", "trust-data");
+  expect(outcome.stderr).toMatch(
+    /error: trust-data was ended before it was done: it took too long/,
+  );
+});
+
+test("also while it waits for the group, and the part in Python ends with it", async () => {
+  const installed = "/usr/local/lib/redis-cluster/redis-cluster";
+  host.write(installed, hostProgram());
+  chmodSync(host.path(installed), 0o755);
+  const outcome = await host.run("within", "3", "gate");
+  expect(outcome.stderr).toMatch(/error: gate was ended before it was done: it took too long/);
+  expect(outcome.seconds).toBeLessThan(8);
+  const asking = `redis_cluster/__main__.py gate ${host.root}/`;
+  const commands = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
+  expect(commands.split("\n").filter((line) => line.includes(asking))).toEqual([]);
 });
 
 test("what has said why it failed says no more", async () => {

@@ -189,6 +189,51 @@ test("on a host that has nothing yet the script that writes files comes before t
   expect(host.read("/usr/local/lib/new/program")).toBe(program);
 });
 
+test("a package of modules takes the place of the one before as a whole, for everybody to read", () => {
+  const directory = host.path("/usr/local/lib/new");
+  const write = (files: Record<string, string>, ...packaged: string[]) =>
+    spawnSync(
+      "bash",
+      [
+        ...["-s", "--", directory, "0755", `${process.getuid!()}:${process.getgid!()}`],
+        ...packaged,
+      ],
+      {
+        input:
+          fileWriter() +
+          Object.entries(files)
+            .map(([name, text]) => `==> ${name} <==\n${text}`)
+            .join("") +
+          "==> end <==\n",
+        encoding: "utf8",
+      },
+    );
+  const found = () => readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
+  const program = { program: "exit\n" };
+  for (const module of ["package/old.py", "package/decide/old.py"]) {
+    const files = { ...program, "package/__init__.py": "", [module]: "x = 1\n" };
+    expect(write(files, "package")).toMatchObject({ status: 0, stderr: "" });
+    const directories = module.split("/").slice(0, -1);
+    expect(found()).toEqual(
+      [
+        ...new Set(["package", directories.join("/"), "package/__init__.py", module, "program"]),
+      ].sort(),
+    );
+    expect(host.read(`/usr/local/lib/new/${module}`)).toBe("x = 1\n");
+    expect(statSync(`${directory}/${module}`).mode & 0o777).toBe(0o644);
+    expect(statSync(`${directory}/package`).mode & 0o777).toBe(0o755);
+  }
+  // Such a name is one of a package's modules alone; else a line of the file before.
+  for (const [name, ...packaged] of [
+    ["package/new.py"],
+    ["package/../new.py", "package"],
+    ["other/new.py", "package"],
+  ]) {
+    write({ ...program, [name]: "" }, ...packaged);
+    expect(found().filter((path) => path.endsWith("new.py"))).toEqual([]);
+  }
+});
+
 describe("of the programs that an administrator installed", () => {
   const sum = "0".repeat(64);
   const check = (line: string) =>

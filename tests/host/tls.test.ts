@@ -1,6 +1,7 @@
 import { rmSync, symlinkSync } from "node:fs";
 import { authority } from "../helpers/certificates";
 import { eventually, Host, Hosts, masterName, passwords, pause } from "./support/hosts";
+import { askByTls, tlsRelease } from "./support/tls";
 
 // A group that has both kinds of ports open goes to TLS alone: what the steps of a host do to it, and what a
 // failover in the middle does.
@@ -12,34 +13,8 @@ let consoleHost: Host, app1: Host, app2: Host;
 const own = authority("of the test");
 const stranger = authority("stranger");
 
-/** A host's files of a release in that mode. */
-function files(host: Host, mode: "both" | "required", issuer = own): Record<string, string> {
-  const plain = host.releaseFiles();
-  const lines = (text: string, port: number) =>
-    `${text}port ${mode === "both" ? port : 0}\ntls-port ${port + 1}\n` +
-    `tls-replication ${mode === "both" ? "no" : "yes"}\ntls-auth-clients yes\n`;
-  const { certificate, key } = issuer.issue(host.name, host.address);
-  return {
-    ...plain,
-    "redis.conf": lines(plain["redis.conf"].replace(/^port .*\n/m, ""), 6389),
-    "sentinel.conf": lines(
-      plain["sentinel.conf"]
-        .replace(/^port .*\n/m, "")
-        .replace(
-          "down-after-milliseconds " + masterName + " 30000",
-          "down-after-milliseconds " + masterName + " 1500",
-        ),
-      26389,
-    ),
-    members:
-      mode === "both"
-        ? plain.members
-        : `plain-ports 6389 26389\n${plain.members.replace(/ 6389$/gm, " 6390").replace(/ 26389$/gm, " 26390")}`,
-    "tls.ca": issuer.certificate,
-    "tls.crt": certificate,
-    "tls.key": key,
-  };
-}
+const files = (host: Host, mode: "both" | "required", issuer = own) =>
+  tlsRelease(host, mode, issuer);
 
 const say = (host: Host, ...command: string[]) => host.ask("sentinel", "sentinel", ...command);
 const field = (text: string, name: string) => new RegExp(`^${name}\n(.*)$`, "m").exec(text)?.[1];
@@ -52,26 +27,12 @@ const everyReplicaFollowsByTls = (host: Host) =>
       'until all_follow_by_tls; do for name in "${node_names[@]}"; do follow_by_tls "$name"; done; sleep 0.1; done',
   );
 
-/** Asks this host's daemons by TLS from now on. */
-function askByTls(host: Host): void {
-  const path = (file: string) => host.path(`releases/tls/${file}`);
-  host.tls = [
-    "--tls",
-    "--cacert",
-    path("tls.ca"),
-    "--cert",
-    path("tls.crt"),
-    "--key",
-    path("tls.key"),
-  ];
-}
-
 async function sentinelByTls(host: Host): Promise<void> {
   await host.stop("sentinel", "SIGTERM");
   rmSync(host.path("current"));
   symlinkSync("releases/tls", host.path("current"));
   expect(await host.compose("sentinel")).toMatchObject({ status: 0 });
-  askByTls(host);
+  askByTls(host, "releases/tls");
   await host.start("sentinel");
 }
 

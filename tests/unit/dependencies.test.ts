@@ -30,12 +30,16 @@ test("every direct dependency has its reason in docs/dependencies.md, and none t
     .split("\n")
     .filter((line) => line.startsWith("| `"))
     .flatMap((line) => [...line.split("|")[1].matchAll(/`([^`]+)`/g)].map(([, name]) => name));
-  const python = [...read("toolchain/go-requirements.txt").matchAll(/^(\S+)==/gm)];
+  const [, ...tools] = /^# .* of (\w+), (\w+) and (\w+)\.$/m.exec(
+    read("toolchain/python-requirements.txt"),
+  ) ?? [""];
+  const go = [...read("toolchain/go-requirements.txt").matchAll(/^(\S+)==/gm)];
   expect([...explained].sort()).toEqual(
     [
       ...Object.keys(wanted),
       ...new Set(goFolders.flatMap(direct)),
-      ...python.map(([, name]) => name),
+      ...go.map(([, name]) => name),
+      ...tools,
     ].sort(),
   );
 });

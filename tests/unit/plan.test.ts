@@ -45,16 +45,17 @@ test("a certificate changes the plan", async () => {
   expect(await plan({}, certificates("4"))).not.toBe(await plan());
 });
 
-test.each(["hostProgram", "fileWriter"] as const)(
-  "the host's %s changes the plan",
-  async (part) => {
-    const before = await plan();
-    const spy = jest.spyOn(hostProgram, part).mockReturnValue("another");
-    const after = await plan();
-    spy.mockRestore();
-    expect(after).not.toBe(before);
-  },
-);
+test.each([
+  ["hostProgram", "another"],
+  ["fileWriter", "another"],
+  ["hostPackage", { "redis_cluster/another.py": "" }],
+] as const)("the host's %s changes the plan", async (part, another) => {
+  const before = await plan();
+  const spy = jest.spyOn(hostProgram, part as "hostProgram").mockReturnValue(another as string);
+  const after = await plan();
+  spy.mockRestore();
+  expect(after).not.toBe(before);
+});
 
 test("a unit changes the plan", async () => {
   const before = await plan();

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { hostProgram } from "../../../components/hostProgram";
+import { hostPackage, hostProgram, pythonPackage } from "../../../components/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {
@@ -64,6 +64,9 @@ export class Host {
     symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
     // The unit's processes, which make it, are root's here.
     this.write("/run/redis-cluster/node/stamping", "");
+    const programs = this.path("/usr/local/lib/redis-cluster");
+    mkdirSync(programs, { recursive: true });
+    symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));
     if (process.getuid?.() === 0)
       execFileSync("chown", ["-R", "redis:redis", join(this.root, "run/redis-cluster")]);
   }
@@ -410,16 +413,25 @@ export class Hosts {
     chmodSync(this.directory, 0o755);
     writeFileSync(this.program, hostProgram());
     writeFileSync(this.functions, hostProgram().replace(/^main "\$@"$/m, ""));
+    for (const [path, text] of Object.entries(hostPackage())) {
+      mkdirSync(dirname(join(this.directory, path)), { recursive: true });
+      writeFileSync(join(this.directory, path), text);
+    }
     this.all = names.map((name, index) => new Host(this, name, `${network}.${index + 1}`));
     for (const host of this.all) host.release("one");
   }
 
-  /** Gives the host program another limit, `ask_timeout` say. */
+  /** Gives the host program another limit, `ask_timeout` say: wherever it stands. */
   limit(name: string, seconds: number): void {
-    const line = new RegExp(`^${name}=.*$`, "m");
-    const text = readFileSync(this.program, "utf8");
-    if (!line.test(text)) throw new Error(`the host program has no ${name}`);
-    writeFileSync(this.program, text.replace(line, `${name}=${seconds}`));
+    const modules = Object.keys(hostPackage()).map((path) => join(this.directory, path));
+    let found = false;
+    for (const file of [this.program, this.functions, ...modules]) {
+      const line = new RegExp(`^(${name}=|${name.toUpperCase()} = ).*$`, "m");
+      const text = readFileSync(file, "utf8");
+      found ||= line.test(text);
+      writeFileSync(file, text.replace(line, `$1${seconds}`));
+    }
+    if (!found) throw new Error(`the host program has no ${name}`);
   }
 
   members(self: string): string {

@@ -1,0 +1,152 @@
+"""Waits for the group to be whole, for as long as something that is waited for makes progress."""
+
+import time
+from binascii import crc32
+from typing import NamedTuple
+
+from .certificate import certificate_end, utc
+from .decide.gate import CERTIFICATE_NOTICE, Certificate, Problem, late_replicas, moves, offset, problems, text_of
+from .members import Members, load_members, secret
+from .messages import Refused, say
+from .observe import Daemons, Group
+
+# What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
+GATE_PATIENCE = 10
+
+# A replica that comes no nearer to its master for this many seconds is behind, not busy.
+CATCH_UP_PATIENCE = 10
+
+
+class Step(NamedTuple):
+    """The step of a rollout that asks.
+
+    plan: the hash of what it carries out. override: the hash of the faults with which it may go on, else empty.
+    """
+
+    plan: str
+    override: str
+
+
+def gate(members_file: str, secrets_file: str, certificate_directory: str, step: Step | None = None) -> None:
+    """What must hold before anything is stopped; Refused, with all that does not, where it does not come to hold.
+
+    step: None where somebody looks by hand, who is told of a certificate in time.
+    """
+    members, daemons = _group(members_file, secrets_file)
+    ends = certificate_end(certificate_directory)
+    least = utc(0 if step else CERTIFICATE_NOTICE)
+    waiting = Waiting(GATE_PATIENCE)
+    while True:
+        group = _caught_up(daemons, daemons.look(thorough=True))
+        found = problems(group, members.host, Certificate(ends, least))
+        if not found and not step:
+            say("the group is whole", members.host)
+        if not found or _overridden(members, found, step):
+            return
+        if waiting.stalled(moves(group.nodes)):
+            break
+        time.sleep(0.5)
+    text = text_of(found)
+    consent = ""
+    if step:
+        consent = (
+            " To go on all the same, with this very change and these very faults: "
+            f"pulumi config set override {override_hash(step.plan, text)}"
+        )
+    raise Refused(
+        f"the group is not whole, so nothing was stopped and nothing made live:\n{text}\n"
+        f"Repair what is named, look again with 'redis-cluster gate' on a host, then run pulumi up again.{consent}",
+        members.host,
+    )
+
+
+def whole(members_file: str, secrets_file: str, step: Step) -> None:
+    """What must hold before the next host's turn; waits for as long as redis-cluster:limits.stall says."""
+    members, daemons = _group(members_file, secrets_file)
+    waiting = Waiting(members.stall)
+    while True:
+        group = _caught_up(daemons, daemons.look(thorough=False))
+        found = problems(group, members.host)
+        if not found or _overridden(members, found, step):
+            return
+        if waiting.stalled(moves(group.nodes)):
+            break
+        time.sleep(0.3)
+    raise _stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
+
+
+def moving(members_file: str, secrets_file: str, saves: bool) -> str:
+    """A number that changes with what moves; empty where all is quiet. Nothing of what a daemon says is in it."""
+    _, daemons = _group(members_file, secrets_file)
+    text = moves(daemons.nodes(), saves)
+    return f"{crc32(text.encode()):08x}" if text else ""
+
+
+def gave_up(members_file: str, secrets_file: str, saves: bool, seconds: str, what: str) -> None:
+    """Refused: the end of a wait of the host program's, in which nothing has moved for so many seconds."""
+    members, daemons = _group(members_file, secrets_file)
+    raise _stall(members, what, int(seconds), moves(daemons.nodes(), saves))
+
+
+def _stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
+    return Refused(
+        f"{what}. Nothing moved for {seconds} s, which is redis-cluster:limits.stall; last seen: "
+        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and journalctl -u redis-cluster here; "
+        "where it only takes longer, raise that limit; then run pulumi up again",
+        members.host,
+    )
+
+
+class Waiting:
+    """A wait that ends when nothing has moved for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self.moving = ""
+
+    def stalled(self, moving: str) -> bool:
+        """Whether it has ended; `moving` is what moves now."""
+        if moving and moving != self.moving:
+            self.moving = moving
+            self._until = time.monotonic() + self._seconds
+        return time.monotonic() >= self._until
+
+
+def override_hash(plan: str, text: str) -> str:
+    """What the operator sets to have this plan carried out in spite of just these faults."""
+    from hashlib import sha256
+
+    return sha256(f"{plan}\n{text}".encode()).hexdigest()[:16]
+
+
+def _overridden(members: Members, found: list[Problem], step: Step | None) -> bool:
+    if not step or not step.override or step.override != override_hash(step.plan, text_of(found)):
+        return False
+    say(f"goes on in spite of what is wrong, as redis-cluster:override asks:\n{text_of(found)}", members.host)
+    return True
+
+
+def _group(members_file: str, secrets_file: str) -> tuple[Members, Daemons]:
+    members = load_members(members_file)
+    return members, Daemons(members, secret(secrets_file, "operator"))
+
+
+def _caught_up(daemons: Daemons, group: Group) -> Group:
+    """The group once the replicas have what the master had written, or come no nearer to it."""
+    at: dict[str, int] = {}
+    deadline: dict[str, float] = {}
+    while True:
+        now = time.monotonic()
+        waited_for = []
+        for node in late_replicas(group):
+            name, seen = node.member.name, offset(node, "slave_repl_offset")
+            if seen is not None and seen > at.get(name, -1):
+                at[name], deadline[name] = seen, now + CATCH_UP_PATIENCE
+            if seen is not None and now < deadline[name]:
+                waited_for.append(node)
+        if not waited_for:
+            return group
+        time.sleep(0.1)
+        again = {node.member: node for node in daemons.look_again(waited_for)}
+        group = group._replace(nodes=tuple(again.get(node.member, node) for node in group.nodes))

@@ -1,0 +1,98 @@
+"""How this host's node joins the group: hears the others, decides, has the sentinels fail over where that is due."""
+
+import re
+from typing import Literal, NamedTuple
+
+from .answers import hear
+from .decide.answers import Heard, nobody_heard
+from .decide.role import Here, Outdated, Verdict, enough, role, undecided
+from .decide.stamp import STAMP_DELAY, rank
+from .failover import fail_over_first
+from .files import Files
+from .members import Member, Members
+from .messages import Refused, say
+from .observe import Daemons
+from .release import open_release
+from .settings import Settings
+from .stamps import read_stamp
+
+
+class Start(NamedTuple):
+    """What the host program knows when it composes the node's file.
+
+    release: the directory of the release that it is composed from. data: the data directory. The others as
+    decide.role.Here has them, but last in words: an ADDRESS PORT, `master` or empty.
+    """
+
+    release: str
+    data: str
+    holds: str
+    last: str
+    bootstrap: str
+    was_whole: bool
+    lead: bool
+
+
+def join(start: Start) -> str:
+    """`master`, or `ADDRESS PORT RANK` of a replica: of its master and its own. Refused where it is undecided.
+
+    RANK is the replica-priority until it is linked. After an outage of all hosts offsets tell nothing, and Sentinel
+    would promote a replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest
+    first, until it has linked to a master; an empty one is never promoted.
+    """
+    release = open_release(start.release)
+    members, daemons = release.members, release.daemons()
+    files, stamp = Files(release.settings, start.data), read_stamp(start.data)
+    here = _here(members, start)
+    if here.holds == "data" and files.outdated(stamp):
+        here = here._replace(outdated=Outdated(files.written() or 0, rank(files.as_of(stamp))))
+    heard = nobody_heard() if here.lead else _heard(daemons, here)
+    verdict = role(members, heard, here)
+    if verdict.role == "fail-over":
+        master = fail_over_first(daemons, heard)
+        verdict = verdict._replace(role="replica", master=master) if master else Verdict("undecided", verdict.otherwise)
+    if verdict.role == "master":
+        say(f"starts as master: {verdict.why}", members.host)
+        return "master"
+    if verdict.master is None:
+        raise Refused(
+            f"{undecided(verdict.why, heard, here)}. Retried every time systemd starts this unit; look at the members "
+            "named above",
+            members.host,
+        )
+    # A master that is to follow another was failed over when it was away. It ranks behind every replica that was linked
+    # up to then: since then they may have got more than their stamps tell.
+    if here.last == "master" and stamp:
+        stamp = stamp.lowered(stamp.moment - STAMP_DELAY, stamp.time_ns)
+    promotable = here.holds == "data" and release.settings.get("replica-priority", "100") != "0"
+    say(f"starts as replica of {verdict.master.pair}: {verdict.why}", members.host)
+    return f"{verdict.master.pair} {rank(files.as_of(stamp)) if promotable else 0}"
+
+
+def settle_files(release: str, data: str) -> None:
+    """Once the node's file is composed: from this start on it holds what it loads, and no more."""
+    Files(Settings(f"{release}/redis.conf"), data).settle(read_stamp(data))
+
+
+def _heard(daemons: Daemons, here: Here) -> Heard:
+    members, heard = daemons.members, nobody_heard()
+    for answer in hear(daemons, members.sentinels, [node for node in members.nodes if node != members.node_here]):
+        heard.add(answer)
+        if enough(members, heard, here):
+            break
+    return heard
+
+
+def _here(members: Members, start: Start) -> Here:
+    holds: dict[str, Literal["data", "files", "nothing"]] = {"data": "data", "files": "files", "nothing": "nothing"}
+    last: Member | Literal["master"] | None = "master" if start.last == "master" else None
+    if re.fullmatch("[0-9.]+ [0-9]+", start.last):
+        last = members.node_at(*start.last.split(" "))
+    return Here(
+        holds[start.holds],
+        None,
+        last if last != members.node_here else None,
+        start.bootstrap,
+        start.was_whole,
+        start.lead,
+    )

@@ -1,0 +1,281 @@
+"""Asks every daemon of the group at the same time, and holds what everybody said."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from .members import Member, Members
+from .messages import Refused
+from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+# A daemon that does not answer a question within this many seconds counts as unreachable.
+ASK_TIMEOUT = 2
+
+# What Sentinel's user does on a node in a failover: without any one of these there is none, and CKQUORUM says OK.
+FAILOVER_RIGHTS = (
+    "MULTI",
+    "EXEC",
+    "SLAVEOF NO ONE",
+    "PING",
+    "SUBSCRIBE __sentinel__:hello",
+    "PUBLISH __sentinel__:hello x",
+    "INFO",
+    "CONFIG REWRITE",
+    "CLIENT KILL TYPE normal",
+)
+
+# A write of each kind, on any key: Redis replays them as the user default. How ACL LIST tells rights differs among
+# its versions.
+REPLAYED_WRITES = (
+    "SET k v",
+    "DEL k",
+    "INCR k",
+    "PEXPIREAT k 1",
+    "LPUSH k v",
+    "SPOP k 1",
+    "HSET k f v",
+    "ZADD k 1 m",
+    "XADD k * f v",
+    "FLUSHALL",
+    "FLUSHDB",
+    "SWAPDB 0 1",
+    "RESTORE k 0 v",
+    "SORT k STORE k",
+    "FUNCTION LOAD code",
+    "PUBLISH c m",
+)
+
+
+class Clock(NamedTuple):
+    """A daemon's time, and this host's before the question and after the answer; microseconds since 1970."""
+
+    told: int
+    before: int
+    after: int
+
+
+class Node(NamedTuple):
+    """What one node said.
+
+    silence: why it said nothing, else empty. info: the fields of INFO. refusals: what it says instead of OK to CONFIG
+    REWRITE and to the rights of a failover. replays: whether its user default may do all writes. clock: None where it
+    tells no time.
+    """
+
+    member: Member
+    silence: str = ""
+    info: Mapping[str, str] = {}
+    refusals: Sequence[str] = ()
+    replays: bool = True
+    clock: Clock | None = None
+
+
+class Sentinel(NamedTuple):
+    """What one sentinel said.
+
+    silence: why it said nothing, else empty. master: the fields of SENTINEL MASTER. flush: what it says to SENTINEL
+    FLUSHCONFIG.
+    """
+
+    member: Member
+    silence: str = ""
+    master: Mapping[str, str] = {}
+    tilt: str = ""
+    ckquorum: str = ""
+    id: str = ""
+    flush: str = "OK"
+
+
+class Group(NamedTuple):
+    """What everybody said, in the order of the members file.
+
+    thorough: whether it was asked too what would let a failover or a restart fail.
+    """
+
+    nodes: tuple[Node, ...]
+    sentinels: tuple[Sentinel, ...]
+    thorough: bool
+
+
+T = TypeVar("T")
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What the functions return, each in a thread of its own. Raises what one of them raised."""
+    results: dict[int, T] = {}
+    failures: list[Exception] = []
+
+    def run(index: int) -> None:
+        try:
+            results[index] = calls[index]()
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [Thread(target=run, args=(index,), daemon=True) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return [results[index] for index in range(len(calls))]
+
+
+class Daemons:
+    """The group's daemons, each on a connection that goes on from look to look.
+
+    password: of the user operator. Raises Refused where this host has no certificate though the daemons take TLS.
+    """
+
+    def __init__(self, members: Members, password: str) -> None:
+        self.members = members
+        self._login = Login("operator", password, _tls_context(members.tls))
+        self._connections: dict[Member, Connection] = {}
+
+    def ask(self, member: Member, *commands: str) -> list[Reply]:
+        """The replies to commands in words, which may be asked twice. Raises Unanswered."""
+        # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
+        # silent is not asked twice.
+        if member in self._connections:
+            with suppress(Ended):
+                return self.ask_once(member, *commands)
+        return self.ask_once(member, *commands)
+
+    def ask_once(self, member: Member, *commands: str) -> list[Reply]:
+        """The same. Raises Ended where the daemon has ended its connection, as one that starts anew does."""
+        connection = self._connections.pop(member, None)
+        if not connection:
+            connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT)
+        try:
+            replies = connection.ask([command.split(" ") for command in commands], ASK_TIMEOUT)
+        except Unanswered:
+            connection.close()
+            raise
+        self._connections[member] = connection
+        return replies
+
+    def look(self, thorough: bool) -> Group:
+        """What everybody says.
+
+        thorough: also what would let a failover or a restart fail, for which all daemons write their files.
+        """
+        calls: list[Callable[[], Node | Sentinel]] = []
+        calls += [partial(self._node, member, thorough) for member in self.members.nodes]
+        calls += [partial(self._sentinel, member, thorough) for member in self.members.sentinels]
+        said = at_once(calls)
+        return Group(
+            tuple(each for each in said if isinstance(each, Node)),
+            tuple(each for each in said if isinstance(each, Sentinel)),
+            thorough,
+        )
+
+    def nodes(self) -> list[Node]:
+        """What the nodes alone say of themselves."""
+        return at_once([partial(self._node, member, False) for member in self.members.nodes])
+
+    def look_again(self, nodes: Sequence[Node]) -> list[Node]:
+        """The same nodes with what they say of their replication now."""
+
+        def again(node: Node) -> Node:
+            try:
+                (reply,) = self.ask(node.member, "INFO replication")
+            except Unanswered as error:
+                return Node(node.member, silence=str(error))
+            return node._replace(info={**node.info, **fields(reply)})
+
+        return at_once([partial(again, node) for node in nodes])
+
+    def _node(self, member: Member, thorough: bool) -> Node:
+        refusals: list[str] = []
+        replays, clock = True, None
+        try:
+            if thorough:
+                clock = self._clock(member)
+            commands = ["INFO"]
+            if thorough:
+                commands += ["CONFIG REWRITE"]
+                commands += [f"ACL DRYRUN sentinel {right}" for right in FAILOVER_RIGHTS]
+                commands += [f"ACL DRYRUN default {write}" for write in REPLAYED_WRITES]
+            told, *more = self.ask(member, *commands)
+        except Unanswered as error:
+            return Node(member, silence=str(error), refusals=(str(error),) if thorough else ())
+        if thorough:
+            rights = 1 + len(FAILOVER_RIGHTS)
+            refusals = [text(reply) for reply in more[:rights] if reply != "OK"]
+            replays = all(reply == "OK" for reply in more[rights:])
+        if not isinstance(told, str):
+            return Node(member, text(told), {}, refusals, replays, clock)
+        return Node(member, "", fields(told), refusals, replays, clock)
+
+    def _clock(self, member: Member) -> Clock | None:
+        before = time.time_ns() // 1000
+        (reply,) = self.ask(member, "TIME")
+        after = time.time_ns() // 1000
+        match reply:
+            case [str(seconds), str(micros)] if re.fullmatch("[0-9]{9,10} [0-9]{1,6}", f"{seconds} {micros}"):
+                return Clock(int(seconds) * 1000000 + int(micros), before, after)
+        return None
+
+    def _sentinel(self, member: Member, thorough: bool) -> Sentinel:
+        name = self.members.master_name
+        commands = [f"SENTINEL MASTER {name}", "INFO sentinel", f"SENTINEL CKQUORUM {name}", "SENTINEL MYID"]
+        if thorough:
+            commands += ["SENTINEL FLUSHCONFIG"]
+        try:
+            master, info, ckquorum, myid, *flush = self.ask(member, *commands)
+        except Unanswered as error:
+            return Sentinel(member, silence=str(error), flush=str(error) if thorough else "OK")
+        flushed = text(flush[0]) if flush else "OK"
+        if not isinstance(master, list):
+            return Sentinel(member, silence=text(master), flush=flushed)
+        words = [word if isinstance(word, str) else "" for word in master]
+        return Sentinel(
+            member,
+            "",
+            dict(zip(words[::2], words[1::2], strict=False)),
+            fields(info).get("sentinel_tilt", ""),
+            text(ckquorum),
+            myid if isinstance(myid, str) else "",
+            flushed,
+        )
+
+
+def text(reply: Reply) -> str:
+    """A reply of one line in words, whether it is an error or not."""
+    if isinstance(reply, ErrorReply):
+        return reply.text
+    return reply if isinstance(reply, str) else "an answer of another kind"
+
+
+def fields(reply: Reply) -> dict[str, str]:
+    """The fields of an INFO reply; of those that come twice the first."""
+    found: dict[str, str] = {}
+    for line in text(reply).split("\n"):
+        name, colon, value = line.rstrip("\r").partition(":")
+        if colon:
+            found.setdefault(name, value)
+    return found
+
+
+def _tls_context(directory: str) -> "SSLContext | None":
+    if not directory:
+        return None
+    from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+
+    context = SSLContext(PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(f"{directory}/tls.ca")
+        context.load_cert_chain(f"{directory}/tls.crt", f"{directory}/tls.key")
+    except OSError as error:
+        raise Refused(
+            f"{directory}/tls.ca, tls.crt and tls.key: {error}; expected the certificate that pulumi up writes; "
+            "run pulumi up again"
+        ) from None
+    return context

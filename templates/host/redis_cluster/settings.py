@@ -1,0 +1,25 @@
+"""What Redis takes for a directive of a file."""
+
+import os
+import re
+
+# Bytes of a file of redis's, where anything may lie.
+FILE_LIMIT = 8 << 20
+
+
+def read_file(path: str, limit: int = FILE_LIMIT) -> bytes:
+    """What is in a file of redis's, where a link or a pipe may be. Raises OSError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return file.read(limit)
+
+
+class Settings:
+    """The directives of a file; of one that comes twice the last line wins."""
+
+    def __init__(self, path: str) -> None:
+        self._text = read_file(path).decode(errors="replace")
+
+    def get(self, name: str, default: str) -> str:
+        """The value of a directive, without the quotes around it."""
+        values = re.findall(rf"^[ \t]*{re.escape(name)}[ \t]+(.*?)[ \t\r]*$", self._text, re.IGNORECASE | re.MULTILINE)
+        return re.sub("^[\"']|[\"']$", "", values[-1]) if values else default
