@@ -33,11 +33,9 @@ function releasedTree(): string {
 
 /** Has the stack run that tree's program from now on. */
 function runProgramOf(tree: string): void {
-  const file = join(dev.directory, "Pulumi.yaml");
-  writeFileSync(
-    file,
-    readFileSync(file, "utf8").replace(/^main: .*$/m, `main: ${relative(dev.directory, tree)}`),
-  );
+  const project = readFileSync(join(tree, "Pulumi.yaml"), "utf8");
+  const main = `main: ${relative(dev.directory, tree)}\n`;
+  writeFileSync(join(dev.directory, "Pulumi.yaml"), project + main);
 }
 
 /** How often each daemon of the group has been started so far. */
