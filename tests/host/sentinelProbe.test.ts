@@ -143,6 +143,7 @@ test("a sentinel that is down is missed by name", async () => {
   const answers = await ask({});
   expect(answers.sentinels[2].error).toContain(addressOf(group.sentinels[2]));
   expect(judge(answers, 2)).toContainEqual({
+    condition: "sentinel-answers",
     host: "app-2",
     message: expect.stringContaining("does not answer") as string,
   });

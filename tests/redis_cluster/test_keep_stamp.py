@@ -9,7 +9,7 @@ from redis_cluster.keep_stamp import Stamping, keep_stamp
 from redis_cluster.members import Member
 from redis_cluster.observe import Daemons
 from redis_cluster.release import Release
-from redis_cluster.resp import ErrorReply, Reply, Unanswered
+from redis_cluster.resp import Ended, ErrorReply, Reply, Unanswered
 from redis_cluster.stamps import read_stamp
 
 MEMBERS = """master-name group
@@ -36,6 +36,8 @@ class Group:
         self.persistence = SAVED
         self.good = 2
         self.asked: list[str] = []
+        # Those that have started anew since they were asked last.
+        self.restarted: set[str] = set()
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
         """The replies to one question."""
@@ -72,6 +74,12 @@ def _group(monkeypatch: pytest.MonkeyPatch) -> Group:
 
     class Told(Daemons):
         def ask(self, member: Member, *commands: str) -> list[Reply]:
+            group.restarted.discard(member.name)
+            return group.ask(member, *commands)
+
+        def ask_once(self, member: Member, *commands: str) -> list[Reply]:
+            if member.name in group.restarted:
+                raise Ended("ended the connection")
             return group.ask(member, *commands)
 
     monkeypatch.setattr(Release, "daemons", lambda release: Told(release.members, "password"))
@@ -204,6 +212,18 @@ def test_begins_anew_with_another_master_or_release(
     (tmp_path / "current").unlink()
     (tmp_path / "current").symlink_to(tmp_path / "releases")
     assert not stamping.look()
+
+
+def test_a_node_that_has_started_anew_between_two_looks_is_given_its_own_rank_again(
+    group: Group, begin: Callable[[], Stamping]
+) -> None:
+    """It knows nothing of what the last one was told."""
+    stamping = begin()
+    assert stamping.look()
+    group.restarted.add("app-1")
+    with pytest.raises(Ended):
+        stamping.look()
+    assert group.priorities() == ["7"]
 
 
 def test_a_node_that_is_down_is_looked_for_again(

@@ -9,6 +9,7 @@ from socket import create_server, socket
 import pytest
 from redis_cluster.members import Member, Members
 from redis_cluster.observe import Daemons, at_once, fields
+from redis_cluster.resp import Ended
 
 MEMBERS = Members("m", 1, "console", 60, 10, "", (), ())
 
@@ -21,10 +22,10 @@ def _listener() -> Iterator[socket]:
 
 
 def test_a_connection_that_was_ended_meanwhile_is_made_anew(listener: socket) -> None:
-    """A daemon that has started again is no silent one."""
+    """A daemon that has started again is no silent one; who has to know of it is told."""
 
     def serve() -> None:
-        for _ in range(2):
+        for _ in range(3):
             one, _ = listener.accept()
             with one:
                 for reply in (b"+OK\r\n", b"+PONG\r\n"):
@@ -35,6 +36,9 @@ def test_a_connection_that_was_ended_meanwhile_is_made_anew(listener: socket) ->
     daemons = Daemons(MEMBERS, "password")
     member = Member("console", "127.0.0.1", listener.getsockname()[1])
     assert [daemons.ask(member, "PING"), daemons.ask(member, "PING")] == [["PONG"], ["PONG"]]
+    with pytest.raises(Ended):
+        daemons.ask_once(member, "PING")
+    assert daemons.ask_once(member, "PING") == ["PONG"]
 
 
 def test_everybody_at_the_same_time() -> None:

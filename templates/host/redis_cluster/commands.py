@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
             case ["watch", release, last, epoch, was_whole, lead]:
                 from .watch import watch
 
-                print(watch(release, last, epoch, was_whole == "yes", lead == "yes"))
+                print("\n".join(watch(release, last, epoch, was_whole == "yes", lead == "yes")))
             case ["other-master", members, secrets, was_whole, lead]:
                 from .watch import other_master
 

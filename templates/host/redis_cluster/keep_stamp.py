@@ -79,7 +79,8 @@ class Stamping:
         self._mark: tuple[int, int] | None = None
 
     def _here(self, *commands: str) -> list[Reply]:
-        return self._daemons.ask(self._release.members.node_here, *commands)
+        # A node that has started anew since knows nothing of what the last one was told.
+        return self._daemons.ask_once(self._release.members.node_here, *commands)
 
     def _stamp_master(self) -> None:
         """Of a master that reaches as many replicas as a write needs."""

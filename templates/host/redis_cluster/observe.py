@@ -141,18 +141,20 @@ class Daemons:
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
         """The replies to commands in words, which may be asked twice. Raises Unanswered."""
-        words = [command.split(" ") for command in commands]
-        kept = self._connections.pop(member, None)
-        if kept:
-            # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
-            # silent is not asked twice.
+        # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
+        # silent is not asked twice.
+        if member in self._connections:
             with suppress(Ended):
-                return self._asked(kept, member, words)
-        return self._asked(Connection(member.address, member.port, self._login, ASK_TIMEOUT), member, words)
+                return self.ask_once(member, *commands)
+        return self.ask_once(member, *commands)
 
-    def _asked(self, connection: Connection, member: Member, commands: list[list[str]]) -> list[Reply]:
+    def ask_once(self, member: Member, *commands: str) -> list[Reply]:
+        """The same. Raises Ended where the daemon has ended its connection, as one that starts anew does."""
+        connection = self._connections.pop(member, None)
+        if not connection:
+            connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT)
         try:
-            replies = connection.ask(commands, ASK_TIMEOUT)
+            replies = connection.ask([command.split(" ") for command in commands], ASK_TIMEOUT)
         except Unanswered:
             connection.close()
             raise

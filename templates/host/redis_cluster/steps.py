@@ -10,7 +10,7 @@ from .acts import act
 from .decide.gate import Certificate, certificate_problems
 from .host import UNIT, running
 from .messages import Refused
-from .paths import CURRENT, DATA, RUN, STAGED
+from .paths import CURRENT, DATA, ETC, STAGED
 from .release import running_release, tls_mode
 from .settings import Settings
 from .step import Step
@@ -168,7 +168,7 @@ def node_roll_master(step: Step) -> None:
         from .handover import handover
 
         step.wait_replicas_written()
-        new = handover(f"{STAGED}/members", f"{STAGED}/secrets", f"{RUN}/node")
+        new = handover(f"{STAGED}/members", f"{STAGED}/secrets", ETC)
         step.done.append(f"handed over to {new.place}")
     step.stop_sentinel()
     step.restart_node()
