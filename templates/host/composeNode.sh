@@ -3,10 +3,7 @@
 
 # node_text DIR: the node's file without its role, from the release in DIR.
 node_text() {
-  cat "$1/redis.conf"
-  printf '\nmasteruser replication\nmasterauth %s\n' "$(secret "$1/secrets" replication)"
-  tls_text "$1"
-  users_text "$1" users.acl
+  ask_group node-text "$1"
 }
 
 verb_compose_node() {

@@ -62,14 +62,7 @@ raises_replicas_to_write() {
 
 # A limit below what is in use would throw keys away at once, where the policy is to evict.
 refuse_evicting_maxmemory() {
-  local conf=$releases/$release/redis.conf limit used
-  limit=$(plain_value "$(setting "$conf" maxmemory 0)")
-  used=$(field "$(here INFO memory)" used_memory)
-  # A number and nothing else: what a shell takes for arithmetic it may run. Whether the node answers is the gate's.
-  [[ $used =~ ^[0-9]{1,18}$ && $limit =~ ^[0-9]{1,18}$ ]] || return 0
-  if ((limit > 0 && limit < used)) && [[ $(setting "$conf" maxmemory-policy noeviction) != noeviction ]]; then
-    die "redis-cluster:redis.maxmemory is $limit bytes, below the $used in use, and maxmemory-policy would evict keys; expected more, or the policy noeviction first. Nothing was changed on this host"
-  fi
+  ask_group refuse-evicting "$releases/$release"
 }
 
 # read_back BEFORE NAME VALUE...: Redis writes some values in its own way, so what counts is that it has
@@ -130,4 +123,9 @@ adopt_release() {
   forget_release "$1"
   "${as_redis[@]}" tee "$run/$1/release" <<<"$release" >/dev/null 9>&-
   did "nothing restarted"
+}
+
+# Redis owns the directory; a file that cannot be removed is no release's name either.
+forget_release() {
+  "${as_redis[@]}" rm -rf "$run/$1/release" 9>&- || true
 }

@@ -13,36 +13,9 @@ hashes() {
   done <"$1"
 }
 
-# Redis replays an AOF as the user `default`, who is off and whom nobody can log in as, and leaves out every command of a
-# transaction, a script or a function that this user has no right to. A release may be from before that was known.
-replaying_user='user default off resetpass ~* &* +@all'
-
 # users_text DIR FILE: the "user" lines of FILE in the release in DIR, with the hashes of their passwords.
 users_text() {
-  local line word name all
-  while read -r line; do
-    if [[ $2 == users.acl && $line == 'user default off'* ]]; then line=$replaying_user; fi
-    while read -r word; do
-      name=${word#\#}
-      all=$(hashes "$1/secrets" "$name")
-      [[ -n $all ]] || die "$1/secrets: no password for the user $name; run pulumi up again"
-      all="$all $(accepted_of "$name" "$all")"
-      # shellcheck disable=SC2001 # each word of a list
-      line=${line/"$word"/$(sed 's/[^ ]\+/#&/g' <<<"${all% }")}
-    done < <(grep -o '#[^ ]*' <<<"$line" || true)
-    printf '%s\n' "$line"
-  done <"$1/$2"
-}
-
-# accepted_of NAME HASHES: what the user's passwords are besides HASHES while they are being changed.
-# Read without a program's help, as its arguments would show the hashes.
-accepted_of() {
-  local name hash also=()
-  [[ -f $accepted && -r $accepted ]] || return 0
-  while read -r name hash _; do
-    if [[ $name == "$1" && " $2 " != *" $hash "* ]]; then also+=("$hash"); fi
-  done <"$accepted"
-  printf '%s' "${also[*]:-}"
+  ask_group users-text "$1" "$2"
 }
 
 # refuse_lost_passwords: the password that clients use now has to stay accepted until they use the new one.

@@ -256,14 +256,3 @@ test.each(plantings)(
     if (existsSync(other)) expect(lstatSync(join(other, "staged")).mode & 0o777).toBe(0o700);
   },
 );
-
-test("a link beside a daemon that is tried out gets nothing that root writes", async () => {
-  host.write("/run/redis-cluster/node/release", "0123456789abcdef\n");
-  host.release("0123456789abcdef");
-  const outcome = await step(
-    `release=$releases/0123456789abcdef; scratch=$(mktemp -d)
-     chown() { command chown "$@"; ln -s ${victim} "\${*: -1}/answers"; }; ask() { echo x; }
-     as_released node $scratch`,
-  );
-  expect(outcome).toMatchObject({ status: 0, stderr: "" });
-});

@@ -86,6 +86,8 @@ def _begin(tmp_path: Path) -> Callable[[str], Stamping]:
         release = tmp_path / "releases" / "one"
         release.mkdir(parents=True, exist_ok=True)
         (release / "members").write_text(MEMBERS)
+        (release / "users.acl").write_text("user default off\n")
+        (release / "secrets").write_text("replication a\nsentinel b\noperator c\n")
         (release / "redis.conf").write_text(conf)
         if not (tmp_path / "current").is_symlink():
             (tmp_path / "current").symlink_to(release)

@@ -31,6 +31,13 @@ def main(arguments: list[str]) -> int:
     strangers MEMBERS SECRETS LEGACY: prints strangers.remembered.
     follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
+    drift SEEN: prints drift.drift.
+    repair-node: prints repair.repair_node.
+    repair-sentinel LEAD LEGACY: prints repair.repair_sentinel.
+    refuse-evicting DIRECTORY: see live.refuse_evicting_maxmemory.
+    node-text DIRECTORY: prints composed.node_text.
+    sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
+    users-text DIRECTORY FILE: prints composed.users_lines.
     lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
     """
     try:
@@ -104,6 +111,36 @@ def main(arguments: list[str]) -> int:
                 from .keep_stamp import keep_stamp
 
                 keep_stamp(managed, data, run)
+            case ["drift", seen]:
+                from .drift import drift
+
+                for line in drift(seen):
+                    print(line)
+            case ["repair-node"]:
+                from .repair import repair_node
+
+                print(repair_node())
+            case ["repair-sentinel", lead, legacy]:
+                from .repair import repair_sentinel
+
+                print(repair_sentinel(lead == "yes", legacy == "yes"))
+            case ["refuse-evicting", directory]:
+                from .live import refuse_evicting_maxmemory
+                from .release import staged_daemons
+
+                refuse_evicting_maxmemory(staged_daemons(), directory)
+            case ["node-text", directory]:
+                from .composed import node_text
+
+                print(node_text(directory), end="")
+            case ["sentinel-text", directory, address, port]:
+                from .composed import sentinel_text
+
+                print(sentinel_text(directory, address, port), end="")
+            case ["users-text", directory, file]:
+                from .composed import users_lines
+
+                print("\n".join(users_lines(directory, file)))
             case ["lead", release, data, holds, said]:
                 from .lead import agreed
 

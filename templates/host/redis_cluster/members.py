@@ -66,6 +66,16 @@ class Members(NamedTuple):
         """This host's node."""
         return next(node for node in self.nodes if node.name == self.host)
 
+    @property
+    def sentinel_here(self) -> Member:
+        """This host's sentinel; where it has none, has_sentinel tells."""
+        return next(sentinel for sentinel in self.sentinels if sentinel.name == self.host)
+
+    @property
+    def has_sentinel(self) -> bool:
+        """Whether this host has a sentinel."""
+        return any(sentinel.name == self.host for sentinel in self.sentinels)
+
     def node_at(self, address: str, port: str) -> Member | None:
         """The node there; None where that is no member. A file or a sentinel from before TLS names its plain port."""
         for node in self.nodes:
@@ -112,6 +122,12 @@ def secret(path: str, name: str) -> str:
         if keyword == name:
             return value.strip()
     raise Refused(f"{path}: no secret named {name}; run pulumi up again")
+
+
+def hashes(path: str) -> dict[str, list[str]]:
+    """The hashes of each user's passwords in the secrets file, the current one first. Raises Refused."""
+    lines = [line.split() for line in _lines(path, "secrets")]
+    return {words[1]: words[2:] for words in lines if len(words) > 2 and words[0] == "hash"}
 
 
 def _lines(path: str, what: str) -> list[str]:

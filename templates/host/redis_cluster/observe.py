@@ -141,7 +141,10 @@ class Daemons:
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
         """The replies to commands in words, which may be asked twice. Raises Unanswered."""
-        words = [command.split(" ") for command in commands]
+        return self.tell(member, *(command.split(" ") for command in commands))
+
+    def tell(self, member: Member, *words: Sequence[str]) -> list[Reply]:
+        """The same for commands whose words may have spaces in them."""
         kept = self._connections.pop(member, None)
         if kept:
             # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
@@ -150,7 +153,7 @@ class Daemons:
                 return self._asked(kept, member, words)
         return self._asked(Connection(member.address, member.port, self._login, ASK_TIMEOUT), member, words)
 
-    def _asked(self, connection: Connection, member: Member, commands: list[list[str]]) -> list[Reply]:
+    def _asked(self, connection: Connection, member: Member, commands: Sequence[Sequence[str]]) -> list[Reply]:
         try:
             replies = connection.ask(commands, ASK_TIMEOUT)
         except Unanswered:

@@ -1,12 +1,18 @@
 """A release: the directory that this host's daemons are composed from."""
 
 import os
+import re
 from typing import NamedTuple
 
+from . import paths
 from .members import Members, load_members, secret
-from .messages import Refused
+from .messages import Refused, say
 from .observe import Daemons
-from .settings import Settings
+from .settings import Settings, read_file
+
+_HASH = re.compile("[0-9a-f]{16}")
+
+CERTIFICATE = ("tls.ca", "tls.crt", "tls.key")
 
 
 class Release(NamedTuple):
@@ -30,12 +36,74 @@ def open_release(directory: str) -> Release:
     return Release(directory, load_members(f"{directory}/members"), settings)
 
 
+def staged_daemons() -> Daemons:
+    """The group's daemons as a step of a rollout asks them. Raises Refused."""
+    return open_release(paths.STAGED).daemons()
+
+
 def current_release(managed: str) -> Release:
     """The release that counts now, or the one before it where that is not complete. Raises Refused.
 
     managed: the directory of root's where the links to both are.
     """
+    current, previous = f"{managed}/current", f"{managed}/previous"
     try:
-        return open_release(os.path.realpath(f"{managed}/current"))
-    except Refused:
-        return open_release(os.path.realpath(f"{managed}/previous"))
+        return _complete(current)
+    except (Refused, OSError):
+        pass
+    try:
+        release = _complete(previous)
+    except (Refused, OSError):
+        raise Refused(f"neither {current} nor {previous} is a complete release; run pulumi up") from None
+    name = os.path.basename(release.directory)
+    say(
+        f"{current} is missing or incomplete; going on with the last good release {name}; run pulumi up",
+        release.members.host,
+    )
+    return release
+
+
+def _complete(link: str) -> Release:
+    """The release to which the link leads, where a daemon can be composed from it. Raises Refused or OSError."""
+    release = open_release(os.path.realpath(link))
+    files = ["users.acl"]
+    if release.members.has_sentinel:
+        files += ["sentinel.conf", "sentinel-users.acl"]
+    if tls_mode(release.settings) != "off":
+        files += CERTIFICATE
+    for file in files:
+        with open(f"{release.directory}/{file}", "rb") as text:
+            if not text.read(1):
+                raise Refused(f"{release.directory}/{file} is empty")
+    for name in ("replication", "sentinel", "operator"):
+        secret(f"{release.directory}/secrets", name)
+    return release
+
+
+def running_release(daemon: str) -> str:
+    """The directory of the release that the `node` or the `sentinel` that runs was composed from; empty: no telling."""
+    try:
+        name = read_file(f"{paths.RUN}/{daemon}/release", 100).decode(errors="replace").strip()
+    except OSError:
+        return ""
+    directory = f"{paths.RELEASES}/{name}"
+    return directory if _HASH.fullmatch(name) and os.path.isdir(directory) else ""
+
+
+def release_hash(directory: str) -> str:
+    """The name of a release that is made of the files there, as `sha256sum -- * | sha256sum` in it begins."""
+    from hashlib import sha256
+
+    names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+    lines = []
+    for name in names:
+        with open(f"{directory}/{name}", "rb") as file:
+            lines.append(f"{sha256(file.read()).hexdigest()}  {name}\n")
+    return sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+def tls_mode(settings: Settings) -> str:
+    """`off`, `both` or `required`, as the settings of a node say."""
+    if not settings.get("tls-port", ""):
+        return "off"
+    return "required" if settings.get("port", "0") == "0" else "both"

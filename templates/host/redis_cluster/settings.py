@@ -6,6 +6,9 @@ import re
 # Bytes of a file of redis's, where anything may lie.
 FILE_LIMIT = 8 << 20
 
+# Above it is what a daemon reads at its start alone, below it what it takes while it runs.
+_LIVE = re.compile("^# live:.*$", re.MULTILINE)
+
 
 def read_file(path: str, limit: int = FILE_LIMIT) -> bytes:
     """What is in a file of redis's, where a link or a pipe may be. Raises OSError."""
@@ -14,12 +17,30 @@ def read_file(path: str, limit: int = FILE_LIMIT) -> bytes:
 
 
 class Settings:
-    """The directives of a file; of one that comes twice the last line wins."""
+    """The directives of a file; of one that comes twice the last line wins.
 
-    def __init__(self, path: str) -> None:
-        self._text = read_file(path).decode(errors="replace")
+    Raises OSError where there is no such file, unless it may be missing: then there are none.
+    """
+
+    def __init__(self, path: str, missing: bool = False) -> None:
+        try:
+            self._text = read_file(path).decode(errors="replace")
+        except FileNotFoundError:
+            if not missing:
+                raise
+            self._text = ""
 
     def get(self, name: str, default: str) -> str:
         """The value of a directive, without the quotes around it."""
         values = re.findall(rf"^[ \t]*{re.escape(name)}[ \t]+(.*?)[ \t\r]*$", self._text, re.IGNORECASE | re.MULTILINE)
         return re.sub("^[\"']|[\"']$", "", values[-1]) if values else default
+
+    def live(self) -> list[list[str]]:
+        """The words of each line that a running daemon takes."""
+        _, *below = _LIVE.split(self._text, maxsplit=1)
+        lines = below[0].split("\n") if below else []
+        return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+
+    def lines(self, keyword: str) -> list[list[str]]:
+        """The words of each line that begins with this one."""
+        return [words for line in self._text.split("\n") if (words := line.split()) and words[0] == keyword]

@@ -61,6 +61,7 @@ export class Host {
     ]) {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
+    chmodSync(this.path("/tmp"), 0o1777);
     symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
     // The unit's processes, which make it, are root's here.
     this.write("/run/redis-cluster/node/stamping", "");
@@ -205,8 +206,17 @@ export class Host {
     );
   }
 
-  compose(daemon: "node" | "sentinel"): Promise<Outcome> {
-    return this.run(`compose-${daemon}`);
+  /** What it writes is redis's, as the unit has it. */
+  async compose(daemon: "node" | "sentinel"): Promise<Outcome> {
+    const outcome = await this.run(`compose-${daemon}`);
+    if (process.getuid?.() === 0) {
+      const composed = daemon === "node" ? "redis-cluster.conf" : "redis-sentinel.conf";
+      const files = [`/run/redis-cluster/${daemon}/release`, composed].map((file) =>
+        this.path(file),
+      );
+      execFileSync("chown", ["redis:redis", ...files.filter((file) => existsSync(file))]);
+    }
+    return outcome;
   }
 
   /** What the composed file says about the role: `master` or the followed "ADDRESS PORT". */

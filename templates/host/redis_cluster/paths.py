@@ -1,0 +1,21 @@
+"""Where things are on a host; the host program's part in bash has the same."""
+
+import os
+
+# Tests put a whole host below another root.
+ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
+
+# The daemons' files, which they rename new ones into.
+ETC = f"{ROOT}/etc/redis-cluster"
+DATA = f"{ROOT}/var/lib/redis-cluster"
+RUN = f"{ROOT}/run/redis-cluster"
+UNITS = f"{ROOT}/etc/systemd/system"
+PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"
+
+# Root's, which redis may read.
+MANAGED = f"{ETC}/managed"
+STAGED = f"{MANAGED}/staged"
+RELEASES = f"{MANAGED}/releases"
+CURRENT = f"{MANAGED}/current"
+ACCEPTED = f"{MANAGED}/accepted"
+INITIALISED = f"{MANAGED}/initialised"
