@@ -26,13 +26,3 @@ ask_group() {
   if ((status == explained)); then exit "$explained"; fi
   return "$status"
 }
-
-# overridden PROBLEMS: whether the operator has said to go on with this plan in spite of just these.
-overridden() {
-  [[ -n ${step_override:-} && $step_override == "$(override_hash "$1")" ]] || return 1
-  say "goes on in spite of what is wrong, as redis-cluster:override asks:"$'\n'"$1"
-}
-
-override_hash() {
-  printf '%s\n%s' "${step_plan:-}" "$1" | sha256sum | cut -c 1-16
-}

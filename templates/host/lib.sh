@@ -51,11 +51,6 @@ die() {
   exit "$explained"
 }
 
-# unanswered DAEMON REPLY: ends a step whose question has no answer.
-unanswered() {
-  die "$1 says '$(head -n 1 <<<"$2" | cut -c 1-200)' to a question of this step; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate' here, then run pulumi up again"
-}
-
 # Nothing ends without a word: neither what fails and says nothing, nor what takes too long.
 doing='' failed_at='' at_end=''
 set -E
@@ -201,11 +196,6 @@ ask() {
 # here [COMMAND...]: as ask, of this host's node.
 here() {
   ask "$node_address_here" "$node_port_here" "$@"
-}
-
-# sentinel_here [COMMAND...]: as ask, of this host's sentinel.
-sentinel_here() {
-  ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
 }
 
 # offset INFO FIELD: an offset that INFO tells; empty when it is no number.

@@ -36,10 +36,9 @@ begin_step() {
   secrets_file=$staged/secrets
   operator_password=$(secret "$secrets_file" operator)
   refuse_changed_names
-  refuse_tls_leap
-  refuse_other_authority
+  drop_unused_certificate
   mend_release
-  refuse_lost_passwords
+  ask_group refuse-change
   refuse_changed_creation
 }
 
@@ -60,10 +59,7 @@ verb_node_start() {
   rm -f "$data/retired-master"
   renew_ended
   if [[ -e $current/secrets ]]; then
-    operator_password=$(operator_login)
-    refuse_clients_left
     accept_passwords
-    operator_password=$(secret "$staged/secrets" operator)
     prepare_tls_change
   fi
   if role_deployed; then

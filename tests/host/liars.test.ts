@@ -114,23 +114,6 @@ describe("a node that lies", () => {
     expect(trapped(app1)).toBe(false);
     expect(outcome.stderr).toContain("its node has databases PATH");
   });
-
-  test.each([
-    "drop_plain_connections one",
-    `clients_on_closing_ports redis.conf ${"$"}node_address_here 6389`,
-  ])("beside a port that is a program for sed: %s runs nothing", async (line) => {
-    await lying(app1, "node", () => bulk("id=3 addr=127.0.0.1:5 laddr=127.0.0.1:1 user=x \r\n"));
-    app1.release("one", "current", {
-      "redis.conf": `port z/z/;e touch ${app1.path("/tmp/trapped")} #\n`,
-    });
-    app1.release("two", "staged", { "redis.conf": "port 0\n" });
-    await shell(app1, line);
-    expect(trapped(app1)).toBe(false);
-  });
-
-  test("about a size that is octal to a shell ends no step", async () => {
-    expect((await shell(app1, "plain_value 08mb")).stderr).toBe("8388608");
-  });
 });
 
 test("a host whose name is shell text and control characters", async () => {

@@ -78,6 +78,13 @@ const step = (line: string): Promise<Outcome> =>
      load_members ${host.path("releases/one/members")}; operator_password=x; { ${line}; } 1>&2`,
   );
 
+/** What is staged of a release that was never whole, with a user more. */
+const stage = () => {
+  for (const [file, text] of Object.entries(host.releaseFiles()))
+    host.write(`staged/${file}`, text);
+  host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
+};
+
 const isRedisFile = (file: string) => {
   const stat = lstatSync(host.path(file));
   expect([file, stat.isFile(), stat.uid]).toEqual([file, true, uid]);
@@ -88,7 +95,7 @@ test("links where steps write lead them nowhere", async () => {
   plantLink("/run/redis-cluster/node/release", victim);
   plantLink("/var/lib/redis-cluster/retired-master", victim);
   host.release("two", "unused");
-  host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
+  stage();
   expect(await step("verb_node_start")).toMatchObject({ status: 0 });
   expect(await step("release=two; adopt_release node; end_turn")).toMatchObject({ status: 0 });
   isRedisFile("/run/redis-cluster/node/release");
@@ -98,7 +105,7 @@ test("links where steps write lead them nowhere", async () => {
 test("links to directories do not make steps write there", async () => {
   mkdirSync(join(hosts.directory, "directory"));
   plantLink("/run/redis-cluster/node/release", join(hosts.directory, "directory"));
-  host.write("staged/secrets", `operator x\nhash reports ${"a".repeat(64)}\n`);
+  stage();
   expect(await step("verb_node_start; adopt_release node; end_turn")).toMatchObject({ status: 0 });
   expect(readdirSync(join(hosts.directory, "directory"))).toEqual([]);
 });
@@ -185,7 +192,7 @@ test("a pipe in the place of a file hangs nobody", async () => {
     "staged=$current; verb_node_prove </dev/null",
     "verb_lead",
     "users_text $current users.acl",
-    "refuse_clients_left",
+    "accept_passwords",
     "remove_node keep-data",
   ]) {
     const { seconds } = await step(line);

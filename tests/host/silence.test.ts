@@ -64,18 +64,3 @@ test("what has said why it failed says no more", async () => {
   expect(outcome.status).toBe(1);
   expect(outcome.stderr.match(/error:/g)).toHaveLength(1);
 });
-
-test.each([
-  ["its settings", "read_back '' hz 20"],
-  ["all its settings", "hash=one; running_release() { echo one; }; release=two; apply_node_live"],
-])("a node that does not answer for %s is named", async (_, line) => {
-  const { "redis.conf": conf } = host.releaseFiles();
-  host.release("two", "previous", { "redis.conf": `${conf}hz 20\n` });
-  const outcome = await host.shell(
-    `load_members ${host.path("staged/members")}; operator_password=x; ${line}`,
-  );
-  expect(outcome.status).toBe(1);
-  expect(outcome.stderr).toMatch(
-    /^redis-cluster\[console\]: error: the node says 'Could not connect to Redis.*' to a question of this step; expected an answer within 2 s\. .*then run pulumi up again\n$/,
-  );
-});

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from redis_cluster import paths
-from redis_cluster.composed import Accepted, accepted, node_text, sentinel_text, users_lines
+from redis_cluster.composed import accepted, node_text, sentinel_text, users_lines
+from redis_cluster.decide.passwords import Accepted
 from redis_cluster.messages import Refused
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -29,7 +30,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_node(release: Path) -> None:
     """Redis replays an AOF as the user default, so that one may do all."""
     assert node_text(str(release)) == (
-        "hz 10\nmasteruser replication\nmasterauth r\nuser default off resetpass ~* &* +@all\n"
+        "hz 10\n\nmasteruser replication\nmasterauth r\nuser default off resetpass ~* &* +@all\n"
         f"user reports on #{A} #{B} ~a#b +get\n"
     )
 
@@ -37,7 +38,7 @@ def test_a_node(release: Path) -> None:
 def test_a_sentinel(release: Path) -> None:
     """Watches the one master, and knows nobody."""
     assert sentinel_text(str(release), "10.0.0.9", "6389") == (
-        "sentinel monitor m 10.0.0.9 6389 2\nsentinel down-after-milliseconds m 9\n"
+        "sentinel monitor m 10.0.0.9 6389 2\nsentinel down-after-milliseconds m 9\n\n"
         "sentinel auth-user m sentinel\nsentinel auth-pass m s\n"
         "sentinel sentinel-user sentinel\nsentinel sentinel-pass s\n"
         f"user default off\nuser reports on #{A} #{B} +@all\n"

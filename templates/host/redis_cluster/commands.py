@@ -35,6 +35,14 @@ def main(arguments: list[str]) -> int:
     repair-node: prints repair.repair_node.
     repair-sentinel LEAD LEGACY: prints repair.repair_sentinel.
     refuse-evicting DIRECTORY: see live.refuse_evicting_maxmemory.
+    refuse-change: see refusals.refuse_change.
+    accept-passwords NODE_RUNS SENTINEL_RUNS EXPIRED PLAN OVERRIDE: prints passwords.accept_passwords.
+    node-takes DIRECTORY PLAN OVERRIDE: prints live.node_takes.
+    sentinel-takes DIRECTORY: prints live.sentinel_takes.
+    take-certificate DIRECTORY: prints whether live.takes_certificate.
+    note-release DAEMON NAME: see release.note_release.
+    prepare-tls-change PLAN OVERRIDE: prints whether tls_change.prepare_tls_change.
+    follow-by-tls: see tls_change.follow_by_tls.
     node-text DIRECTORY: prints composed.node_text.
     sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
     users-text DIRECTORY FILE: prints composed.users_lines.
@@ -129,6 +137,45 @@ def main(arguments: list[str]) -> int:
                 from .release import staged_daemons
 
                 refuse_evicting_maxmemory(staged_daemons(), directory)
+            case ["refuse-change"]:
+                from .refusals import refuse_change
+
+                refuse_change()
+            case ["accept-passwords", node_runs, sentinel_runs, expired, plan, override]:
+                from .gate import Step
+                from .passwords import accept_passwords
+
+                step = Step(plan, override)
+                for line in accept_passwords(node_runs == "yes", sentinel_runs == "yes", expired == "yes", step):
+                    print(line)
+            case ["node-takes", directory, plan, override]:
+                from .gate import Step
+                from .live import node_takes
+
+                for line in node_takes(directory, Step(plan, override)):
+                    print(line)
+            case ["sentinel-takes", directory]:
+                from .live import sentinel_takes
+
+                for line in sentinel_takes(directory):
+                    print(line)
+            case ["take-certificate", directory]:
+                from .live import takes_certificate
+
+                print("yes" if takes_certificate(directory) else "no")
+            case ["note-release", daemon, name]:
+                from .release import note_release
+
+                note_release(daemon, name)
+            case ["prepare-tls-change", plan, override]:
+                from .gate import Step
+                from .tls_change import prepare_tls_change
+
+                print("yes" if prepare_tls_change(Step(plan, override)) else "no")
+            case ["follow-by-tls"]:
+                from .tls_change import follow_by_tls
+
+                follow_by_tls()
             case ["node-text", directory]:
                 from .composed import node_text
 

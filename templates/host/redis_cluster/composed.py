@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from . import paths
+from .decide.passwords import Accepted
 from .members import hashes, load_members, secret
 from .messages import Refused
 from .release import tls_mode
@@ -15,18 +15,6 @@ from .settings import Settings
 REPLAYING_USER = "user default off resetpass ~* &* +@all"
 
 _ACCEPTED = re.compile("([A-Za-z0-9_][A-Za-z0-9._-]*) ([0-9a-f]{64}) ([0-9]{1,12})")
-
-
-class Accepted(NamedTuple):
-    """A password that this host's daemons accept besides those of their release, and since when, in s since 1970."""
-
-    user: str
-    hash: str
-    since: int
-
-    def __str__(self) -> str:
-        """Its line in the file."""
-        return f"{self.user} {self.hash} {self.since}"
 
 
 def accepted() -> list[Accepted]:
@@ -44,6 +32,7 @@ def node_text(directory: str) -> str:
     password = secret(f"{directory}/secrets", "replication")
     return _joined(
         _content(directory, "redis.conf"),
+        "",
         "masteruser replication",
         f"masterauth {password}",
         *tls_lines(directory),
@@ -58,6 +47,7 @@ def sentinel_text(directory: str, address: str, port: str) -> str:
     return _joined(
         f"sentinel monitor {name} {address} {port} {members.quorum}",
         _content(directory, "sentinel.conf"),
+        "",
         f"sentinel auth-user {name} sentinel",
         f"sentinel auth-pass {name} {password}",
         "sentinel sentinel-user sentinel",

@@ -3,7 +3,6 @@
 For the rest a daemon counts as one that runs no release, so that it restarts in its turn.
 """
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,7 +11,7 @@ from .decide.drift import Finding
 from .live import refuse_evicting_maxmemory
 from .look import Look
 from .members import Member
-from .release import running_release
+from .release import forget_release, running_release
 from .resp import Unanswered
 from .users import apply_users
 
@@ -54,12 +53,6 @@ def repair_sentinel(lead: bool, legacy: bool) -> str:
         if left and not any(each.setting == watched for each in left):
             forget_release("sentinel")
     return " ".join(each.name for each in found)
-
-
-def forget_release(daemon: str) -> None:
-    """From now on it runs no release. What cannot be removed is no release's name either."""
-    with suppress(OSError):
-        os.unlink(f"{paths.RUN}/{daemon}/release")
 
 
 def _of_daemon(found: Sequence[Finding], prefix: str) -> list[Finding]:

@@ -211,10 +211,10 @@ export class Host {
     const outcome = await this.run(`compose-${daemon}`);
     if (process.getuid?.() === 0) {
       const composed = daemon === "node" ? "redis-cluster.conf" : "redis-sentinel.conf";
-      const files = [`/run/redis-cluster/${daemon}/release`, composed].map((file) =>
-        this.path(file),
-      );
-      execFileSync("chown", ["redis:redis", ...files.filter((file) => existsSync(file))]);
+      for (const file of [`/run/redis-cluster/${daemon}/release`, composed].map((each) =>
+        this.path(each),
+      ))
+        if (existsSync(file)) execFileSync("chown", ["-h", "redis:redis", file]);
     }
     return outcome;
   }
