@@ -22,7 +22,7 @@ verb_lead() {
   take_lock
   refuse_planted
   load_release
-  ask_group lead "$release" "$data" "$(whether loads_data "$release/redis.conf")" "${1:-}" || status=$?
+  ask_group lead "$release" "$data" "${1:-}" || status=$?
   if ((status == not_agreed)); then return; fi
   ((status == 0))
   printf '%s\n' "$self" >"$lead_file"

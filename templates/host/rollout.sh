@@ -84,7 +84,7 @@ verb_node_start() {
     fi
   else
     enable_unit redis-cluster.service
-    [[ -n $(marks "$own_mark") ]] || "${as_redis[@]}" "$BASH" "${BASH_SOURCE[0]}" mark-data 9>&-
+    ask_group mark-data "$self"
     apply_firewall
     ensure_stamping
     repair_node

@@ -109,24 +109,6 @@ test("nothing is compared before the group was whole, nor on a host that has not
   expect((await app1.compose("node")).stderr).toMatch(refusal);
 });
 
-test.each(["node-marks", "node-mark"])(
-  "a start that dies before it has written %s locks nobody out",
-  async (file) => {
-    await ranTwice();
-    // The host loses power when the file is about to come into its place.
-    app1.write(
-      "/usr/bin/mv",
-      `#!/bin/sh\nfor last; do :; done\ncase $last in */${file}) kill -KILL $PPID ;; esac\nexec /usr/bin/mv "$@"\n`,
-    );
-    chmodSync(app1.path("/usr/bin/mv"), 0o755);
-    for (let tries = 0; tries < 3; tries++) expect((await app1.compose("node")).status).not.toBe(0);
-    rmSync(app1.path("/usr/bin/mv"));
-    await start(app1);
-    unmount("/old-copy");
-    expect((await app1.compose("node")).stderr).toMatch(refusal);
-  },
-);
-
 test.each([`${directory}/node-marks`, "node-mark"])(
   "where there is no room for %s the mark from before goes on",
   async (file) => {

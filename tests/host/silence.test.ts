@@ -28,16 +28,16 @@ function program(name: string, text: string): void {
 }
 
 test("what fails without a word is told with its verb and its line", async () => {
-  program("sha256sum", "exit 3");
+  program("readlink", "exit 3");
   const outcome = await host.run("trust-data");
   expect(outcome.status).toBe(3);
   expect(outcome.stderr).toMatch(
-    /^redis-cluster\[\w+\]: error: trust-data ended with status 3 at line \d+: hash=.*; expected .*, then run pulumi up again\n$/,
+    /^redis-cluster\[\w+\]: error: trust-data ended with status 3 at line \d+: release=.*; expected .*, then run pulumi up again\n$/,
   );
 });
 
 test("what takes too long is told, too", async () => {
-  program("sha256sum", "exec sleep 30");
+  program("readlink", "exec sleep 30");
   const installed = "/usr/local/lib/redis-cluster/redis-cluster";
   host.write(installed, hostProgram());
   chmodSync(host.path(installed), 0o755);

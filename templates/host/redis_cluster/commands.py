@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
     leave MEMBERS SECRETS DIRECTORY: see handover.leave.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
-    join RELEASE DATA HOLDS LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
+    join RELEASE DATA LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
     settle-files RELEASE DATA: see join.settle_files.
     watch RELEASE LAST EPOCH WAS_WHOLE LEAD: prints watch.watch.
     other-master MEMBERS SECRETS WAS_WHOLE LEAD: prints watch.other_master.
@@ -46,7 +46,12 @@ def main(arguments: list[str]) -> int:
     node-text DIRECTORY: prints composed.node_text.
     sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
     users-text DIRECTORY FILE: prints composed.users_lines.
-    lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
+    unread CONF DATA LAST: prints unread.unread.
+    kept CONF DATA LAST: prints what lies there of Redis's: `unread`, `files` or `nothing`.
+    mark-data HOST: see marks.mark_unmarked.
+    directory: prints marks.directory_here.
+    trust-data SAID HOST: NOT_AGREED unless marks.trusts_data.
+    lead RELEASE DATA SAID: NOT_AGREED unless lead.agreed.
     """
     try:
         match arguments:
@@ -85,10 +90,10 @@ def main(arguments: list[str]) -> int:
                 ended = _ended(directory, host)
                 if ended:
                     raise Refused(f"{ended}. Nothing was changed", host)
-            case ["join", release, data, holds, last, bootstrap, was_whole, lead]:
+            case ["join", release, data, last, bootstrap, was_whole, lead]:
                 from .join import Start, join
 
-                print(join(Start(release, data, holds, last, bootstrap, was_whole == "yes", lead == "yes")))
+                print(join(Start(release, data, last, bootstrap, was_whole == "yes", lead == "yes")))
             case ["settle-files", release, data]:
                 from .join import settle_files
 
@@ -188,10 +193,35 @@ def main(arguments: list[str]) -> int:
                 from .composed import users_lines
 
                 print("\n".join(users_lines(directory, file)))
-            case ["lead", release, data, holds, said]:
+            case ["unread", conf, data, last]:
+                from .settings import Settings
+                from .unread import unread
+
+                for name in unread(Settings(conf), data, last):
+                    print(name)
+            case ["kept", conf, data, last]:
+                from .files import holds_files
+                from .settings import Settings
+                from .unread import unread
+
+                left = unread(Settings(conf), data, last)
+                print("unread" if left else "files" if holds_files(data) else "nothing")
+            case ["mark-data", host]:
+                from .marks import mark_unmarked
+
+                mark_unmarked(host)
+            case ["directory"]:
+                from .marks import directory_here
+
+                print(directory_here())
+            case ["trust-data", said, host]:
+                from .marks import trusts_data
+
+                return 0 if trusts_data(said, host) else NOT_AGREED
+            case ["lead", release, data, said]:
                 from .lead import agreed
 
-                return 0 if agreed(release, data, holds, said) else NOT_AGREED
+                return 0 if agreed(release, data, said) else NOT_AGREED
             case _:
                 raise Refused(f"unknown verb {arguments[:1]}")
     except Refused as refusal:

@@ -19,3 +19,6 @@ RELEASES = f"{MANAGED}/releases"
 CURRENT = f"{MANAGED}/current"
 ACCEPTED = f"{MANAGED}/accepted"
 INITIALISED = f"{MANAGED}/initialised"
+
+# The consent of the operator to a data directory; root's, below /run, which redis may not write.
+TRUST = f"{ROOT}/run/redis-cluster.trust"

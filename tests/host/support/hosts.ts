@@ -210,8 +210,11 @@ export class Host {
   async compose(daemon: "node" | "sentinel"): Promise<Outcome> {
     const outcome = await this.run(`compose-${daemon}`);
     if (process.getuid?.() === 0) {
-      const composed = daemon === "node" ? "redis-cluster.conf" : "redis-sentinel.conf";
-      for (const file of [`/run/redis-cluster/${daemon}/release`, composed].map((each) =>
+      const files =
+        daemon === "node"
+          ? ["redis-cluster.conf", "node-mark", "/var/lib/redis-cluster/node-marks"]
+          : ["redis-sentinel.conf"];
+      for (const file of [`/run/redis-cluster/${daemon}/release`, ...files].map((each) =>
         this.path(each),
       ))
         if (existsSync(file)) execFileSync("chown", ["-h", "redis:redis", file]);
