@@ -90,6 +90,25 @@ def test_a_refusal(tmp_path: Path) -> None:
         refuse_unread(_settings(tmp_path, YES), str(tmp_path / "data"), "", "a")
 
 
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("echo '[info] 0 keys read'", []),
+        ("echo '[info] 10 keys read'", ["dump.rdb"]),
+        # What it cannot read to the end holds whatever it holds.
+        ("echo '[info] 0 keys read'; exit 1", ["dump.rdb"]),
+    ],
+)
+def test_a_small_rdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, found: list[str]) -> None:
+    """Is read by Redis's own program."""
+    (tmp_path / "redis-check-rdb").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "redis-check-rdb").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/dump.rdb").write_bytes(b"REDIS0010")
+    assert unread(_settings(tmp_path, YES), str(tmp_path / "data"), "") == found
+
+
 def test_pipes_and_links(tmp_path: Path) -> None:
     """Hang nobody, and are nobody's data."""
     data = tmp_path / "data"

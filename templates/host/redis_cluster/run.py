@@ -4,7 +4,7 @@ import os
 
 
 def output_of(*command: str) -> str:
-    """What a program prints, without what it says on stderr; empty where there is no such program."""
+    """What a program prints, without what it says on stderr; empty where it fails or is not there."""
     ours, theirs = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -20,5 +20,5 @@ def output_of(*command: str) -> str:
         os.close(theirs)
     with open(ours, encoding="utf-8", errors="replace") as output:
         text = output.read()
-    os.waitpid(process, 0)
-    return text
+    _, status = os.waitpid(process, 0)
+    return text if status == 0 else ""
