@@ -11,7 +11,7 @@ verb_drift() {
 
 # root_sees: what the user redis may not or cannot see, each in a line of its own.
 root_sees() {
-  local unit name
+  local unit
   for unit in redis-cluster.service redis-sentinel.service; do
     printf 'unit %s %s %s\n' "$unit" "$(systemctl is-active "$unit" || true)" "$(systemctl is-enabled "$unit" 2>/dev/null || true)"
     drop_ins "$unit" | sed "s/^/drop-in $unit /"
