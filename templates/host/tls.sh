@@ -50,6 +50,15 @@ prepare_tls_change() {
 
 # Whether this host's sentinel goes, or would start, by the plain ports in a group that is to use TLS alone.
 owes_move_to_tls() {
+  local now=$current
+  if running redis-sentinel.service; then now=$releases/$(running_release sentinel); fi
+  [[ $(tls_mode "$staged") == required && -e $now/redis.conf && $(tls_mode "$now") == both ]]
+}
+
+# move_to_tls: all hosts at the same time. First every replica follows by TLS, whoever gets to it first: the
+# sentinels would keep a replica that tells its plain port for ever. Then this host's sentinel starts anew, watching
+# the same master at its other port.
+move_to_tls() {
   make_release
   ask_group follow-by-tls
   switch_release
