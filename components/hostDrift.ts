@@ -73,8 +73,10 @@ async function read(id: string, state?: State): Promise<pulumi.dynamic.ReadResul
   const look = async (name: string) => {
     try {
       const { status, stdout, stderr } = await within(limit, route.run(name, command));
-      // A login shell that greets everybody says something too.
-      const told = (line: string) => line.startsWith(`${name} `) && line.includes(": wanted ");
+      // As decide/drift.py writes them. A login shell that greets everybody says something too.
+      const told = (line: string) =>
+        line.startsWith(`${name} `) &&
+        /^[ -~]{1,200}: wanted .{1,200}, seen .{1,200}$/u.test(line.slice(name.length + 1));
       drift.push(...stdout.split("\n").filter(told).slice(0, most).map(plain));
       if (status === 0) return;
       const [complaint] = stderr.trim().split("\n").slice(-1);

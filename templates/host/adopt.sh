@@ -112,7 +112,7 @@ admit_users() {
 # The user default stays as it is until the restart: the role's daemons still log in as it.
 admit() {
   {
-    users_text "$releases/$release" "$1" | sed -n '/^user default /d; s/^user \([^ ]*\)/ACL SETUSER \1 reset/p'
+    ask_group users-text "$releases/$release" "$1" | sed -n '/^user default /d; s/^user \([^ ]*\)/ACL SETUSER \1 reset/p'
     echo "$2"
   } | tell ask_role "$3" "$4"
 }

@@ -11,7 +11,7 @@
 #   data             data of another kind
 #   empty
 verb_node_prove() {
-  local state=empty
+  local state=empty kept
   load_members "$staged/members"
   if [[ -e $initialised ]]; then
     state=initialised
@@ -20,12 +20,12 @@ verb_node_prove() {
     state='role-deployed'
   elif [[ $(bootstrap_mark) == "$self" ]]; then
     state=marked
-  elif [[ -n $(unread "$staged/redis.conf") ]]; then
-    state=unread
-  elif holds_files && [[ -e $data/retired-master ]]; then
-    state='retired-master'
-  elif holds_files; then
-    state=data
+  else
+    kept=$(ask_group kept "$staged/redis.conf" "$data" "$(last_role)")
+    case $kept in
+      unread) state=unread ;;
+      files) state=$([[ -e $data/retired-master ]] && echo retired-master || echo data) ;;
+    esac
   fi
   printf '%s %s\n' "$self" "$state"
 }

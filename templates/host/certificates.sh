@@ -22,26 +22,22 @@ renew_ended() {
   load_members "$partly/members"
   make_release "$partly" renew-release
   rm -rf "$partly"
-  load_members "$releases/$release/members"
-  tls_options+=(--insecure)
-  operator_password=$(operator_login)
   take_certificate "$was"
   switch_release
-  # The rest of this step asks none but this host's own daemons, of which the sentinel still has its old one.
-  load_members "$staged/members"
-  tls_options+=(--insecure)
   did 'the certificate had ended'
 }
 
 # take_certificate HASH: the running node, of the release of that hash, gets the one of the release.
 take_certificate() {
-  local reply words
+  local taken
   running redis-cluster.service || return 0
-  read -r -a words < <(tls_text "$releases/$release" | paste -sd ' ')
-  if reply=$(here CONFIG SET "${words[@]}"); then
-    if [[ $(readlink "$current") == "releases/$1" ]]; then adopt_release node; fi
-  elif cmp -s "$current/tls.ca" "$staged/tls.ca"; then
-    die "the certificate that the node runs with has ended, and it does not take the new one: ${reply:-no answer}; expected OK. Look at it with 'redis-cluster gate', then run pulumi up again"
+  taken=$(ask_group take-certificate "$releases/$release")
+  if [[ $taken == yes ]]; then
+    if [[ $(readlink "$current") == "releases/$1" ]]; then
+      switch_release
+      ask_group note-release node "$release"
+      did "nothing restarted"
+    fi
   else
     # It lets in nobody of another authority, and from now on nobody of its own.
     act stop node

@@ -3,41 +3,22 @@
 
 # node_text DIR: the node's file without its role, from the release in DIR.
 node_text() {
-  cat "$1/redis.conf"
-  printf '\nmasteruser replication\nmasterauth %s\n' "$(secret "$1/secrets" replication)"
-  tls_text "$1"
-  users_text "$1" users.acl
+  ask_group node-text "$1"
 }
 
 verb_compose_node() {
   local text joins
   refuse_root
   load_release
-  refuse_other_directory
-  refuse_unread "$release/redis.conf"
-  remove_unfinished "$release/redis.conf"
-  joins=$(ask_group join "$release" "$data" "$(held "$release/redis.conf")" "$(last_role)" "$(bootstrap_mark)" \
-    "$(whether test -e "$initialised")" "$(whether operator_lets_lead)")
+  joins=$(ask_group join "$release" "$data" "$(last_role)" "$(bootstrap_mark)" "$(whether test -e "$initialised")" \
+    "$(whether operator_lets_lead)")
   text=$(node_text "$release")
   if [[ $joins != master ]]; then
     text+=$'\n'"replicaof ${joins% *}"$'\n'"replica-priority ${joins##* }"
   fi
   put "$etc/redis-cluster.conf" <<<"# composed from release ${release##*/}"$'\n'"$text"
   ask_group settle-files "$release" "$data"
-  mark_data
   printf '%s\n' "${release##*/}" >"$run/node/release"
-}
-
-# held CONF: `data` that the node would load, other `files` that Redis wrote, or `nothing`. What an operator lets the
-# node start on in the place of its own data is not what it last held.
-held() {
-  if loads_data "$1" && ! other_directory; then
-    echo data
-  elif holds_files; then
-    echo files
-  else
-    echo nothing
-  fi
 }
 
 # last_role: `master` or the "ADDRESS PORT" followed, by the file that this node last ran with; nothing
@@ -54,13 +35,4 @@ last_role() {
       printf '%s\n' "$place"
     fi
   fi
-}
-
-# remove_unfinished CONF: what a killed save, sync or rewrite has left. Not the AOF beside one that was being written:
-# it tells that the other is old.
-remove_unfinished() {
-  local name
-  name=$(setting "$1" dbfilename dump.rdb)
-  find "$data" -maxdepth 1 -type f -regextype posix-extended \
-    -regex '.*/(temp-[0-9]+(\.[0-9]+)?\.rdb|temp-rewriteaof-(bg-)?[0-9]+\.aof)' ! -name "$name" -delete
 }

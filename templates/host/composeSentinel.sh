@@ -3,15 +3,8 @@
 # Sentinel keeps what it knows in the file it runs with, so that part is carried over; it waits for no node.
 
 # sentinel_text DIR ADDRESS PORT: the sentinel's file, from the release in DIR, watching that master.
-# Wants the members loaded.
 sentinel_text() {
-  printf 'sentinel monitor %s %s %s %s\n' "$master_name" "$2" "$3" "$quorum"
-  cat "$1/sentinel.conf"
-  printf '\nsentinel auth-user %s sentinel\nsentinel auth-pass %s %s\n' \
-    "$master_name" "$master_name" "$(secret "$1/secrets" sentinel)"
-  printf 'sentinel sentinel-user sentinel\nsentinel sentinel-pass %s\n' "$(secret "$1/secrets" sentinel)"
-  tls_text "$1"
-  users_text "$1" sentinel-users.acl
+  ask_group sentinel-text "$@"
 }
 
 verb_compose_sentinel() {

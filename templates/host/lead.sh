@@ -20,7 +20,7 @@ operator_lets_lead() {
 verb_lead() {
   local status=0
   load_release
-  ask_group lead "$release" "$data" "$(whether loads_data "$release/redis.conf")" "${1:-}" || status=$?
+  ask_group lead "$release" "$data" "${1:-}" || status=$?
   if ((status == not_agreed)); then return; fi
   ((status == 0))
   act lead "$self"

@@ -45,11 +45,6 @@ die() {
   exit "$explained"
 }
 
-# unanswered DAEMON REPLY: ends a step whose question has no answer.
-unanswered() {
-  die "$1 says '$(head -n 1 <<<"$2" | cut -c 1-200)' to a question of this step; expected an answer within $ask_timeout s. Look at it with 'redis-cluster gate' here, then run pulumi up again"
-}
-
 # Nothing ends without a word: neither what fails and says nothing, nor what takes too long.
 doing='' failed_at='' at_end=''
 set -E
@@ -72,11 +67,6 @@ ended() {
     *) say "error: ${doing:-this program} ended with status $status at $failed_at; expected that it goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again" ;;
   esac
   exit "$status"
-}
-
-fresh_id() {
-  # The unit of a node sees nothing of /proc but processes.
-  od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | sed -E 's/(.{8})(.{4})(.{4})(.{4})(.{12})/\1-\2-\3-\4-\5\n/'
 }
 
 # act WORD...: has root's part do one of its acts (root/verbs.py); what that comes to on stdout. It says itself why it
@@ -193,18 +183,6 @@ ask() {
 # here [COMMAND...]: as ask, of this host's node.
 here() {
   ask "$node_address_here" "$node_port_here" "$@"
-}
-
-# sentinel_here [COMMAND...]: as ask, of this host's sentinel.
-sentinel_here() {
-  ask "${sentinel_address[$self]}" "${sentinel_port[$self]}" "$@"
-}
-
-# offset INFO FIELD: an offset that INFO tells; empty when it is no number.
-offset() {
-  local seen
-  seen=$(field "$1" "$2")
-  if [[ $seen =~ ^(0|[1-9][0-9]{0,17})$ ]]; then printf '%s' "$seen"; fi
 }
 
 # field TEXT NAME: the value of the first "NAME:value" in an INFO reply; empty when there is none.

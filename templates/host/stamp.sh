@@ -12,14 +12,3 @@ verb_keep_stamp() {
   refuse_root
   exec "${python_part[@]}" keep-stamp "$managed" "$data" "$run/node"
 }
-
-# stamping: whether somebody stamps for the node that runs here.
-stamping() {
-  ! flock -n "$run/node/stamping" true 3>&- 4>&-
-}
-
-# ensure_stamping: where nobody does.
-ensure_stamping() {
-  if [[ ! -e $current/redis.conf ]] || stamping; then return; fi
-  act stamp
-}

@@ -2,54 +2,9 @@
 # Data that lie here and that Redis, started with this configuration, would not load: it would start empty, and
 # overwrite them with its first save or sync.
 
-# unread CONF: the names, below the data directory, of what holds keys and would not be loaded, one a line. An RDB
-# beside an AOF is normal, and so is what is older than the files that would be loaded: then nothing is told.
+# unread CONF: see redis_cluster/unread.py; a name a line.
 unread() {
-  local dir on reference older=() file name
-  dir=$(setting "$1" dir "$data")
-  on=$(setting "$1" appendonly no)
-  reference=$dir/$(setting "$1" dbfilename dump.rdb)
-  if [[ $on == yes ]]; then
-    name=$(setting "$1" appendfilename appendonly.aof)
-    reference=$dir/$(setting "$1" appenddirname appendonlydir)
-    # After a full sync, and until its AOF is written, a replica has what it got in its RDB alone.
-    if [[ -e $(unsaved_aof "$1") ]]; then return; fi
-    reference+=/$name.manifest
-    if [[ -e $reference && $(last_role) == *' '* ]]; then older+=(! -path "$dir/$(setting "$1" dbfilename dump.rdb)"); fi
-  fi
-  # Kept data of an AOF that is switched off now are newer than the RDB beside them; a node that ran so knows better.
-  if loads_data "$1" && [[ $on == yes || -n $(last_role) ]]; then return; fi
-  if [[ -f $reference ]]; then older+=(-newercc "$reference"); fi
-  while IFS= read -r -d '' file; do
-    name=${file#"$dir/"}
-    case $name in
-      */*.manifest) manifest_holds "$file" || continue ;;
-      # Of an AOF with a manifest, or what an interrupted write has left.
-      */*) if compgen -G "${file%/*}/*.manifest" >/dev/null || ! holds_keys "$file"; then continue; fi ;;
-      *) holds_keys "$file" || continue ;;
-    esac
-    printf '%s\n' "${name//[[:cntrl:]]/?}"
-  done < <(find "$dir" -maxdepth 2 -type f -size +0 ! -name 'temp-*' ! -path "$dir/.convert/*" "${older[@]}" -print0 2>/dev/null | sort -z)
-}
-
-# holds_keys FILE: an RDB by its first word whatever its name; an AOF by its first command. What redis may not read
-# goes by its name.
-holds_keys() {
-  local start
-  start=$(dd if="$1" iflag=nofollow,nonblock bs=8 count=1 status=none 2>/dev/null 3>&- 4>&- | tr -d '\0') || start=unreadable
-  case $1:$start in
-    *.aof:REDIS* | *:'*'[1-9]* | *:'#TS:'* | *.rdb:unreadable | *.aof:unreadable) return ;;
-    *:REDIS*) has_keys "$1" ;;
-    *) return 1 ;;
-  esac
-}
-
-# refuse_unread CONF
-refuse_unread() {
-  local found
-  found=$(unread "$1" | head -n 10 | paste -sd ' ')
-  [[ -z $found ]] ||
-    die "$data holds keys that this configuration, appendonly $(setting "$1" appendonly no), would not load: $found; expected none beside an empty start, which would overwrite them. To have Redis load one of them: sudo $programs/redis-cluster convert NAME. Or move them to another directory, where they are not wanted. Then start redis-cluster again"
+  ask_group unread "$1" "$data" "$(last_role)"
 }
 
 # verb convert [NAME]: without a name, what lies here that would not be loaded. With one of those, Redis itself makes
@@ -57,6 +12,7 @@ refuse_unread() {
 verb_convert() {
   local conf found name=${1:-}
   conf=$(conf_to_come)
+  load_members "${conf%/*}/members"
   found=$(unread "$conf")
   if [[ -z $name ]]; then
     printf '%s\n' "${found:-nothing that would not be loaded}"

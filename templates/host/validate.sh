@@ -7,7 +7,7 @@ validate_limit=10
 # validate_release DIR: 0 if Redis and Sentinel accept DIR's files; else 1, with their own words on stderr.
 # Wants the members loaded.
 validate_release() {
-  local scratch accepted=1 questions=''
+  local scratch accepted=1
   scratch=$(mktemp -d)
   node_text "$1" >"$scratch/node.conf"
   # Port 1 of this host: a master that nobody answers for, so that nothing is announced to anyone.
@@ -20,9 +20,8 @@ validate_release() {
   ((accepted))
 }
 
-# dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says
-# READY and has answered `questions`, if there are any, into `answered`; else reports what it said about the file
-# called NAME in the release.
+# dry_run NAME DIR READY ARGUMENT...: starts redis-server in DIR, on a socket there and no port, until it says READY;
+# else reports what it said about the file called NAME in the release.
 dry_run() {
   local name=$1 scratch=$2 ready=$3 output='' line pid log encryption=no status=1 deadline=$((SECONDS + validate_limit))
   shift 3
@@ -43,7 +42,6 @@ dry_run() {
       break
     fi
   done
-  if ((status == 0)) && [[ -n $questions ]]; then answered=$(ask "$scratch/socket" '' <<<"$questions") || status=1; fi
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   exec {log}<&-

@@ -102,14 +102,6 @@ describe("a node that lies", () => {
     expect(trapped(app1)).toBe(false);
   });
 
-  test("about its memory runs nothing as root", async () => {
-    await lying(app1, "node", () => info({ used_memory: trap(app1) }));
-    app1.write("releases/two/redis.conf", "maxmemory 100mb\nmaxmemory-policy allkeys-lru\n");
-    const outcome = await shell(app1, "release=two; refuse_evicting_maxmemory");
-    expect(trapped(app1)).toBe(false);
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
-  });
-
   test("about its databases is not taken over, and runs nothing as root", async () => {
     app1.write("redis-cluster.conf", "port 6389\n");
     app1.write("staged/redis.conf", "dir /data\ndatabases 16\n");
@@ -121,47 +113,6 @@ describe("a node that lies", () => {
     );
     expect(trapped(app1)).toBe(false);
     expect(outcome.stderr).toContain("its node has databases PATH");
-  });
-
-  test.each([
-    "drop_plain_connections one",
-    `clients_on_closing_ports redis.conf ${"$"}node_address_here 6389`,
-  ])("beside a port that is a program for sed: %s runs nothing", async (line) => {
-    await lying(app1, "node", () => bulk("id=3 addr=127.0.0.1:5 laddr=127.0.0.1:1 user=x \r\n"));
-    app1.release("one", "current", {
-      "redis.conf": `port z/z/;e touch ${app1.path("/tmp/trapped")} #\n`,
-    });
-    app1.release("two", "staged", { "redis.conf": "port 0\n" });
-    await shell(app1, line);
-    expect(trapped(app1)).toBe(false);
-  });
-
-  test.each([
-    ["begins with any name", "maxmemory\n0\nmasterauth\nsecret-of-node\n", ""],
-    ["is none", "masterauth\nsecret-of-node\nhz\n", "redis\x1fan answer\x1fmasterauth\n"],
-  ])("about its settings that %s tells no password", async (_, settings, found) => {
-    app1.write("/tmp/settings", settings);
-    app1.write("releases/one/redis.conf", "hz 10\n");
-    const outcome = await shell(
-      app1,
-      `running() { true; }; composed_from() { echo $releases/one; }; here() { cat ${app1.path("/tmp/settings")}; }
-       as_released() { answered=$(here); }; node_drift`,
-    );
-    expect(outcome).toMatchObject({ status: 0, stderr: found });
-  });
-
-  test("about its users runs nothing as root", async () => {
-    const user = `x//;1etouch\${IFS}${app1.path("/tmp/trapped")};#`;
-    const outcome = await shell(
-      app1,
-      `acl_drift redis 'user operator on' $'user ${user} on\\nuser operator on'`,
-    );
-    expect(trapped(app1)).toBe(false);
-    expect(outcome.stderr).toBe(`redis.acl.${user}\x1f\x1fon\n`);
-  });
-
-  test("about a size that is octal to a shell ends no step", async () => {
-    expect((await shell(app1, "plain_value 08mb")).stderr).toBe("8388608");
   });
 });
 

@@ -509,7 +509,14 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
 describe("what counts as data is what the configuration would load", () => {
   const loads = async (more: string) => {
     app1.write("/conf", `dir ${app1.path("/var/lib/redis-cluster")}\n${more}`);
-    return (await app1.shell(`loads_data ${app1.path("/conf")}`)).status === 0;
+    const code = `from redis_cluster.files import Files
+from redis_cluster.settings import Settings
+raise SystemExit(not Files(Settings("${app1.path("/conf")}"), "").hold_data())`;
+    const outcome = await app1.shell(
+      `PYTHONPATH=${hosts.directory} /usr/bin/python3 -c '${code}' || exit "$explained"`,
+    );
+    expect(outcome.stderr).toBe("");
+    return outcome.status === 0;
   };
 
   test.each([

@@ -1,6 +1,6 @@
 import { rmSync, symlinkSync } from "node:fs";
 import { authority } from "../helpers/certificates";
-import { eventually, Host, Hosts, masterName, passwords, pause } from "./support/hosts";
+import { eventually, Host, Hosts, masterName, pause } from "./support/hosts";
 import { askByTls, tlsRelease } from "./support/tls";
 
 // A group that has both kinds of ports open goes to TLS alone: what the steps of a host do to it, and what a
@@ -22,10 +22,7 @@ const link = (host: Host) => host.ask("node", "info", "replication");
 
 /** What a host's step does before it starts its sentinel anew. */
 const everyReplicaFollowsByTls = (host: Host) =>
-  host.shell(
-    `load_members ${host.path("staged/members")}; operator_password=${passwords.operator}; ` +
-      'until all_follow_by_tls; do for name in "${node_names[@]}"; do follow_by_tls "$name"; done; sleep 0.1; done',
-  );
+  host.python("from redis_cluster.tls_change import follow_by_tls; follow_by_tls()");
 
 async function sentinelByTls(host: Host): Promise<void> {
   await host.stop("sentinel", "SIGTERM");

@@ -13,8 +13,8 @@ def _raises(error: Exception) -> None:
 
 def test_a_refusal_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """In the host's name, and on stderr alone: stdout is the host program's."""
-    monkeypatch.setattr(gate, "whole", lambda *_: _raises(Refused("no\nnot yet", "app-1")))
-    assert main(["whole", "members", "secrets", "", ""]) == EXPLAINED
+    monkeypatch.setattr(gate, "moving", lambda *_: _raises(Refused("no\nnot yet", "app-1")))
+    assert main(["moves", "members", "secrets", ""]) == EXPLAINED
     assert capfd.readouterr() == ("", "redis-cluster[app-1]: error: no\nnot yet\n")
 
 
@@ -22,8 +22,8 @@ def test_a_mistake_of_ours_is_told_and_steers_no_terminal(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Also where it comes from a thread: a daemon's words may be in it."""
-    monkeypatch.setattr(gate, "whole", lambda *_: at_once([lambda: _raises(KeyError("x\x1b[2J"))]))
-    assert main(["whole", "members", "secrets", "", ""]) == 1
+    monkeypatch.setattr(gate, "moving", lambda *_: at_once([lambda: _raises(KeyError("x\x1b[2J"))]))
+    assert main(["moves", "members", "secrets", ""]) == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert "KeyError" in err

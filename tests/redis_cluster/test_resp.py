@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from redis_cluster.resp import DEPTH_LIMIT, REPLY_LIMIT, SUM_LIMIT, Connection, ErrorReply, Login, Reply, Unanswered
+from redis_cluster.resp import DEPTH_LIMIT, REPLY_LIMIT, SUM_FACTOR, Connection, ErrorReply, Login, Reply, Unanswered
+
+SUM_LIMIT = SUM_FACTOR * REPLY_LIMIT
 
 LOGIN = Login("operator", "password")
 Server = Callable[[Callable[[socket.socket], None]], Connection]

@@ -6,11 +6,10 @@ import signal
 from .acts import NotDone
 from .messages import Refused
 from .paths import PROGRAMS
-from .told import Told
 
 
-def bash(step: Told, *functions: str) -> list[str]:
-    """Calls them in this order, with what a step has at hand; what they did. Raises NotDone where they said why not."""
+def bash(*functions: str) -> list[str]:
+    """Calls them in this order, with what is staged at hand; what they did. Raises NotDone where they said why not."""
     reading, writing = os.pipe()
     words = [
         "setpriv",
@@ -18,8 +17,6 @@ def bash(step: Told, *functions: str) -> list[str]:
         "/bin/bash",
         f"{PROGRAMS}/redis-cluster.sh",
         "part",
-        step.plan,
-        step.override,
     ]
     child = os.posix_spawnp(
         words[0],

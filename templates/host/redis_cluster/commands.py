@@ -19,24 +19,29 @@ def main(arguments: list[str]) -> int:
     node-start and the other steps of a rollout: see steps.py.
     claim WORD...: see prepare.prepare.
     check-programs: see prepare.check_programs.
+    drift: prints drift.drift.
+    trust-data [HASH]: see marks.trust_data.
     gate: see look.
-    gate MEMBERS SECRETS CERTIFICATES [PLAN OVERRIDE]: see gate.gate; with a plan it is a step's.
-    whole MEMBERS SECRETS PLAN OVERRIDE: see gate.whole.
     moves MEMBERS SECRETS SAVES: prints gate.moving; where every save counts SAVES is not empty.
     certificate DIRECTORY: prints whether the certificate there has `ended` or is `good`.
     refuse-ended DIRECTORY HOST: refuses one that has ended, of this host.
     handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
     leave MEMBERS SECRETS DIRECTORY: see handover.leave.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
-    join RELEASE DATA HOLDS LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
+    join RELEASE DATA LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
     settle-files RELEASE DATA: see join.settle_files.
     watch RELEASE LAST EPOCH WAS_WHOLE LEAD: prints watch.watch.
-    other-master MEMBERS SECRETS WAS_WHOLE LEAD: prints watch.other_master.
     mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
-    strangers MEMBERS SECRETS LEGACY: prints strangers.remembered.
     follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
-    lead RELEASE DATA HOLDS SAID: NOT_AGREED unless lead.agreed.
+    take-certificate DIRECTORY: prints whether live.takes_certificate.
+    note-release DAEMON NAME: see release.note_release.
+    node-text DIRECTORY: prints composed.node_text.
+    sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
+    users-text DIRECTORY FILE: prints composed.users_lines.
+    unread CONF DATA LAST: prints unread.unread.
+    kept CONF DATA LAST: prints what lies there of Redis's: `unread`, `files` or `nothing`.
+    lead RELEASE DATA SAID: NOT_AGREED unless lead.agreed.
     """
     try:
         match arguments:
@@ -52,23 +57,22 @@ def main(arguments: list[str]) -> int:
                 from .prepare import check_programs, told_lines
 
                 check_programs(told_lines())
+            case ["drift"]:
+                from .drift import drift
+
+                with told_when_ended("drift"):
+                    for line in drift():
+                        print(line)
+            case ["trust-data", *said] if len(said) < 2:
+                from .marks import trust_data
+
+                with told_when_ended("trust-data"):
+                    trust_data("".join(said))
             case ["gate"]:
                 from .gate import look
 
                 with told_when_ended("gate"):
                     look()
-            case ["gate", members, secrets, certificates]:
-                from .gate import gate
-
-                gate(members, secrets, certificates)
-            case ["gate", members, secrets, certificates, plan, override]:
-                from .gate import Step, gate
-
-                gate(members, secrets, certificates, Step(plan, override))
-            case ["whole", members, secrets, plan, override]:
-                from .gate import Step, whole
-
-                whole(members, secrets, Step(plan, override))
             case ["moves", members, secrets, saves]:
                 from .gate import moving
 
@@ -92,10 +96,10 @@ def main(arguments: list[str]) -> int:
                 ended = _ended(directory, host)
                 if ended:
                     raise Refused(f"{ended}. Nothing was changed", host)
-            case ["join", release, data, holds, last, bootstrap, was_whole, lead]:
+            case ["join", release, data, last, bootstrap, was_whole, lead]:
                 from .join import Start, join
 
-                print(join(Start(release, data, holds, last, bootstrap, was_whole == "yes", lead == "yes")))
+                print(join(Start(release, data, last, bootstrap, was_whole == "yes", lead == "yes")))
             case ["settle-files", release, data]:
                 from .join import settle_files
 
@@ -104,20 +108,11 @@ def main(arguments: list[str]) -> int:
                 from .watch import watch
 
                 print("\n".join(watch(release, last, epoch, was_whole == "yes", lead == "yes")))
-            case ["other-master", members, secrets, was_whole, lead]:
-                from .watch import other_master
-
-                print(other_master(members, secrets, was_whole == "yes", lead == "yes"))
             case ["mend-sentinels", members, secrets, settings, legacy]:
                 from .strangers import Mending
 
                 for done in Mending(members, secrets, settings, legacy == "yes").mend():
                     print(done)
-            case ["strangers", members, secrets, legacy]:
-                from .strangers import remembered
-
-                for stranger in remembered(members, secrets, legacy == "yes"):
-                    print(stranger)
             case ["follow-by-address", members, secrets]:
                 from .adopt import follow_by_address
 
@@ -126,10 +121,43 @@ def main(arguments: list[str]) -> int:
                 from .keep_stamp import keep_stamp
 
                 keep_stamp(managed, data, run)
-            case ["lead", release, data, holds, said]:
+            case ["take-certificate", directory]:
+                from .live import takes_certificate
+
+                print("yes" if takes_certificate(directory) else "no")
+            case ["note-release", daemon, name]:
+                from .release import note_release
+
+                note_release(daemon, name)
+            case ["node-text", directory]:
+                from .composed import node_text
+
+                print(node_text(directory), end="")
+            case ["sentinel-text", directory, address, port]:
+                from .composed import sentinel_text
+
+                print(sentinel_text(directory, address, port), end="")
+            case ["users-text", directory, file]:
+                from .composed import users_lines
+
+                print("\n".join(users_lines(directory, file)))
+            case ["unread", conf, data, last]:
+                from .settings import Settings
+                from .unread import unread
+
+                for name in unread(Settings(conf), data, last):
+                    print(name)
+            case ["kept", conf, data, last]:
+                from .files import holds_files
+                from .settings import Settings
+                from .unread import unread
+
+                left = unread(Settings(conf), data, last)
+                print("unread" if left else "files" if holds_files(data) else "nothing")
+            case ["lead", release, data, said]:
                 from .lead import agreed
 
-                return 0 if agreed(release, data, holds, said) else NOT_AGREED
+                return 0 if agreed(release, data, said) else NOT_AGREED
             case _:
                 raise Refused(f"unknown verb {arguments[:1]}")
     except NotDone:

@@ -3,14 +3,21 @@
 import os
 import re
 from contextlib import suppress
+from typing import Literal
 
 from .decide.stamp import as_of
+from .run import output_of
 from .settings import Settings, read_file
 from .stamps import Stamp
 
 # An RDB begins with fields, of which one is the time at which it was begun: "ctime", and a number of four bytes.
 _BEGUN = re.compile(rb"ctime\xc2(.{4})", re.DOTALL)
 _RDB_FIELDS = 256
+# An RDB without a key has about 90 bytes, so one of so many need not be read.
+_SURELY_KEYS = 4096
+_UNFINISHED = re.compile(r"temp-[0-9]+(\.[0-9]+)?\.rdb|temp-rewriteaof-(bg-)?[0-9]+\.aof")
+# What is no data of Redis's.
+_OURS = re.compile("retired-master|node-marks|stamp\\..")
 
 
 class Files:
@@ -20,14 +27,41 @@ class Files:
     """
 
     def __init__(self, settings: Settings, data: str) -> None:
-        directory = settings.get("dir", data)
+        self.directory = settings.get("dir", data)
         self.append_only = settings.get("appendonly", "no") == "yes"
-        self._rdb = f"{directory}/{settings.get('dbfilename', 'dump.rdb')}"
-        self._aof_directory = f"{directory}/{settings.get('appenddirname', 'appendonlydir')}"
+        self.rdb = f"{self.directory}/{settings.get('dbfilename', 'dump.rdb')}"
+        self._aof_directory = f"{self.directory}/{settings.get('appenddirname', 'appendonlydir')}"
         self._aof = settings.get("appendfilename", "appendonly.aof")
+        self.manifest = f"{self._aof_directory}/{self._aof}.manifest"
         # What Redis writes after a full sync until the base of a new AOF is written. A process that dies meanwhile
         # leaves it, and an AOF from before that sync, which the next start would load.
         self.unsaved = f"{self._aof_directory}/temp-{self._aof}.incr"
+
+    def hold_data(self) -> bool:
+        """Whether Redis would load at least one key or write from them.
+
+        What counts is what would be loaded, not what lies there: `appendonly yes` over an RDB starts empty.
+        """
+        if not self.append_only:
+            return has_keys(self.rdb)
+        if os.path.isfile(self.manifest):
+            return manifest_holds(self.manifest)
+        # Redis takes over the single AOF file of its versions before 7.
+        return _size(f"{self.directory}/{self._aof}") > 0
+
+    def remove_unfinished(self) -> None:
+        """Removes what a killed save, sync or rewrite has left.
+
+        Not the AOF beside one that was being written: it tells that the other is old.
+        """
+        with os.scandir(self.directory) as entries:
+            for entry in entries:
+                if (
+                    _UNFINISHED.fullmatch(entry.name)
+                    and entry.path != self.rdb
+                    and entry.is_file(follow_symlinks=False)
+                ):
+                    os.unlink(entry.path)
 
     def written(self) -> int | None:
         """When they were last written, in seconds by this host's clock; None where there are none."""
@@ -57,26 +91,71 @@ class Files:
         elif stamp:
             time_ns = stamp.time_ns
             with suppress(OSError):
-                time_ns = os.stat(self._rdb).st_mtime_ns
+                time_ns = os.stat(self.rdb).st_mtime_ns
             stamp.lowered(self.as_of(stamp), time_ns)
 
     def _loaded(self) -> list[str]:
         if not self.append_only:
-            return [self._rdb]
-        try:
-            lines = read_file(f"{self._aof_directory}/{self._aof}.manifest").decode(errors="replace").split("\n")
-        except OSError:
-            return []
-        words = [line.split() for line in lines]
-        # file NAME seq NUMBER type b|i
-        return [f"{self._aof_directory}/{each[1]}" for each in words if len(each) > 5 and each[5] in ("b", "i")]
+            return [self.rdb]
+        return [path for path, _ in _named(self.manifest)]
 
     def _saved_since(self, stamp: Stamp) -> bool:
         """Whether the RDB was begun after the stamp. What came in while it was being written is not in it."""
         try:
-            if stamp.time_ns > os.stat(self._rdb).st_mtime_ns:
+            if stamp.time_ns > os.stat(self.rdb).st_mtime_ns:
                 return False
-            begun = _BEGUN.search(read_file(self._rdb, _RDB_FIELDS))
+            begun = _BEGUN.search(read_file(self.rdb, _RDB_FIELDS))
         except OSError:
             return False
         return begun is not None and int.from_bytes(begun[1], "little") >= stamp.written
+
+
+def has_keys(rdb: str) -> bool:
+    """Whether the file holds a key. Every start with AOF leaves a base file, also an empty one."""
+    size = _size(rdb)
+    return size > 0 and (size >= _SURELY_KEYS or " 0 keys read" not in output_of("redis-check-rdb", rdb))
+
+
+def manifest_holds(manifest: str) -> bool:
+    """Whether a file that it names holds a key or write."""
+    return any(
+        has_keys(path) if kind == "b" and path.endswith(".rdb") else _size(path) > 0 for path, kind in _named(manifest)
+    )
+
+
+def held(settings: Settings, data: str, other_directory: bool) -> Literal["data", "files", "nothing"]:
+    """`data` that a node with these settings would load, other `files` that Redis wrote, or `nothing`.
+
+    other_directory: what an operator lets the node start on in the place of its own data is not what it last held.
+    """
+    if not other_directory and Files(settings, data).hold_data():
+        return "data"
+    return "files" if holds_files(data) else "nothing"
+
+
+def holds_files(data: str) -> bool:
+    """Whether there is anything in the data directory that Redis wrote, under whatever name."""
+    for directory, _, names in os.walk(data):
+        for name in names:
+            path = f"{directory}/{name}"
+            if not _OURS.fullmatch(name) and not os.path.islink(path) and os.path.isfile(path) and _size(path) > 0:
+                return True
+    return False
+
+
+def _named(manifest: str) -> list[tuple[str, str]]:
+    """The files of an AOF by its manifest, each with its kind: `b`, the base, or `i`, what came after it."""
+    try:
+        lines = read_file(manifest).decode(errors="replace").split("\n")
+    except OSError:
+        return []
+    words = [line.split() for line in lines]
+    # file NAME seq NUMBER type b|i
+    return [(f"{os.path.dirname(manifest)}/{each[1]}", each[5]) for each in words if len(each) > 5 and each[5] in "bi"]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

@@ -6,7 +6,7 @@ from binascii import crc32
 from typing import NamedTuple
 
 from .certificate import certificate_end, utc
-from .decide.gate import CERTIFICATE_NOTICE, Certificate, Problem, late_replicas, moves, offset, problems, text_of
+from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, text_of
 from .members import Members, load_members, secret
 from .messages import Refused, say
 from .observe import Daemons, Group
@@ -43,7 +43,7 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
         found = problems(group, members.host, Certificate(ends, least))
         if not found and not step:
             say("the group is whole", members.host)
-        if not found or _overridden(members, found, step):
+        if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):
             break
@@ -75,7 +75,7 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
     while True:
         group = _caught_up(daemons, daemons.look(thorough=False))
         found = problems(group, members.host)
-        if not found or _overridden(members, found, step):
+        if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):
             break
@@ -129,10 +129,11 @@ def override_hash(plan: str, text: str) -> str:
     return sha256(f"{plan}\n{text}".encode()).hexdigest()[:16]
 
 
-def _overridden(members: Members, found: list[Problem], step: Step | None) -> bool:
-    if not step or not step.override or step.override != override_hash(step.plan, text_of(found)):
+def overridden(host: str, text: str, step: Step | None) -> bool:
+    """Whether the operator has said to go on with this plan in spite of just these faults."""
+    if not step or not step.override or step.override != override_hash(step.plan, text):
         return False
-    say(f"goes on in spite of what is wrong, as redis-cluster:override asks:\n{text_of(found)}", members.host)
+    say(f"goes on in spite of what is wrong, as redis-cluster:override asks:\n{text}", host)
     return True
 
 

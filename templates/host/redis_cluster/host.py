@@ -1,10 +1,9 @@
 """This host's units, and the room on its disks. Looked at as redis; it is root who changes them."""
 
-import os
-
 from .acts import act
 from .messages import Refused
 from .paths import DATA, ETC, ROOT
+from .run import output_of
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
 LOGS = f"{ROOT}/var/log/redis-cluster"
@@ -14,29 +13,14 @@ LOGS = f"{ROOT}/var/log/redis-cluster"
 LEAST_FREE = 16
 
 
-def output(*words: str) -> str:
-    """What a program of the system prints; nothing where it cannot be run."""
-    reading, writing = os.pipe()
-    quiet = (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)
-    closed = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), *((os.POSIX_SPAWN_CLOSE, file) for file in (3, 4))]
-    try:
-        child = os.posix_spawnp(
-            words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1), quiet, *closed]
-        )
-    except OSError:
-        os.close(reading)
-        return ""
-    finally:
-        os.close(writing)
-    with open(reading, "rb") as file:
-        said = file.read()
-    os.waitpid(child, 0)
-    return said.decode(errors="replace").strip()
-
-
 def state(daemon: str) -> str:
     """What systemd calls the unit: `active`, and what not. Root asks, since there may be no bus for anybody else."""
     return act("state", daemon)
+
+
+def legacy() -> bool:
+    """Whether a daemon of this host is still the old Ansible role's."""
+    return any(act("legacy", daemon) == "yes" for daemon in UNIT)
 
 
 def running(daemon: str) -> bool:
@@ -52,7 +36,7 @@ def refuse_full_disk(host: str) -> None:
 
 def refuse_less_free(host: str, path: str, wanted: int, reason: str = "") -> None:
     """Unless so many MiB are free on the file system of that directory, which is what the reason names."""
-    free = int(output("df", "--output=avail", "-m", path).split("\n")[-1])
+    free = int(output_of("df", "--output=avail", "-m", path).split("\n")[-1])
     if free < wanted:
         raise Refused(
             f"{path} has {free} MiB free; expected at least {wanted}{reason and ', ' + reason}. Free some space, then "

@@ -8,13 +8,14 @@ from .decide.answers import Heard, nobody_heard
 from .decide.role import Here, Outdated, Verdict, enough, role, undecided
 from .decide.stamp import STAMP_DELAY, rank
 from .failover import fail_over_first
-from .files import Files
+from .files import Files, held
+from .marks import mark_data, other_directory, refuse_other_directory
 from .members import Member, Members
 from .messages import Refused, say
 from .observe import Daemons
 from .release import open_release
-from .settings import Settings
 from .stamps import read_stamp
+from .unread import refuse_unread
 
 
 class Start(NamedTuple):
@@ -26,7 +27,6 @@ class Start(NamedTuple):
 
     release: str
     data: str
-    holds: str
     last: str
     bootstrap: str
     was_whole: bool
@@ -36,14 +36,19 @@ class Start(NamedTuple):
 def join(start: Start) -> str:
     """`master`, or `ADDRESS PORT RANK` of a replica: of its master and its own. Refused where it is undecided.
 
+    So is a start over data that are not this node's own, or that it would not load.
+
     RANK is the replica-priority until it is linked. After an outage of all hosts offsets tell nothing, and Sentinel
     would promote a replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest
     first, until it has linked to a master; an empty one is never promoted.
     """
     release = open_release(start.release)
-    members, daemons = release.members, release.daemons()
-    files, stamp = Files(release.settings, start.data), read_stamp(start.data)
-    here = _here(members, start)
+    members, daemons, settings = release.members, release.daemons(), release.settings
+    refuse_other_directory(start.lead, members.host)
+    refuse_unread(settings, start.data, start.last, members.host)
+    files, stamp = Files(settings, start.data), read_stamp(start.data)
+    files.remove_unfinished()
+    here = _here(members, start, held(settings, start.data, other_directory()))
     if here.holds == "data" and files.outdated(stamp):
         here = here._replace(outdated=Outdated(files.written() or 0, rank(files.as_of(stamp))))
     heard = nobody_heard() if here.lead else _heard(daemons, here)
@@ -64,14 +69,16 @@ def join(start: Start) -> str:
     # up to then: since then they may have got more than their stamps tell.
     if here.last == "master" and stamp:
         stamp = stamp.lowered(stamp.moment - STAMP_DELAY, stamp.time_ns)
-    promotable = here.holds == "data" and release.settings.get("replica-priority", "100") != "0"
+    promotable = here.holds == "data" and settings.get("replica-priority", "100") != "0"
     say(f"starts as replica of {verdict.master.pair}: {verdict.why}", members.host)
     return f"{verdict.master.pair} {rank(files.as_of(stamp)) if promotable else 0}"
 
 
 def settle_files(release: str, data: str) -> None:
     """Once the node's file is composed: from this start on it holds what it loads, and no more."""
-    Files(Settings(f"{release}/redis.conf"), data).settle(read_stamp(data))
+    here = open_release(release)
+    Files(here.settings, data).settle(read_stamp(data))
+    mark_data(here.members.host)
 
 
 def _heard(daemons: Daemons, here: Here) -> Heard:
@@ -83,13 +90,12 @@ def _heard(daemons: Daemons, here: Here) -> Heard:
     return heard
 
 
-def _here(members: Members, start: Start) -> Here:
-    holds: dict[str, Literal["data", "files", "nothing"]] = {"data": "data", "files": "files", "nothing": "nothing"}
+def _here(members: Members, start: Start, holds: Literal["data", "files", "nothing"]) -> Here:
     last: Member | Literal["master"] | None = "master" if start.last == "master" else None
     if re.fullmatch("[0-9.]+ [0-9]+", start.last):
         last = members.node_at(*start.last.split(" "))
     return Here(
-        holds[start.holds],
+        holds,
         None,
         last if last != members.node_here else None,
         start.bootstrap,

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from .decide.passwords import Client, clients
 from .members import Member, Members
 from .messages import Refused
 from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # A daemon that does not answer a question within this many seconds counts as unreachable.
 ASK_TIMEOUT = 2
+
+# Bytes of a list of connections. That of a full node has 20 MB.
+CLIENTS_LIMIT = 64 << 20
 
 # What Sentinel's user does on a node in a failover: without any one of these there is none, and CKQUORUM says OK.
 FAILOVER_RIGHTS = (
@@ -131,30 +135,50 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
 class Daemons:
     """The group's daemons, each on a connection that goes on from look to look.
 
-    password: of the user operator. Raises Refused where this host has no certificate though the daemons take TLS.
+    password: of the user operator. expired: whether this host's own daemons have a certificate that has ended; then no
+    other is asked, and theirs is not looked at. Raises Refused where this host has no certificate though the daemons
+    take TLS.
     """
 
-    def __init__(self, members: Members, password: str) -> None:
+    def __init__(self, members: Members, password: str, expired: bool = False) -> None:
         self.members = members
-        self._login = Login("operator", password, _tls_context(members.tls))
+        self._login = Login("operator", password, _tls_context(members.tls, expired))
         self._connections: dict[Member, Connection] = {}
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
         """The replies to commands in words, which may be asked twice. Raises Unanswered."""
+        return self.tell(member, *(command.split(" ") for command in commands))
+
+    def tell(self, member: Member, *words: Sequence[str]) -> list[Reply]:
+        """The same for commands whose words may have spaces in them."""
         # The daemon may have started anew since, or have ended its clients' connections in a handover. One that is
         # silent is not asked twice.
         if member in self._connections:
             with suppress(Ended):
-                return self.ask_once(member, *commands)
-        return self.ask_once(member, *commands)
+                return self._asked(member, words)
+        return self._asked(member, words)
 
     def ask_once(self, member: Member, *commands: str) -> list[Reply]:
         """The same. Raises Ended where the daemon has ended its connection, as one that starts anew does."""
+        return self._asked(member, [command.split(" ") for command in commands])
+
+    def clients(self, member: Member) -> list[Client]:
+        """The connections that a daemon has. Raises Unanswered."""
+        connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT, CLIENTS_LIMIT)
+        try:
+            (reply,) = connection.ask([["CLIENT", "LIST"]], ASK_TIMEOUT)
+        finally:
+            connection.close()
+        if not isinstance(reply, str):
+            raise Unanswered(text(reply))
+        return clients(reply)
+
+    def _asked(self, member: Member, commands: Sequence[Sequence[str]]) -> list[Reply]:
         connection = self._connections.pop(member, None)
         if not connection:
             connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT)
         try:
-            replies = connection.ask([command.split(" ") for command in commands], ASK_TIMEOUT)
+            replies = connection.ask(commands, ASK_TIMEOUT)
         except Unanswered:
             connection.close()
             raise
@@ -264,12 +288,15 @@ def fields(reply: Reply) -> dict[str, str]:
     return found
 
 
-def _tls_context(directory: str) -> "SSLContext | None":
+def _tls_context(directory: str, expired: bool) -> "SSLContext | None":
     if not directory:
         return None
-    from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+    from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
 
     context = SSLContext(PROTOCOL_TLS_CLIENT)
+    if expired:
+        context.check_hostname = False
+        context.verify_mode = CERT_NONE
     try:
         context.load_verify_locations(f"{directory}/tls.ca")
         context.load_cert_chain(f"{directory}/tls.crt", f"{directory}/tls.key")

@@ -19,3 +19,9 @@ RELEASES = f"{MANAGED}/releases"
 CURRENT = f"{MANAGED}/current"
 ACCEPTED = f"{MANAGED}/accepted"
 INITIALISED = f"{MANAGED}/initialised"
+
+# The consent of the operator to a data directory; root's, below /run, which redis may not write.
+TRUST = f"{ROOT}/run/redis-cluster.trust"
+
+# While the run that made it holds its lock, the host whose name it holds starts as master.
+LEAD = f"{ROOT}/run/redis-cluster.lead"

@@ -6,9 +6,10 @@ import sys
 from hashlib import sha256
 
 from .acts import act
-from .host import LEAST_FREE, LOGS, UNIT, output, refuse_less_free
+from .host import LEAST_FREE, LOGS, UNIT, refuse_less_free
 from .messages import Refused
 from .paths import DATA, ETC, PROGRAMS, ROOT, UNITS
+from .run import output_of
 
 # The port of each daemon, by what tells of it on standard input, and its key.
 _PORTS = {
@@ -38,9 +39,9 @@ def prepare(words: list[str]) -> None:
         # Before the first installation they are still to be made.
         refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
     for package in ["redis-server", *(["nftables"] if "firewall" in told else [])]:
-        if output("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
+        if output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
             act("install", package)
-    version = re.search(r" v=(([0-9]+)[0-9.]*)", output("redis-server", "--version"))
+    version = re.search(r" v=(([0-9]+)[0-9.]*)", output_of("redis-server", "--version"))
     if not version or int(version[2]) < _OLDEST_REDIS:
         raise Refused(
             f"redis-server is {version[1] if version else 'of no version'}; expected 7.0 or newer. Upgrade the "
@@ -104,10 +105,10 @@ def _refuse_foreign_units(adopt: bool) -> None:
 
 def _refuse_taken_port(port: str, unit: str, key: str) -> None:
     """Unless the unit's own daemon has it."""
-    if not output("ss", "-Hltn", f"sport = :{port}"):
+    if not output_of("ss", "-Hltn", f"sport = :{port}"):
         return
     process, _, name = act("listener", port).partition(" ")
-    if process and process == output("systemctl", "show", "-p", "MainPID", "--value", unit):
+    if process and process == output_of("systemctl", "show", "-p", "MainPID", "--value", unit):
         return
     who = f"{name} (pid {process})" if process else "an unknown process"
     raise Refused(

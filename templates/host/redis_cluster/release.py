@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from . import paths
@@ -88,6 +90,32 @@ def running_release(daemon: str) -> str:
         return ""
     directory = f"{paths.RELEASES}/{name}"
     return directory if _HASH.fullmatch(name) and os.path.isdir(directory) else ""
+
+
+def forget_release(daemon: str) -> None:
+    """From now on it counts as one that runs no release. What cannot be removed is no release's name either."""
+    with suppress(OSError):
+        os.unlink(f"{paths.RUN}/{daemon}/release")
+
+
+def note_release(daemon: str, name: str) -> None:
+    """The daemon runs with all that this release says, though it was composed from another."""
+    forget_release(daemon)
+    with open(f"{paths.RUN}/{daemon}/release", "x") as file:
+        file.write(f"{name}\n")
+
+
+def same_files(one: str, other: str, names: Sequence[str]) -> bool:
+    """Whether two directories have the same of each of these files; one that is in neither is the same."""
+
+    def content(path: str) -> bytes | None:
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    return all(content(f"{one}/{name}") == content(f"{other}/{name}") for name in names)
 
 
 def release_hash(directory: str) -> str:

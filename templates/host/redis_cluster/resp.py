@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 # Bytes of one reply. The longest that is asked for is INFO of a master, 6 kB and 90 bytes for each replica, and
 # CONFIG GET *, 12 kB; a daemon that lies may go on for ever.
 REPLY_LIMIT = 1 << 20
-# Bytes of all replies to the commands that are asked at once. Every daemon is asked at the same time: those of 30
-# hosts that all lie take 120 MiB.
-SUM_LIMIT = 2 << 20
+# Bytes of all replies to the commands that are asked at once, in limits of one. Every daemon is asked at the same time:
+# those of 30 hosts that all lie take 120 MiB.
+SUM_FACTOR = 2
 # Arrays in arrays. EXEC of SENTINEL REPLICAS has three.
 DEPTH_LIMIT = 7
 
@@ -51,10 +51,11 @@ class Connection:
     """One connection to a daemon, logged in. It asks nothing by itself and is of no use after Unanswered.
 
     address: IPv4, or the path of a Unix socket, for which there is no port and no TLS.
-    seconds: until it has to be logged in.
+    seconds: until it has to be logged in. limit: bytes of a reply.
     """
 
-    def __init__(self, address: str, port: int, login: Login, seconds: float) -> None:
+    def __init__(self, address: str, port: int, login: Login, seconds: float, limit: int = REPLY_LIMIT) -> None:
+        self._limit = limit
         self._buffer = bytearray()
         self._deadline = time.monotonic() + seconds
         self._seconds = seconds
@@ -127,8 +128,8 @@ class Connection:
 
     def _bulk(self, length: int) -> str:
         end = self._at + length
-        if length > REPLY_LIMIT:
-            raise Unanswered(f"answers with more than {REPLY_LIMIT} bytes")
+        if length > self._limit:
+            raise Unanswered(f"answers with more than {self._limit} bytes")
         while len(self._buffer) < end + 2:
             self._more()
         if self._buffer[end : end + 2] != b"\r\n":
@@ -147,15 +148,15 @@ class Connection:
         return line
 
     def _more(self) -> None:
-        if len(self._buffer) > REPLY_LIMIT:
-            raise Unanswered(f"answers with more than {REPLY_LIMIT} bytes")
+        if len(self._buffer) > self._limit:
+            raise Unanswered(f"answers with more than {self._limit} bytes")
         self._socket.settimeout(self._left())
         chunk = self._socket.recv(1 << 16)
         if not chunk:
             raise Ended("ends the connection")
         self._received += len(chunk)
-        if self._received > SUM_LIMIT:
-            raise Unanswered(f"answers with more than {SUM_LIMIT} bytes in all")
+        if self._received > SUM_FACTOR * self._limit:
+            raise Unanswered(f"answers with more than {SUM_FACTOR * self._limit} bytes in all")
         self._buffer += chunk
 
     def _left(self) -> float:

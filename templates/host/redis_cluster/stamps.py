@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
+from . import paths
 from .decide.stamp import HIGHEST
 from .settings import read_file
 
@@ -56,6 +57,18 @@ def write_stamp(data: str, before: Stamp | None, moment: int) -> Stamp:
     with open(path, "w") as file:
         file.write(f"{moment}\n")
     return Stamp(moment, data, turn, os.stat(path).st_mtime_ns)
+
+
+def stamping() -> bool:
+    """Whether somebody stamps for the node that runs here; also where there is no telling, as for one of the role's."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    try:
+        with open(os.open(f"{paths.RUN}/node/stamping", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb") as lock:
+            flock(lock, LOCK_EX | LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 def _path(data: str, turn: int) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
@@ -15,7 +16,8 @@ from .members import load_members, secret
 from .messages import Refused, plain
 from .observe import Daemons, fields
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
-from .release import CERTIFICATE, release_hash, running_release
+from .refusals import refuse_change
+from .release import CERTIFICATE, note_release, release_hash, running_release, same_files
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told
@@ -70,7 +72,7 @@ class Step:
             changed = changed_name(before, after)
             if changed:
                 raise Refused(changed, self.members.host)
-        bash(self.told, "refuse_tls_leap", "refuse_other_authority", "refuse_lost_passwords")
+        refuse_change()
         if self.was_whole:
             changed = changed_creation(before, after)
             if changed:
@@ -89,7 +91,7 @@ class Step:
         release, runs = running_release(daemon), None
         if release and running(daemon):
             same = act("unit", daemon) == "installed" and act("binary", daemon) == "same"
-            certificate = all(_read(f"{release}/{name}") == _read(f"{STAGED}/{name}") for name in CERTIFICATE)
+            certificate = same_files(release, STAGED, CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
         return owed(daemon, _read(f"{STAGED}/{conf}"), runs)
 
@@ -125,18 +127,31 @@ class Step:
         self.done.append("let be, with the master: its turn is last")
         return True
 
+    @property
+    def consent(self) -> gate.Step:
+        """What the run carries out, and with which faults it may go on."""
+        return gate.Step(self.told.plan, self.told.override)
+
     # --- what is done ---------------------------------------------------------------------------
 
     def make_release(self) -> None:
         """What is staged becomes a release, once the binaries that will read it have accepted it."""
         kept = f"{RELEASES}/{self.staged}"
         if not os.path.isdir(kept) or release_hash(kept) != self.staged:
-            bash(self.told, "make_release")
+            bash("make_release")
 
     def switch(self) -> None:
         """The next start of either daemon is composed from what is staged."""
         self.make_release()
         act("switch", self.staged)
+
+    def adopt(self, daemon: Daemon, done: Iterable[str]) -> None:
+        """It now runs with all that is staged: its next start composes from that too. done: how it came to that."""
+        self.make_release()
+        self.done += done
+        self.switch()
+        note_release(daemon, self.staged)
+        self.done.append("nothing restarted")
 
     def enter_rollout(self) -> None:
         """Nothing that runs is stopped before the new release is accepted and the group is whole."""
@@ -150,10 +165,11 @@ class Step:
         if self.has_sentinel and os.path.exists(f"{CURRENT}/{UNIT['sentinel']}") and not running("sentinel"):
             self.start("sentinel")
         if running("node"):
-            bash(self.told, "refuse_evicting_maxmemory")
+            from .live import refuse_evicting_maxmemory
+
+            refuse_evicting_maxmemory(self.daemons, f"{RELEASES}/{self.staged}")
         if running("node") or running("sentinel"):
-            step = gate.Step(self.told.plan, self.told.override)
-            gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, step)
+            gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
         act("switch", self.staged)
 
     def start(self, daemon: Daemon) -> None:
@@ -263,13 +279,18 @@ class Step:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
         if set(of) == {"none"} and self.was_whole:
             return
-        gate.whole(f"{STAGED}/members", f"{STAGED}/secrets", gate.Step(self.told.plan, self.told.override))
+        gate.whole(f"{STAGED}/members", f"{STAGED}/secrets", self.consent)
         act("mark", "initialised")
         act("prune", *filter(None, (os.path.basename(running_release(daemon)) for daemon in UNIT)))
 
+    def took_back(self, names: str) -> None:
+        """Notes what was set by hand."""
+        if names:
+            self.done.append(f"took back what was set by hand: {names}")
+
     def bash(self, *functions: str) -> None:
         """Has functions do what is still bash, and notes what they have done."""
-        self.done += bash(self.told, *functions)
+        self.done += bash(*functions)
 
 
 def _directives(directory: str) -> dict[str, dict[str, str]]:

@@ -8,18 +8,14 @@ from contextlib import suppress
 
 from .acts import act
 from .decide.gate import Certificate, certificate_problems
-from .host import UNIT, running
+from .host import UNIT, legacy, running
 from .messages import Refused
-from .paths import CURRENT, DATA, ETC, STAGED
+from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
 from .release import running_release, tls_mode
 from .settings import Settings
+from .stamps import stamping
 from .step import Step
 from .waits import Patience
-
-
-def _legacy() -> bool:
-    """Whether a daemon of this host is still the old Ansible role's."""
-    return any(act("legacy", daemon) == "yes" for daemon in UNIT)
 
 
 def _ended(step: Step) -> bool:
@@ -44,9 +40,16 @@ def node_start(step: Step) -> None:
         act("mark", "bootstrap", name)
     with suppress(FileNotFoundError):
         os.unlink(f"{DATA}/retired-master")
-    step.bash("renew_ended", "prepare_passwords")
+    step.bash("renew_ended")
     renewed = "the certificate had ended" in "; ".join(step.done)
-    if _legacy():
+    if os.path.exists(f"{CURRENT}/secrets"):
+        from .passwords import accept_passwords
+        from .tls_change import prepare_tls_change
+
+        step.done += accept_passwords(renewed, step.consent)
+        if prepare_tls_change(step.consent):
+            step.make_release()
+    if legacy():
         step.bash("admit_users")
         step.done.append("the Ansible role's daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
@@ -54,9 +57,14 @@ def node_start(step: Step) -> None:
         act("start-as-it-is", "sentinel")
     if running("node"):
         act("enable", "node")
-        step.bash("verb_mark_data")
+        from .marks import mark_unmarked
+        from .repair import repair_node
+
+        mark_unmarked(step.members.host)
         act("firewall")
-        step.bash("ensure_stamping", "repair_node")
+        if os.path.exists(f"{CURRENT}/redis.conf") and not stamping():
+            act("stamp")
+        step.took_back(repair_node())
         return
     step.switch()
     if renewed or _ended(step):
@@ -71,11 +79,11 @@ def node_start(step: Step) -> None:
 
 def sentinel_start(step: Step) -> None:
     """Brings up the sentinel if it is down, on the node's release, and takes back what was set in it by hand."""
-    if _legacy():
+    if legacy():
         step.bash("use_logins")
         step.done.append("the Ansible role's daemons log in as this program's users")
     if _owes_move_to_tls():
-        step.bash("move_to_tls")
+        _move_to_tls(step)
     elif not running("sentinel"):
         # The release that the node runs is from before this host had a sentinel.
         if not os.path.exists(f"{CURRENT}/{UNIT['sentinel']}"):
@@ -87,8 +95,10 @@ def sentinel_start(step: Step) -> None:
         step.start("sentinel")
         step.done.append("restarted with the new certificate")
     else:
+        from .repair import repair_sentinel
+
         act("enable", "sentinel")
-        step.bash("repair_sentinel")
+        step.took_back(repair_sentinel(legacy()))
     # One that waited for sentinels to have new certificates.
     if not running("node"):
         step.start("node")
@@ -102,12 +112,24 @@ def _owes_move_to_tls() -> bool:
     return modes == ["both", "required"]
 
 
+def _move_to_tls(step: Step) -> None:
+    """All hosts do so at the same time: first every replica, whoever gets to it first, then each its own sentinel."""
+    from .tls_change import follow_by_tls
+
+    step.make_release()
+    follow_by_tls()
+    step.switch()
+    step.stop_sentinel()
+    step.start("sentinel")
+    step.done.append("moved to TLS")
+
+
 def sentinel_stop(step: Step) -> None:
     """The first step of a restart on this host. All that can refuse is done before."""
     from .adopt import follow_by_address
     from .strangers import Mending
 
-    files, legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), _legacy()
+    files, legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
     if legacy:
         follow_by_address(*files)
     for mended in Mending(*files, f"{STAGED}/sentinel.conf", legacy).mend():
@@ -123,8 +145,9 @@ def sentinel_stop(step: Step) -> None:
 def node_roll(step: Step) -> None:
     """The node takes what is staged. A master that must restart is left for node-roll-master."""
     if step.owed("node") == "live":
-        step.make_release()
-        step.bash("apply_node_live", "adopt_release node")
+        from .live import node_takes
+
+        step.adopt("node", node_takes(f"{RELEASES}/{step.staged}", step.consent))
     elif step.owed("node") == "restart" and step.is_master():
         step.done.append("let be: the master, whose turn is last")
     elif step.owed("node") == "restart":
@@ -147,8 +170,9 @@ def sentinel_roll(step: Step) -> None:
     elif step.waits_with_master():
         let_be = True
     elif due == "live":
-        step.make_release()
-        step.bash("apply_sentinel_live", "adopt_release sentinel")
+        from .live import sentinel_takes
+
+        step.adopt("sentinel", sentinel_takes(f"{RELEASES}/{step.staged}"))
     elif due == "restart":
         step.enter_rollout()
         step.stop_sentinel()

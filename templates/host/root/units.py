@@ -9,6 +9,12 @@ def systemctl(*words: str) -> str:
     return run("systemctl", *words)[1]
 
 
+def word_of(question: str, unit: str) -> str:
+    """What systemctl says in a word, or `unknown`."""
+    said = systemctl(question, unit)
+    return said if re.fullmatch("[a-z-]{1,20}", said) else "unknown"
+
+
 def install_unit(unit: str) -> None:
     """The current release's, and nothing beside it. One that is neither that nor the administrator's never starts."""
     if unit != FIREWALL:

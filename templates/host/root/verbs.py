@@ -5,7 +5,9 @@ NAME = f"({WORD})"
 Act = Callable[..., object]
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Act] = {
-    f"state {DAEMON}": lambda daemon: systemctl("is-active", UNIT[daemon])[:20],
+    "state (node|sentinel|firewall)": lambda unit: word_of("is-active", (UNIT | {"firewall": FIREWALL})[unit]),
+    f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
+    f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
     f"unit {DAEMON}": lambda daemon: "installed" if installed(UNIT[daemon]) else "other",
     f"legacy {DAEMON}": lambda daemon: "yes" if is_legacy(UNIT[daemon]) else "no",
     f"binary {DAEMON}": binary,
@@ -131,7 +133,7 @@ CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
 # As redis, by units.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
-BY_BASH = CONSENTED | {"drift", "node-prove", *OF_UNITS}
+BY_BASH = {"lead", "convert", "node-prove", *OF_UNITS}
 
 
 def director(verb: str) -> list[str]:

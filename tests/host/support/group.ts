@@ -27,7 +27,7 @@ export const leave = (host: Host): Promise<Outcome> => host.run("leave");
 
 /** A handover as the step of a rollout does it, for the line of a director. */
 export const handOverLine =
-  'exec "${python_part[@]}" handover "$current/members" "$current/secrets" "$run/node"';
+  'exec "${python_part[@]}" handover "$current/members" "$current/secrets" "$etc"';
 
 /** How a handover ends that went well. */
 export const handedOver = (from: Host): Partial<Outcome> => ({

@@ -62,6 +62,7 @@ export class Host {
     ]) {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
+    chmodSync(this.path("/tmp"), 0o1777);
     symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
     // The unit's processes, which make it, are root's here.
     this.write("/run/redis-cluster/node/stamping", "");
@@ -210,6 +211,22 @@ export class Host {
   /** The same as the director of a verb, whom root's part serves. */
   direct(line: string, verb = "node-start"): Promise<Outcome> {
     return this.execute([`${this.group.program}.direct`, verb, line]);
+  }
+
+  /** The same in Python, with the director's modules at hand; a refusal ends it as it ends a step. */
+  python(code: string, verb?: string): Promise<Outcome> {
+    const lines = [
+      "import sys",
+      `sys.path.insert(0, ${JSON.stringify(this.group.directory)})`,
+      "from redis_cluster.messages import Refused, say",
+      "try:",
+      ...code.split("\n").map((line) => `    ${line}`),
+      "except Refused as refusal:",
+      '    say(f"error: {refusal}", refusal.host)',
+      "    sys.exit(70)",
+    ];
+    writeFileSync(`${this.root}.py`, lines.join("\n"));
+    return this.direct(`exec /usr/bin/python3 -I -S ${this.root}.py`, verb);
   }
 
   private execute(args: string[], stdin: "ignore" | number = "ignore"): Promise<Outcome> {

@@ -1,0 +1,120 @@
+"""What somebody changed by hand on this host: files, services, and what was set in the running daemons."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from . import paths
+from .acts import act
+from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
+from .host import UNIT, legacy
+from .lead import operator_lets_lead
+from .look import Look
+from .observe import at_once
+from .release import current_release, release_hash, running_release
+from .stamps import stamping
+
+FIREWALL = "redis-cluster-firewall.service"
+
+# Its lines name the programs as they were deployed; root's.
+_SUMS = f"{paths.PROGRAMS}/sums"
+_SUM = re.compile("([0-9a-f]{64})  ([a-z_/.-]+)")
+
+
+def drift() -> Iterator[str]:
+    """A line for each difference; see Finding.line. Raises Refused."""
+    release = current_release(paths.MANAGED)
+    members, directory = release.members, release.directory
+    look = Look(directory, operator_lets_lead(members.host), legacy())
+    units = [_unit(directory, "node"), *([_unit(directory, "sentinel")] if members.has_sentinel else [])]
+    looks: dict[str, Callable[[], list[Finding]]] = {"node": look.node, "sentinel": look.sentinel}
+    asked = {daemon: looks[daemon] for daemon, unit in zip(UNIT, units, strict=False) if unit.active == "active"}
+    answers = dict(zip(asked, at_once([*asked.values()]), strict=True))
+    found = [*_programs(), *_files(directory), *unit_findings(units[0])]
+    if "node" in asked and not stamping():
+        found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
+    found += [*_firewall(directory), *answers.get("node", [])]
+    for unit in units[1:]:
+        found += [*unit_findings(unit), *answers.get("sentinel", [])]
+    for each in found:
+        yield each.line(members.host)
+
+
+def _programs() -> Iterator[Finding]:
+    from hashlib import sha256
+
+    for line in (_text(_SUMS) or "").split("\n"):
+        told = _SUM.fullmatch(line)
+        if told:
+            path = f"{paths.PROGRAMS}/{told[2]}"
+            try:
+                with open(path, "rb") as file:
+                    same = sha256(file.read()).hexdigest() == told[1]
+            except OSError:
+                same = False
+            if not same:
+                yield Finding(path, "as deployed", "edited or missing")
+
+
+def _files(release: str) -> Iterator[Finding]:
+    """What is staged is the current release in every file, and the name of a release is the hash of its files."""
+    name, wanted, edited = os.path.basename(release), release, paths.STAGED
+    if release != os.path.realpath(paths.CURRENT):
+        yield Finding(paths.CURRENT, "a complete release", f"{name} in its place")
+    if _hash(release) != name:
+        edited = release
+        if _hash(paths.STAGED) == name:
+            wanted = paths.STAGED
+        else:
+            yield Finding(release, "files of that hash", "edited")
+    names = {each for directory in (wanted, edited) for each in _names(directory)}
+    for each in sorted(names):
+        yield from file_findings(f"{edited}/{each}", _text(f"{wanted}/{each}"), _text(f"{edited}/{each}"))
+
+
+def _hash(directory: str) -> str:
+    try:
+        return release_hash(directory)
+    except OSError:
+        return ""
+
+
+def _names(directory: str) -> list[str]:
+    with suppress(OSError), os.scandir(directory) as entries:
+        return [each.name for each in entries if each.is_file() and not each.name.startswith(".")]
+    return []
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def _unit_file(release: str, unit: str) -> str:
+    """Where an administrator installed the program, root starts the units that came with it, and no others."""
+    directory = f"{paths.PROGRAMS}/units"
+    return f"{directory if os.path.isdir(directory) else release}/{unit}"
+
+
+def _unit(release: str, daemon: str) -> Unit:
+    unit = UNIT[daemon]
+    path = f"{paths.UNITS}/{unit}"
+    names = (os.path.basename(directory) for directory in (release, running_release(daemon)))
+    wanted, active, enabled = _text(_unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
+    return Unit(unit, path, wanted, _text(path), active, enabled, act("drop-ins", daemon).split(), *names)
+
+
+def _firewall(release: str) -> Iterator[Finding]:
+    rules = _text(f"{release}/firewall.nft") or ""
+    if not re.search("^table", rules, re.MULTILINE):
+        return
+    path = f"{paths.UNITS}/{FIREWALL}"
+    yield from differs(FIREWALL, "active", act("state", "firewall"))
+    yield from file_findings(path, _text(_unit_file(release, FIREWALL)), _text(path))
+    yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
