@@ -129,10 +129,10 @@ def sentinel_stop(step: Step) -> None:
     from .adopt import follow_by_address
     from .strangers import Mending
 
-    files, legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
-    if legacy:
+    files, of_role = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
+    if of_role:
         follow_by_address(*files)
-    for mended in Mending(*files, f"{STAGED}/sentinel.conf", legacy).mend():
+    for mended in Mending(*files, f"{STAGED}/sentinel.conf", of_role).mend():
         what, _, name = mended.partition(" ")
         did = "forget what is no member" if what == "forgot" else "watch the master"
         step.done.append(f"had the sentinel on {name} {did}")
