@@ -23,7 +23,7 @@ export async function deploy(host: Host): Promise<void> {
   await host.shell(
     `release=$(release_hash "$staged")
      cp -rT "$staged" "$releases/$release"; chmod -R a+rX "$etc"; rm -rf "$releases/one" "$current"; ln -s "releases/$release" "$current"
-     mkdir -p "$programs"; cd "$programs"; echo program >redis-cluster; sha256sum redis-cluster >sums`,
+     mkdir -p "$programs"; cd "$programs"; echo program >redis-cluster; sha256sum redis-cluster >sums; chmod a+r redis-cluster sums`,
   );
 }
 
