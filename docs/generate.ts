@@ -2,7 +2,7 @@
  * Fills the generated parts of the documentation, between `<!-- NAME:begin -->` and `<!-- NAME:end -->`,
  * from Pulumi.yaml and the table of directives. With --check it only says whether they are up to date.
  */
-import { existsSync, readFileSync, writeFileSync } from "fs";
+import { readFileSync, writeFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
 import { Daemon, Directive, directives } from "../components/settings";
@@ -131,18 +131,15 @@ export function fill(page: string): string {
 }
 
 function main(check: boolean): void {
-  for (const name of ["README.md", "docs/configuration.md"]) {
-    const path = join(top, name);
-    const page = existsSync(path) ? readFileSync(path, "utf8") : "";
-    if (fill(page) === page) {
-      continue;
-    }
-    if (check) {
-      console.error(`${name} is not up to date; run: npm run docs`);
-      process.exitCode = 1;
-    } else {
-      writeFileSync(path, fill(page));
-    }
+  const name = "docs/configuration.md";
+  const path = join(top, name);
+  const page = readFileSync(path, "utf8");
+  if (fill(page) === page) return;
+  if (check) {
+    console.error(`${name} is not up to date; run: npm run docs`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, fill(page));
   }
 }
 

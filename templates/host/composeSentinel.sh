@@ -15,13 +15,20 @@ sentinel_text() {
 }
 
 verb_compose_sentinel() {
-  local text name watched lead
+  local text name found watched lead word rest
   refuse_root
   load_release
   read_own_state
   lead=$(whether operator_lets_lead)
-  watched=$(ask_group watch "$release" "$own_watched" "$config_epoch" "$(whether test -e "$initialised")" "$lead")
+  found=$(ask_group watch "$release" "$own_watched" "$config_epoch" "$(whether test -e "$initialised")" "$lead")
+  read -r watched <<<"$found"
   config_epoch=${watched##* } watched=${watched% *}
+  while read -r word rest; do
+    case $word in
+      myid) carried+=("sentinel myid $rest") ;;
+      known-sentinel) carried+=("sentinel known-sentinel $master_name $rest") ;;
+    esac
+  done <<<"$found"
   text=$(sentinel_text "$release" "${watched% *}" "${watched#* }")
   text+=$'\n'"sentinel config-epoch $master_name $config_epoch"
   # A sentinel that does not know the replicas cannot fail over, and learns them only after ten seconds.

@@ -6,7 +6,7 @@
 verb_leave() {
   refuse_root
   load_release
-  "${as_redis[@]}" "${python_part[@]}" leave "$release/members" "$release/secrets" "$run/node" || true
+  "${as_redis[@]}" "${python_part[@]}" leave "$release/members" "$release/secrets" "$etc" || true
   finish_first_aof
   finish_last_save
 }

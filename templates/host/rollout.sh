@@ -246,7 +246,7 @@ is_master() {
 # hand_over: makes another node the master in the place of this host's, and sets handed_to to its ADDRESS:PORT.
 hand_over() {
   local verdict address port status=0
-  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$members_file" "$secrets_file" "$run/node" 9>&-)
+  exec {verdict}< <(exec "${as_redis[@]}" "${python_part[@]}" handover "$members_file" "$secrets_file" "$etc" 9>&-)
   handing_over=$! at_end=end_handover
   wait "$handing_over" || status=$?
   at_end=''

@@ -86,6 +86,7 @@ test.each([
   ["tells no offset", "slave_repl_offset:none"],
   ["leaves its offset out", ""],
 ])("a replica that %s is named, by a text that no number is in", async (_, line) => {
+  consoleHost.ask("node", "SET", "written", "before");
   await app1.stop("node");
   const said = [
     ...["role:slave", "loading:0", "master_link_status:up", "master_sync_in_progress:0"],

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
+import { eventually, Host, Hosts, masterName, passwords, pause } from "./support/hosts";
 
 jest.setTimeout(60000);
 
@@ -324,6 +324,45 @@ describe("the sentinel's file", () => {
     rmSync(app1.path("initialised"));
     expect(await app1.compose("sentinel")).toMatchObject({ status: 0 });
     expect(monitor(app1)).toBe(consoleHost.address);
+  });
+
+  test("a new group's know each other before the first hello, also after a machine was replaced", async () => {
+    consoleHost.write("bootstrap", "console\n");
+    await consoleHost.composeAndStart("node");
+    const known = () =>
+      hosts.all.map((host) => {
+        const lines = host.read("redis-sentinel.conf").split("\n");
+        return lines.filter((line) => line.startsWith("sentinel known-sentinel")).length;
+      });
+    for (const host of hosts.all) await host.compose("sentinel");
+    expect(known()).toEqual([2, 2, 2]);
+    for (const host of hosts.all) await host.start("sentinel");
+    const ids = () => hosts.all.map((host) => host.ask("sentinel", "sentinel", "myid"));
+    const first = ids();
+    const whole = () =>
+      eventually(10, () =>
+        hosts.all.every((host) => {
+          const master = host.ask("sentinel", "sentinel", "master", masterName);
+          return (
+            master.includes("\nnum-other-sentinels\n2\n") &&
+            host.ask("sentinel", "sentinel", "ckquorum", masterName).startsWith("OK 3 ")
+          );
+        }),
+      );
+    await whole();
+    await app2.stop("sentinel");
+    rmSync(app2.path("redis-sentinel.conf"));
+    await app2.composeAndStart("sentinel");
+    expect(known()[2]).toBe(2);
+    await whole();
+    expect(ids()).toEqual(first);
+    expect(new Set(first).size).toBe(3);
+    // Each hello comes every two seconds; what does not fit would have been put right by now.
+    await pause(4500);
+    for (const host of hosts.all) {
+      const told = host.ask("sentinel", "sentinel", "sentinels", masterName);
+      expect(told.match(/^port\n26389$/gm)).toHaveLength(2);
+    }
   });
 
   test("starts on its own file while every node is down", async () => {

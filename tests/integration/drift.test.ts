@@ -78,7 +78,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   await ask(dev, sentinel(second), "SENTINEL", "MONITOR", masterName, "10.9.9.9", "6389", "2");
   await ask(dev, sentinel(second), "SENTINEL", "MONITOR", "other", "10.9.9.9", "6379", "1");
   const before = await identities(dev);
-  on(first, "pkill -KILL -f '[r]edis-cluster restore-priority'");
+  on(first, "pkill -KILL -f '[k]eep-stamp'");
   on(master, "systemctl stop redis-sentinel");
   on(second, "systemctl disable redis-cluster");
   on(second, `sed -i 's/^hz 10$/hz 12/' ${file("redis.conf")}; echo more >>${file("secrets")}`);

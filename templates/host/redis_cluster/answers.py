@@ -41,8 +41,9 @@ def _put(answers: "SimpleQueue[Answer | Exception]", ask: Callable[[], Answer]) 
 def ask_sentinel(daemons: Daemons, member: Member) -> SentinelAnswer:
     """What one sentinel says."""
     name = daemons.members.master_name
+    questions = f"SENTINEL GET-MASTER-ADDR-BY-NAME {name}", f"SENTINEL MASTER {name}", "SENTINEL MYID"
     try:
-        replies = daemons.ask(member, f"SENTINEL GET-MASTER-ADDR-BY-NAME {name}", f"SENTINEL MASTER {name}")
+        replies = daemons.ask(member, *questions)
     except Denied as error:
         return SentinelAnswer(member, "refused", told(str(error)))
     except Unanswered:

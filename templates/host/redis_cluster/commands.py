@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
             case ["settle-files", release, data]:
                 settle_files(release, data)
             case ["watch", release, last, epoch, was_whole, lead]:
-                print(watch(release, last, epoch, was_whole == "yes", lead == "yes"))
+                print("\n".join(watch(release, last, epoch, was_whole == "yes", lead == "yes")))
             case ["other-master", members, secrets, was_whole, lead]:
                 print(other_master(members, secrets, was_whole == "yes", lead == "yes"))
             case ["mend-sentinels", members, secrets, settings, legacy]:

@@ -37,7 +37,7 @@ OTHER_LIMIT = 60
 def handover(members_file: str, secrets_file: str, directory: str) -> Member:
     """Makes another node the master in the place of this host's. Returns it, or whoever has become it meanwhile.
 
-    directory: of redis's, where one handover of this node keeps others waiting.
+    directory: by which one handover of this node keeps others waiting; redis may read it.
     Raises Refused where this node is still the master, or the sentinels have to see to it.
     """
     members = load_members(members_file)
@@ -354,7 +354,7 @@ def _alone(directory: str, host: str) -> Iterator[None]:
     """Two handovers of this node would ask for votes in the same name: the second one waits, and looks then."""
     import fcntl
 
-    lock = os.open(f"{directory}/handover", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     until = time.monotonic() + OTHER_LIMIT
     try:
         while True:

@@ -1,30 +1,40 @@
 """Which master this host's sentinel watches: at its start, and whether it has been made to watch another since."""
 
 import re
+from collections.abc import Iterator
 
 from .answers import ask_node, ask_sentinel, hear
-from .decide.answers import nobody_heard
+from .decide.answers import Heard, nobody_heard
+from .decide.identity import first_id, known
 from .decide.watched import Own, Watched, enough, watched
 from .members import load_members, secret
 from .messages import Refused, say
 from .observe import Daemons
 
 
-def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> str:
-    """`ADDRESS PORT EPOCH` of the master with which the sentinel starts. Refused where it is undecided.
+def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> Iterator[str]:
+    """What the sentinel starts with, a line each. Refused where it is undecided.
+
+    First the `ADDRESS PORT EPOCH` of the master. Where it did not watch a member before, also `myid ID`, and
+    `known-sentinel ADDRESS PORT ID` of the others.
 
     release: the directory of the release. last, epoch: the ADDRESS PORT that it watched by its last file, if any.
     """
     daemons = _daemons(f"{release}/members", f"{release}/secrets")
     master = daemons.members.node_at(*last.split(" ")) if re.fullmatch("[0-9.]+ [0-9]+", last) else None
-    found = _watched(daemons, Own(master, int(epoch) if master else 0), was_whole, lead)
+    found, heard = _watched(daemons, Own(master, int(epoch) if master else 0), was_whole, lead)
     if found.master is None:
         raise Refused(
             f"{found.why}. Retried every time systemd starts this unit; look at the members named above",
             daemons.members.host,
         )
     say(f"watches {found.master.pair}: {found.why}", daemons.members.host)
-    return f"{found.master.pair} {found.epoch}"
+    yield f"{found.master.pair} {found.epoch}"
+    if master:
+        return
+    members = daemons.members
+    yield from (f"myid {first_id(members, each)}" for each in members.sentinels if each.name == members.host)
+    yield from (f"known-sentinel {each.pair} {told}" for each, told in known(members, heard, was_whole).items())
 
 
 def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bool) -> str:
@@ -36,7 +46,7 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
     members = daemons.members
     here = next(sentinel for sentinel in members.sentinels if sentinel.name == members.host)
     answer = ask_sentinel(daemons, here)
-    found = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
+    found, _ = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
     if found.master and found.master != answer.master and ask_node(daemons, found.master).kind == "master":
         return found.master.pair
     return ""
@@ -46,11 +56,11 @@ def _daemons(members_file: str, secrets_file: str) -> Daemons:
     return Daemons(load_members(members_file), secret(secrets_file, "operator"))
 
 
-def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> Watched:
+def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> tuple[Watched, Heard]:
     members, heard = daemons.members, nobody_heard()
     others = [sentinel for sentinel in members.sentinels if sentinel.name != members.host]
     for answer in hear(daemons, others, members.nodes):
         heard.add(answer)
         if enough(members, heard, own, lead):
             break
-    return watched(members, heard, own, was_whole, lead)
+    return watched(members, heard, own, was_whole, lead), heard

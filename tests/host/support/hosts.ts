@@ -62,8 +62,8 @@ export class Host {
       mkdirSync(join(this.root, directory), { recursive: true });
     }
     symlinkSync(redisServer, this.path("/usr/bin/redis-server"));
-    // The unit's processes, which make them, are root's here.
-    for (const lock of ["stamping", "handover"]) this.write(`/run/redis-cluster/node/${lock}`, "");
+    // The unit's processes, which make it, are root's here.
+    this.write("/run/redis-cluster/node/stamping", "");
     const programs = this.path("/usr/local/lib/redis-cluster");
     mkdirSync(programs, { recursive: true });
     symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));

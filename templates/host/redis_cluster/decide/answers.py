@@ -20,7 +20,7 @@ class SentinelAnswer(NamedTuple):
     """What one sentinel says.
 
     kind: `names` a member, with the epoch; `names-nobody` that is a member; `refused`: it is there, but what it knows
-    cannot be read; `silent`. told: its words for people.
+    cannot be read; `silent`. told: its words for people. id: as it says, of whatever form.
     """
 
     member: Member
@@ -28,6 +28,7 @@ class SentinelAnswer(NamedTuple):
     told: str = ""
     master: Member | None = None
     epoch: int = 0
+    id: str = ""
 
     def __str__(self) -> str:
         """The same for people."""
@@ -104,18 +105,19 @@ def nobody_heard() -> Heard:
 
 
 def sentinel_answer(members: Members, member: Member, replies: Sequence[Reply]) -> SentinelAnswer:
-    """What a sentinel says, by its replies to SENTINEL GET-MASTER-ADDR-BY-NAME and SENTINEL MASTER.
+    """What a sentinel says, by its replies to SENTINEL GET-MASTER-ADDR-BY-NAME, SENTINEL MASTER and SENTINEL MYID.
 
     The first already tells the promoted replica while a failover is still going on; the second has the epoch.
     """
     match replies:
-        case [[str(address), str(port)], [*words]] if port.isascii() and port.isdigit():
+        case [[str(address), str(port)], [*words], *more] if port.isascii() and port.isdigit():
             named = [word if isinstance(word, str) else "" for word in words]
             epoch = dict(zip(named[::2], named[1::2], strict=False)).get("config-epoch", "")
             if _EPOCH.fullmatch(epoch):
                 master = members.node_at(address, port)
                 if master:
-                    return SentinelAnswer(member, "names", "", master, int(epoch))
+                    myid = next((reply for reply in more if isinstance(reply, str)), "")
+                    return SentinelAnswer(member, "names", "", master, int(epoch), myid)
                 return SentinelAnswer(member, "names-nobody", f"of this group: {plain(f'{address} {port}')[:64]}")
     errors = [reply.text for reply in replies if isinstance(reply, ErrorReply)]
     if any("No such master with that name" in error for error in errors):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..members import Member, Members
 from ..observe import Node, Sentinel
 from ..resp import Reply
+from .identity import is_id
 
 
 class View(NamedTuple):
@@ -85,11 +86,6 @@ def candidate(sentinels: Sequence[Sentinel], target: Member) -> str:
     """
     ids = {each.member.name: each.id for each in sentinels if is_id(each.id)}
     return ids.get(target.name) or next(iter(ids.values()), "")
-
-
-def is_id(told: str) -> bool:
-    """Whether it has the form of a sentinel's id."""
-    return bool(re.fullmatch("[0-9a-f]{40}", told, re.ASCII))
 
 
 def speaker(members: Members, known: Reply) -> str:
