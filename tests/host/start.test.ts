@@ -167,7 +167,9 @@ test("an error in the program names file and line of the source", async () => {
 test("many at once build one program, and each loads a whole one", async () => {
   for (const name of builtFiles()) rmSync(join(clone, "build", name));
   const load = () => ran("console.log(typeof require(require('./start/build').built()).program);");
-  const loaded = await Promise.all(Array.from({ length: 6 }, load));
+  // One after the other, so that some come while another one writes.
+  const later = (i: number) => new Promise((done) => setTimeout(done, 80 * i)).then(load);
+  const loaded = await Promise.all(Array.from({ length: 10 }, (_, i) => later(i)));
   for (const stdout of loaded) expect(stdout).toMatch(/^function\n/);
   expect(builtFiles()).toHaveLength(2);
 });
