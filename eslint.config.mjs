@@ -17,4 +17,10 @@ export default tseslint.config(
       "no-console": "off",
     },
   },
+  {
+    files: ["start/*.js"],
+    // Its types are checked by tsc, and what is not defined.
+    languageOptions: { sourceType: "commonjs" },
+    rules: { "no-undef": "off" },
+  },
 );

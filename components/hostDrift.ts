@@ -1,136 +1,33 @@
-import { createHash } from "crypto";
-import { isDeepStrictEqual } from "util";
 import * as pulumi from "@pulumi/pulumi";
-import { sourcesHash } from "./dynamic";
-import { hostCommand } from "./hostProgram";
-import { plain } from "./sentinelProbe";
-import { openRoute, RouteArgs, within } from "./sshRoute";
-
-/** What the provider gets: the arguments with every Output resolved. */
-interface Inputs extends RouteArgs {
-  /** What a refresh found, as "HOST SETTING: wanted ..., seen ..."; wanted is none. */
-  drift: string[];
-  /** An id by host, another one after each refresh that found something there. */
-  repair: Record<string, string>;
-  /** Of the provider's code: see dynamic.ts. */
-  sources: string;
-}
-
-interface State extends Inputs {
-  /** Hosts that could not be looked at in the last refresh, and why. */
-  unreachable?: string[];
-}
+import { DynamicResource } from "./dynamic";
+import type { RouteArgs } from "./sshRoute";
 
 export interface HostDriftArgs extends Omit<RouteArgs, "privateKey"> {
   /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
   privateKey?: pulumi.Input<string>;
 }
 
-const inputNames: (keyof Inputs)[] = [
-  "hosts",
-  "bastion",
-  "privateKey",
-  "drift",
-  "repair",
-  "sources",
-];
-
-/** A look takes a host about a second; longer, in seconds, means that it is stuck. */
-const limit = 60;
-
-/** Lines of one host that are kept. */
-const most = 500;
-
-const command = hostCommand(limit - 10, ["drift"]);
-
-// Pulumi stores these functions in the state: they may use packages and plain functions only, and
-// throw nothing but plain Errors.
-
-/** A host on which the last refresh found something gets a new id, which follows from the old one. */
-function check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
-  const repair: Inputs["repair"] = {};
-  for (const { name } of news.hosts) {
-    repair[name] = olds.repair?.[name] ?? "";
-    const found = (olds.drift ?? []).filter((line) => line.startsWith(`${name} `));
-    if (found.length === 0) continue;
-    const id = createHash("sha256").update([repair[name], ...found].join("\n"));
-    repair[name] = id.digest("hex").slice(0, 16);
-  }
-  return Promise.resolve({ inputs: { ...news, repair }, failures: [] });
-}
-
-function diff(_id: string, olds: Inputs, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
-  const changes = inputNames.some((name) => !isDeepStrictEqual(olds[name], news[name]));
-  return Promise.resolve({ changes });
-}
-
-/** Looks at every host. One that cannot be looked at may be as it was deployed: that is no drift. */
-async function read(id: string, state?: State): Promise<pulumi.dynamic.ReadResult<State>> {
-  if (!state) throw new Error("HostDrift cannot be imported; pulumi up makes it");
-  const route = openRoute(state);
-  const drift: string[] = [];
-  const unreachable: string[] = [];
-  const look = async (name: string) => {
-    try {
-      const { status, stdout, stderr } = await within(limit, route.run(name, command));
-      // As decide/drift.py writes them. A login shell that greets everybody says something too.
-      const told = (line: string) =>
-        line.startsWith(`${name} `) &&
-        /^[ -~]{1,200}: wanted .{1,200}, seen .{1,200}$/u.test(line.slice(name.length + 1));
-      drift.push(...stdout.split("\n").filter(told).slice(0, most).map(plain));
-      if (status === 0) return;
-      const [complaint] = stderr.trim().split("\n").slice(-1);
-      drift.push(`${name} redis-cluster drift: wanted an answer, seen ${plain(complaint)}`);
-    } catch (error) {
-      unreachable.push(`${name} was not looked at: ${plain((error as Error).message)}`);
-    }
-  };
-  try {
-    await Promise.all(state.hosts.map(({ name }) => look(name)));
-  } finally {
-    route.close();
-  }
-  drift.sort();
-  unreachable.sort();
-  // Shown below the refresh.
-  for (const line of [...drift, ...unreachable]) console.log(line);
-  // Among the inputs a finding differs from what is wanted, which is none: that is what a preview shows.
-  const inputs: State = { ...state, drift };
-  delete inputs.unreachable;
-  return { id, props: { ...inputs, unreachable }, inputs };
-}
-
-const provider: pulumi.dynamic.ResourceProvider<Inputs, State> = {
-  check,
-  diff,
-  create: (inputs) => Promise.resolve({ id: "drift", outs: { ...inputs, unreachable: [] } }),
-  update: (_id, _olds, news) => Promise.resolve({ outs: { ...news, unreachable: [] } }),
-  read,
-};
-
 /**
  * What somebody changed by hand on the hosts, looked for by `pulumi refresh` alone. A host on which there is
  * something gets another `repair` id: its files are written again and its steps, which put it right, run.
  */
-export class HostDrift extends pulumi.dynamic.Resource {
+export class HostDrift extends DynamicResource {
   /** An id by host; "" where nothing was ever found. */
   declare readonly repair: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: HostDriftArgs, opts?: pulumi.CustomResourceOptions) {
     super(
-      provider,
+      "hostDrift",
+      "HostDrift",
       name,
       {
         ...args,
         privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         drift: [],
         repair: {},
-        sources: sourcesHash("hostDrift"),
         unreachable: undefined,
       },
       opts,
-      "redis-cluster",
-      "HostDrift",
     );
   }
 }

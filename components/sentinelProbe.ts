@@ -1,14 +1,9 @@
-/**
- * Asks each daemon of a group itself, over SSH as the operator's Commands go.
- *
- * Plain functions and package imports only: sentinelQuorum.ts hands them to Pulumi, which stores
- * their source in the stack's state.
- */
+/** Asks each daemon of a group itself, over SSH as the operator's Commands go. */
 import { Duplex } from "stream";
-import Redis, { RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import { connect as connectTls } from "tls";
 import { Answer, Answers, behind, Endpoint, NodeSaid, SentinelSaid } from "./gate";
-import { Route, within } from "./sshRoute";
+import { plain, Route, within } from "./sshRoute";
 
 /** The daemons to ask, and the password of the ACL user `operator` on them. */
 export interface Group {
@@ -72,9 +67,12 @@ function askAll<Said>(
     endpoints.map(async (endpoint) => {
       let redis: Redis | undefined;
       const conversation = async () => {
+        // A run that asks nobody does not load it.
+        const { Redis: Client } = await import("ioredis");
         const channel = await route.dial(endpoint.name, endpoint.address, endpoint.port);
         const stream = encrypted(channel, group, endpoint);
-        redis = talk(stream, group.operatorPassword);
+        redis = new Client(optionsOn(stream, group.operatorPassword));
+        redis.on("error", () => null);
         return Promise.race([ask(redis), tooLong(stream)]);
       };
       try {
@@ -95,11 +93,11 @@ function encrypted(stream: Duplex, { tls }: Group, { address }: Endpoint): Duple
   return connectTls({ socket: stream, host: address, ca: tls.authority, cert: certificate, key });
 }
 
-/** A client on a stream that is already connected. */
-function talk(stream: Duplex, operatorPassword: string): Redis {
+/** For a client on a stream that is already connected. */
+function optionsOn(stream: Duplex, operatorPassword: string): RedisOptions {
   // ioredis sets socket options that an SSH channel does not have.
   const socket = Object.assign(stream, { setKeepAlive: () => socket, setNoDelay: () => socket });
-  const options: RedisOptions = {
+  return {
     username: "operator",
     password: operatorPassword,
     protocol: 2,
@@ -116,9 +114,6 @@ function talk(stream: Duplex, operatorPassword: string): Redis {
       };
     } as unknown as RedisOptions["Connector"],
   };
-  const redis = new Redis(options);
-  redis.on("error", () => null);
-  return redis;
 }
 
 /** Rejects once a daemon has sent more bytes than any answer has: it may go on for ever. */
@@ -131,13 +126,6 @@ function tooLong(stream: Duplex): Promise<never> {
       if (bytes > limit) reject(new Error(`answers with more than ${limit} bytes`));
     });
   });
-}
-
-/** What a daemon says stands in messages and in the state: in one line, without control characters, not for ever. */
-export function plain(said: unknown): string {
-  return String(said)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
-    .slice(0, 500);
 }
 
 /** A write of each kind, on any key: Redis replays them as the user default. */

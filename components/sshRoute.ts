@@ -1,12 +1,7 @@
-/**
- * How this program itself reaches the hosts by SSH, the way the Commands go.
- *
- * Plain functions and package imports only: sentinelQuorum.ts, hostDrift.ts and bootstrap.ts hand them to Pulumi, which
- * stores their source in the stack's state.
- */
+/** How this program itself reaches the hosts by SSH, the way the Commands go. */
 import { createHash } from "crypto";
 import { Duplex } from "stream";
-import { Client } from "ssh2";
+import type { Client } from "ssh2";
 
 /** An sshd and who logs in there; hostKey is an "ssh-ed25519 AAAA..." line. */
 export interface SshTarget {
@@ -88,15 +83,17 @@ export function openRoute(args: RouteArgs): Route {
   };
 }
 
-function login(
+async function login(
   name: string,
   target: SshTarget,
   privateKey: string | undefined,
   sock?: Duplex,
 ): Promise<Client> {
   const { host, port, user, hostKey } = target;
+  // A run that asks nobody does not load it.
+  const ssh2 = await import("ssh2");
   return new Promise((resolve, reject) => {
-    const client = new Client();
+    const client = new ssh2.Client();
     let mismatch = "";
     // Stays attached after the login too: an 'error' that nobody hears ends the process.
     client.on("error", (error) => {
@@ -182,4 +179,11 @@ export function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
     const timer = setTimeout(() => reject(new Error(`silent for ${seconds} s`)), seconds * 1000);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+/** What a daemon or a host says stands in messages and in the state: in one line, without control characters, not for ever. */
+export function plain(said: unknown): string {
+  return String(said)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
+    .slice(0, 500);
 }

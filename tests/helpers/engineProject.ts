@@ -19,7 +19,8 @@ export async function engineProject(name: string, program: string): Promise<Engi
   const directory = mkdtempSync(join(build, `${name}-`));
   mkdirSync(join(directory, "state"));
   const write = (file: string, text: string) => writeFileSync(join(directory, file), text);
-  write("Pulumi.yaml", `name: ${name}\nruntime: nodejs\nmain: index.ts\n`);
+  const plugins = "{ providers: [{ name: pulumi-nodejs, path: ../../start }] }";
+  write("Pulumi.yaml", `name: ${name}\nruntime: nodejs\nmain: index.ts\nplugins: ${plugins}\n`);
   write("tsconfig.json", '{ "extends": "../../tsconfig.json" }\n');
   write("index.ts", program);
   const stack = await LocalWorkspace.createOrSelectStack(

@@ -1,5 +1,5 @@
 import { Stack } from "@pulumi/pulumi/automation";
-import { chooseBootstrap } from "../../components/bootstrap";
+import { chooseBootstrap } from "../../components/providers/bootstrap";
 import { EngineProject, engineProject } from "../helpers/engineProject";
 import { changes } from "../helpers/lab";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";

@@ -34,8 +34,9 @@ function releasedTree(): string {
 /** Has the stack run that tree's program from now on. */
 function runProgramOf(tree: string): void {
   const project = readFileSync(join(tree, "Pulumi.yaml"), "utf8");
-  const main = `main: ${relative(dev.directory, tree)}\n`;
-  writeFileSync(join(dev.directory, "Pulumi.yaml"), project + main);
+  const there = relative(dev.directory, tree);
+  const text = project.replace("path: start\n", `path: ${there}/start\n`);
+  writeFileSync(join(dev.directory, "Pulumi.yaml"), `${text}main: ${there}\n`);
 }
 
 /** How often each daemon of the group has been started so far. */

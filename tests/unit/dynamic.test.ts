@@ -7,11 +7,9 @@ import { PrivateAuthority } from "../../components/privateAuthority";
 import { SentinelQuorum } from "../../components/sentinelQuorum";
 import { registeredBy } from "../helpers/graph";
 
-// What Pulumi stores of a provider's code has to change with the code.
+// The state has a provider's name, and a hash that changes with its code.
 
 const components = join(__dirname, "..", "..", "components");
-const read = (name: string) => fs.readFileSync(join(components, `${name}.ts`), "utf8");
-const modules = fs.readdirSync(components).map((file) => file.replace(/\.ts$/, ""));
 const endpoint = { name: "a", address: "10.0.0.1", port: 1 };
 const host = { name: "a", host: "10.0.0.1", port: 22, user: "deploy", hostKey: "" };
 
@@ -26,17 +24,6 @@ const resources: Record<string, () => void> = {
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
 
-/** The modules of which Pulumi stores a function with this provider, told by names that only one module has. */
-async function stored(module: string): Promise<string[]> {
-  const graph = await registeredBy(resources[module]);
-  const code = JSON.stringify(graph.get("it")?.inputs.__provider);
-  const homes = [...code.matchAll(/function __(\w+)\(/g)].map(([, name]) => {
-    const defines = new RegExp(`^(export )?(async )?function ${name}\\b`, "m");
-    return modules.filter((file) => defines.test(read(file)));
-  });
-  return [...new Set(homes.filter(({ length }) => length === 1).flat())];
-}
-
 let mockChanged = "";
 jest.mock("fs", () => {
   const actual = jest.requireActual<typeof fs>("fs");
@@ -45,18 +32,34 @@ jest.mock("fs", () => {
   return { ...actual, readFileSync };
 });
 
-test.each([
-  ["sentinelQuorum", ["gate", "sentinelProbe", "sentinelQuorum", "sshRoute"]],
-  ["bootstrap", ["bootstrap", "sshRoute"]],
-  ["hostDrift", ["sshRoute"]],
-  ["privateAuthority", ["privateAuthority"]],
-])("each module of which %s's code is stored is in its hash", async (module, least) => {
-  const captured = await stored(module);
-  expect(captured).toEqual(expect.arrayContaining(least));
-  expect(sourcesOf(module)).toEqual(expect.arrayContaining(captured));
+const providers = Object.keys(resources);
+
+test("there is a resource for each provider", () => {
+  const files = fs.readdirSync(join(components, "providers"));
+  expect(files.sort()).toEqual(providers.map((name) => `${name}.ts`).sort());
 });
 
-test.each(["sentinelQuorum", "bootstrap", "hostDrift", "privateAuthority"])(
+test.each(providers)(
+  "the state gets one line of %s, which is true wherever the project lies",
+  async (module) => {
+    const graph = await registeredBy(resources[module]);
+    const code = graph.get("it")?.inputs.__provider;
+    expect(code).toMatch(/^exports\.handler = .{1,150};\n$/);
+    expect(code).toContain(`("${module}")`);
+    expect(code).not.toContain(join(components, ".."));
+  },
+);
+
+test.each([
+  ["sentinelQuorum", ["gate", "sentinelProbe", "sshRoute"]],
+  ["bootstrap", ["hostProgram", "shell", "sshRoute"]],
+  ["hostDrift", ["hostProgram", "shell", "sshRoute"]],
+  ["privateAuthority", []],
+])("the hash of %s is of all that it runs", (module, imported) => {
+  expect(sourcesOf(module)).toEqual([...imported, `providers/${module}`].sort());
+});
+
+test.each(providers)(
   "a change of any source of %s changes its hash, which stands in its inputs",
   async (module) => {
     const before = sourcesHash(module);

@@ -1,6 +1,6 @@
 import { spawnSync } from "child_process";
 import fc from "fast-check";
-import { readProof } from "../../components/bootstrap";
+import { readProof } from "../../components/providers/bootstrap";
 import { parseConfig, report, secretOutputs, TopologyConfig } from "../../components/config";
 import { judge, table } from "../../components/gate";
 import {

@@ -1,4 +1,4 @@
-import { readProof } from "../../components/bootstrap";
+import { readProof } from "../../components/providers/bootstrap";
 import { readId } from "../../components/protocol";
 
 const uuid = "01234567-89ab-4cde-8f01-23456789abcd";
