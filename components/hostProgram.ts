@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync, strToU8 } from "fflate";
 import { commandLine } from "./shell";
 
 const templates = join(__dirname, "..", "templates");
@@ -34,6 +35,28 @@ export function hostPrograms(): Record<string, string> {
     ...hostPackage(),
   };
 }
+
+/** Files as write-files takes them on its standard input. */
+export function sections(files: Record<string, string>): string {
+  const section = ([name, text]: [string, string]) =>
+    `==> ${name} <==\n${text.replace(/\n*$/, "\n")}`;
+  return [...Object.entries(files).map(section), "==> end <==\n"].join("");
+}
+
+/**
+ * All programs as write-files takes them: in gzip, since the state holds them twice for each host and is written again
+ * with every resource. fflate makes the same of them on every machine; what Node's own makes depends on its version and
+ * on the processor, and would be a change to each host's program.
+ */
+export function packedPrograms(): string {
+  packed ??= Buffer.from(gzipSync(strToU8(sections(hostPrograms())), { mtime: 0 })).toString(
+    "base64",
+  );
+  return packed;
+}
+
+/** The same for every host of a run. */
+let packed: string | undefined;
 
 /**
  * The program that a host's units and this program's steps call, and all of it that runs as root: the files in

@@ -4,12 +4,13 @@ import { Connection } from "./connection";
 import {
   fileWriter,
   hostCommand,
-  hostPrograms,
   ownerCheck,
+  packedPrograms,
   programDirectory,
   programSums,
   pythonPackage,
   rootProgram,
+  sections,
 } from "./hostProgram";
 import { commandLine } from "./shell";
 
@@ -94,21 +95,16 @@ export function remoteProgram(
 ): remote.Command {
   const write = ["bash", "-s", "--", programDirectory, "0755", "root:root", pythonPackage];
   const create = asRoot(write, programSeconds);
-  const stdin = together(hostPrograms(), repair).apply((text) => fileWriter() + text);
+  const stdin = repair.apply((id) => repaired(id) + fileWriter() + packedPrograms());
   return silent(name, { connection, create, stdin }, opts);
 }
 
-/** Files as write-files takes them. */
+/** Files as write-files takes them, with the id of a repair. */
 function together(
   files: Record<string, pulumi.Input<string>>,
   repair: pulumi.Input<string>,
 ): pulumi.Output<string> {
-  const contents = Object.entries(files).map(([file, content]) =>
-    pulumi.output(content).apply((text) => `==> ${file} <==\n${text.replace(/\n*$/, "\n")}`),
-  );
-  return pulumi
-    .all([repair, ...contents])
-    .apply(([id, ...texts]) => [...texts, "==> end <==\n", repaired(id)].join(""));
+  return pulumi.all([files, repair]).apply(([texts, id]) => sections(texts) + repaired(id));
 }
 
 const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);

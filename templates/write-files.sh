@@ -1,8 +1,9 @@
 #!/bin/bash
 # write-files DIRECTORY MODE OWNER:GROUP [PACKAGE]: splits standard input at its lines "==> NAME <==" into files of that
-# directory, each put there in one rename. PACKAGE: a directory of Python modules, named PACKAGE/NAME.py, that takes the
-# place of the one that is there as a whole; everybody may read them. The last line is "==> end <==": a full disk and a cut connection
-# alike leave the old files. On a host that has nothing yet it comes itself on standard input, before the files.
+# directory, each put there in one rename. The last line is "==> end <==": a full disk and a cut connection alike leave
+# the old files. With PACKAGE the input is gzip in base64, and among the files are a directory of Python modules, named
+# PACKAGE/NAME.py, that takes the place of the one that is there as a whole; everybody may read them. On a host that has
+# nothing yet this script comes itself on standard input, before the files.
 # Prints a fresh id: the steps that follow run again on it.
 set -euo pipefail
 umask 077
@@ -25,6 +26,11 @@ get_python() {
   DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install python3 </dev/null
 }
 
+# unpacked PACKAGE: standard input as it is read.
+unpacked() {
+  if [[ $1 ]]; then base64 -d | gzip -d; else cat; fi
+}
+
 write_files() {
   local directory=$1 mode=$2 owner=$3 package=${4:-}
   # The distribution's own: what stands in /usr/local may be any.
@@ -34,7 +40,7 @@ write_files() {
   new=$(mktemp -d "$directory/.new.XXXXXX") || failed "$directory"
   trap 'rm -rf "$new"' EXIT
   # All of them are on the disk before the first takes its place.
-  awk -v new="$new" -v package="$package" '
+  unpacked "$package" | awk -v new="$new" -v package="$package" '
     ended { next }
     /^==> end <==$/ { ended = 1; next }
     /^==> [A-Za-z0-9._-]+ <==$/ { if (file) close(file); file = new "/" $2; printf "" >file; next }

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { fileWriter } from "../../components/hostProgram";
+import { gzipSync } from "node:zlib";
+import { fileWriter, sections } from "../../components/hostProgram";
 import { pretendDebian } from "./support/deployed";
 import { Host, Hosts } from "./support/hosts";
 
@@ -29,7 +30,8 @@ test.each([
   mkdirSync(host.path("/new"));
   const owner = `${process.getuid!()}:${process.getgid!()}`;
   const outcome = spawnSync("bash", ["-s", "--", host.path("/new"), "0755", owner, "package"], {
-    input: `${fileWriter()}==> program <==\n==> package/x.py <==\n==> end <==\n`,
+    input:
+      fileWriter() + gzipSync(sections({ program: "", "package/x.py": "" })).toString("base64"),
     env: { REDIS_CLUSTER_ROOT: host.root, PATH: `${host.path("/usr/bin")}:/usr/bin:/bin` },
     encoding: "utf8",
   });

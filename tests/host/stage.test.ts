@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { fileWriter } from "../../components/hostProgram";
+import { gzipSync } from "node:zlib";
+import { fileWriter, sections } from "../../components/hostProgram";
 import {
   renderFirewall,
   renderFirewallUnit,
@@ -180,28 +181,23 @@ test("on a host that has nothing yet the script that writes files comes before t
 
 test("a package of modules takes the place of the one before as a whole, for everybody to read", () => {
   const directory = host.path("/usr/local/lib/new");
-  const write = (files: Record<string, string>, ...packaged: string[]) =>
-    spawnSync(
+  const write = (files: Record<string, string>, length?: number, ...packaged: string[]) => {
+    const text = sections(files);
+    const input = packaged.length > 0 ? gzipSync(text).toString("base64") : text;
+    return spawnSync(
       "bash",
       [
         ...["-s", "--", directory, "0755", `${process.getuid!()}:${process.getgid!()}`],
         ...packaged,
       ],
-      {
-        input:
-          fileWriter() +
-          Object.entries(files)
-            .map(([name, text]) => `==> ${name} <==\n${text}`)
-            .join("") +
-          "==> end <==\n",
-        encoding: "utf8",
-      },
+      { input: fileWriter() + input.slice(0, length), encoding: "utf8" },
     );
+  };
   const found = () => readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
   const program = { program: "exit\n" };
   for (const module of ["package/old.py", "package/decide/old.py"]) {
     const files = { ...program, "package/__init__.py": "", [module]: "x = 1\n" };
-    expect(write(files, "package")).toMatchObject({ status: 0, stderr: "" });
+    expect(write(files, undefined, "package")).toMatchObject({ status: 0, stderr: "" });
     const directories = module.split("/").slice(0, -1);
     expect(found()).toEqual(
       [
@@ -212,13 +208,18 @@ test("a package of modules takes the place of the one before as a whole, for eve
     expect(statSync(`${directory}/${module}`).mode & 0o777).toBe(0o644);
     expect(statSync(`${directory}/package`).mode & 0o777).toBe(0o755);
   }
+  const before = found();
+  const cut = write({ "package/cut.py": "x = 1\n".repeat(1000) }, 40, "package");
+  expect(cut.status).toBe(1);
+  expect(cut.stderr).toContain(`nothing written to ${directory}, the old files stay`);
+  expect(found()).toEqual(before);
   // Such a name is one of a package's modules alone; else a line of the file before.
   for (const [name, ...packaged] of [
     ["package/new.py"],
     ["package/../new.py", "package"],
     ["other/new.py", "package"],
   ]) {
-    write({ ...program, [name]: "" }, ...packaged);
+    write({ ...program, [name]: "" }, undefined, ...packaged);
     expect(found().filter((path) => path.endsWith("new.py"))).toEqual([]);
   }
 });

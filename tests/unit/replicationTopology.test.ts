@@ -1,4 +1,6 @@
+import { gunzipSync } from "node:zlib";
 import { parseConfig, secretOutputs } from "../../components/config";
+import { fileWriter, hostPrograms, sections } from "../../components/hostProgram";
 import { ReplicationTopology } from "../../components/replicationTopology";
 import { idGiven, precedes, Registered, registeredBy } from "../helpers/graph";
 import { sshKey } from "../helpers/sshKey";
@@ -120,6 +122,15 @@ describe("three hosts", () => {
       );
     }
     expect(commands).toHaveLength(hosts.length * 13);
+  });
+
+  it("packs the host's program, which the state has twice for each host", () => {
+    for (const host of hosts) {
+      const stdin = String(graph.get(`${host}-node-program`)?.inputs.stdin);
+      expect(stdin.length).toBeLessThan(JSON.stringify(hostPrograms()).length / 2);
+      const [, packed] = stdin.split(fileWriter());
+      expect(gunzipSync(Buffer.from(packed, "base64")).toString()).toBe(sections(hostPrograms()));
+    }
   });
 
   it("prepares and stages all hosts at the same time", () => {
