@@ -36,7 +36,7 @@ test("what fails without a word is told with its verb and its line", async () =>
   const outcome = await host.run("lead");
   expect(outcome.status).toBe(3);
   expect(outcome.stderr).toMatch(
-    /^redis-cluster\[\w+\]: error: trust-data ended with status 3 at line \d+: release=.*; expected .*, then run pulumi up again\n$/,
+    /^redis-cluster\[\w+\]: error: lead ended with status 3 at line \d+: release=.*; expected .*, then run pulumi up again\n$/,
   );
 });
 
