@@ -1,4 +1,4 @@
-import { Group, handedOver, leave, replication, says } from "./support/group";
+import { Group, handedOver, handOverLine, leave, replication, says } from "./support/group";
 import { masterName, pause } from "./support/hosts";
 
 // What goes wrong in the middle of a handover: it is killed, or Sentinel fails over by itself.
