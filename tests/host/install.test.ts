@@ -51,3 +51,49 @@ test("what Python makes of the modules is for redis to read", async () => {
   for (const file of readdirSync(compiled))
     expect(statSync(join(compiled, file)).mode & 0o777).toBe(0o644);
 });
+
+describe("a package that is missing", () => {
+  const claim = () =>
+    host.feed("owner a/b\n", "claim", "node", "6f9619ff-8b86-d011-b42d-00cf4fc964ff");
+  /** apt-get installs; before that dpkg fails so often, with these words. */
+  const missing = (times: number, words: string) => {
+    pretendDebian(host);
+    rmSync(host.path("."), { recursive: true });
+    host.program("dpkg-query", `[[ -e ${host.path("/installed")} ]] && printf installed || true`);
+    host.program("apt-get", `>${host.path("/installed")}`);
+    host.write("/left", "x".repeat(times));
+    const left = host.path("/left");
+    host.program(
+      "dpkg",
+      `[[ -s ${left} ]] || exit 0; truncate -s -1 ${left}; echo '${words}' >&2; exit 2`,
+    );
+  };
+
+  test("is waited for while another process holds the package database", async () => {
+    missing(2, "dpkg: error: dpkg frontend lock was locked by another process with pid 4242");
+    const { status, stderr } = await claim();
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^redis-cluster\[\w+\]: waits up to 120 s for process 4242, which holds the package database\n$/,
+    );
+    expect(host.read("/installed")).toBe("");
+  });
+
+  test("is not waited for where the package database is broken", async () => {
+    missing(1, "dpkg: error: unable to access the dpkg database directory");
+    const { status, stderr } = await claim();
+    expect(status).toBe(1);
+    expect(stderr).toContain("failed: dpkg: error: unable to access the dpkg database directory.");
+  });
+});
+
+test("logs are rotated where logrotate is there, until the node is taken away", async () => {
+  pretendDebian(host);
+  const [id, file] = ["6f9619ff-8b86-d011-b42d-00cf4fc964ff", "/etc/logrotate.d/redis-cluster"];
+  rmSync(host.path("."), { recursive: true });
+  mkdirSync(host.path("/etc/logrotate.d"));
+  expect(await host.feed("owner a/b\n", "claim", "node", id)).toMatchObject({ status: 0 });
+  expect(host.read(file)).toContain("/var/log/redis-cluster/*.log {");
+  expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
+  expect(() => host.read(file)).toThrow("ENOENT");
+});

@@ -104,6 +104,18 @@ it("enables both units, composed files readable by redis alone, directories as d
   }
 });
 
+it("has its logs rotated, and both daemons go on in new ones", async () => {
+  on("app-2", "logrotate --force /etc/logrotate.d/redis-cluster");
+  const there = "ls -l /var/log/redis-cluster | awk 'NR > 1 { print $9, $3, $1 }'";
+  const old = on("app-2", there);
+  expect(old).toContain("redis-cluster.log.1 redis -rw-------");
+  expect(old).toContain("redis-sentinel.log.1 redis -rw-------");
+  await ask(dev, { host: "app-2", daemon: "node", username: "operator" }, "BGSAVE");
+  await eventually("the node's new log is there", 20, () =>
+    /^redis-cluster.log redis/m.test(on("app-2", there)),
+  );
+});
+
 it("replicates: what is written on the master is read on both replicas", async () => {
   const master = { host: "console", daemon: "node", username: "application" } as const;
   await ask(dev, master, "SET", "kept", "value");
@@ -386,7 +398,14 @@ describe("destroy", () => {
   it("takes the data too when asked to", async () => {
     await dev.stack.setConfig("redis-cluster:deleteData", { value: "true" });
     await dev.stack.up();
+    const [, volume] = hosts;
+    on(volume, "mount --bind /var/lib/redis-cluster /var/lib/redis-cluster");
     await dev.stack.destroy();
+    // A volume of its own stays, empty.
+    expect(on(volume, "findmnt -n -o TARGET /var/lib/redis-cluster")).toBe(
+      "/var/lib/redis-cluster",
+    );
+    on(volume, "umount /var/lib/redis-cluster; rmdir /var/lib/redis-cluster");
     for (const host of hosts) expect(on(host, "ls -d /var/lib/redis-cluster || true")).toBe("");
   });
 

@@ -123,8 +123,18 @@ def directory(path: str, user: str, mode: int) -> None:
 
 
 def remove(*paths: str) -> None:
-    """Takes files, links and whole directories away, none of which has to be there."""
-    run("rm", "-rf", "--", *paths)
+    """Takes files, links and whole directories away, none of which has to be there. A mount point is emptied.
+
+    Raises Refused where something stays.
+    """
+    status, said = run("rm", "-rf", "--", *paths)
+    left = [path for path in paths if os.path.lexists(path) and not (os.path.ismount(path) and not os.listdir(path))]
+    if status and left:
+        said = "\n".join(said.split("\n")[-5:])
+        raise Refused(
+            f"{' and '.join(left)} could not be taken away: {said}. Take away what holds it, then run the same command "
+            "again"
+        )
 
 
 def root_owns(path: str) -> bool:

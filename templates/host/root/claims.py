@@ -191,7 +191,24 @@ def remove_node(keep: bool) -> None:
     if os.path.lexists(f"{UNITS}/{FIREWALL}"):
         remove_unit(FIREWALL)
     shut()
-    remove(ETC, LOGS, *([] if keep else [DATA]))
+    remove(ETC, LOGS, ROTATION, *([] if keep else [DATA]))
+
+
+# Both daemons open their logs by name for every line. Logrotate looks once a day; at `loglevel verbose` a node that
+# cannot start writes 200 MB meanwhile.
+ROTATION = f"{ROOT}/etc/logrotate.d/redis-cluster"
+ROTATED = """# Managed by Pulumi: redis-cluster
+/var/log/redis-cluster/*.log {
+    weekly
+    maxsize 100M
+    rotate 12
+    compress
+    delaycompress
+    missingok
+    notifempty
+    su redis redis
+}
+"""
 
 
 # --- preparing a host ---------------------------------------------------------------------------
@@ -225,6 +242,8 @@ def prepare() -> int:
     directory(ETC, "root", 0o1770)
     for path in (DATA, LOGS):
         directory(path, "redis", 0o750)
+    if os.path.isdir(os.path.dirname(ROTATION)):
+        write(ROTATION, ROTATED, redis=False)
     programs = [value.partition(" ")[::2] for keyword, _, value in told if keyword == "program"]
     sums = [f"{digest}  {name}\n" for digest, name in programs if re.fullmatch(PROGRAM, name) and digest.isalnum()]
     write(f"{PROGRAMS}/sums", "".join(sums))
@@ -238,6 +257,24 @@ def listener(port: str) -> str:
     return f"{found[2]} {found[1]}" if found else ""
 
 
+# For so many seconds another process, a host's first automatic upgrade say, may hold the package database.
+DATABASE_PATIENCE = 120
+
+
+def unlocked(*words: str) -> tuple[int, str]:
+    """As run, once nobody else holds the package database; the status and what it printed."""
+    deadline, told = time.monotonic() + DATABASE_PATIENCE, False
+    while True:
+        status, said = run(*words)
+        held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
+        if not status or not held or time.monotonic() >= deadline:
+            return status, "\n".join(said.split("\n")[-5:])
+        if not told:
+            say(f"waits up to {DATABASE_PATIENCE} s for process {held[1]}, which holds the package database")
+            told = True
+        time.sleep(1)
+
+
 def install(package: str) -> None:
     """By the host's own sources, whose lists may be old.
 
@@ -246,16 +283,19 @@ def install(package: str) -> None:
     """
     if package == "redis-server":
         systemctl("mask", "--quiet", "redis-server.service")
-    options = ["DPkg::Lock::Timeout=120", "Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold"]
+    options = ["Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold"]
     words = [word for option in options for word in ("-o", option)]
     apt = ["apt-get", "-q", "-y", *words, "--no-install-recommends", "install", package]
-    if run("dpkg", "--configure", "-a")[0]:
-        raise Refused("dpkg --configure -a failed; repair the package database, then run pulumi up again")
-    if run(*apt)[0]:
-        run("apt-get", "-q", "update")
-        status, said = run(*apt)
+    status, said = unlocked("dpkg", "--configure", "-a")
+    if status:
+        raise Refused(
+            f"dpkg --configure -a failed: {said}. Make it work on this host, or wait until nobody holds the package "
+            "database, then run pulumi up again"
+        )
+    if unlocked(*apt)[0]:
+        unlocked("apt-get", "-q", "update")
+        status, said = unlocked(*apt)
         if status:
-            said = "\n".join(said.split("\n")[-5:])
             raise Refused(
                 f"{package} could not be installed: {said}. Make 'apt-get install {package}' work on this host, then "
                 "run pulumi up again"
