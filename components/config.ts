@@ -8,6 +8,7 @@ import {
   readKey,
   unusableCertificate,
 } from "./certificates";
+import { meant, PatternList, patternLists, unreadable } from "./config/patterns";
 import type { FoundBy } from "./gate";
 import {
   Daemon,
@@ -42,8 +43,12 @@ export interface Bastion {
 /** A user of the nodes that the stack's applications log in as; on the sentinels it may ask for the master. */
 export interface User {
   name: string;
-  /** Patterns of the keys it may touch. */
+  /** Patterns of the keys it may read and write. */
   keys: string[];
+  /** Of those it may only read. */
+  readKeys: string[];
+  /** Of those it may only write. */
+  writeKeys: string[];
   /** Patterns of the channels it may use. */
   channels: string[];
   /** ACL rules, `+get` or `-@dangerous`, in their order after `-@all`. */
@@ -152,6 +157,8 @@ const otherKeys = [
 /** What an application may do where the stack does not say otherwise: all but administration. */
 export const applicationRights: Omit<User, "name"> = {
   keys: ["*"],
+  readKeys: [],
+  writeKeys: [],
   channels: ["*"],
   commands: ["+@all", "-@admin", "-@dangerous", "+info", "+role", "+sort", "+sort_ro"],
 };
@@ -841,20 +848,29 @@ class Checker {
       if ([...ownUsers, "default"].includes(name)) {
         this.problem(key, "is a user of the group's own", "another name");
       }
-      const fields = this.fields(rights, key, ["keys", "channels", "commands"]) ?? {};
-      // Redis reads these lines as words, in which quotes and backslashes have a meaning.
-      const pattern = /^[^\s"'\\\p{C}]+$/u;
-      const words = "a list of patterns without spaces, quotes and backslashes";
+      const fields = this.fields(rights, key, [...patternLists, "commands"]) ?? {};
+      const ofKeys = ["keys", "readKeys", "writeKeys"] as const;
+      // A list that is given says all that there is.
+      const someKeys = ofKeys.some((list) => fields[list] !== undefined);
+      const keys = ofKeys.map((list) =>
+        this.patterns(fields, key, list, someKeys ? [] : applicationRights[list]),
+      );
+      const channels = this.patterns(fields, key, "channels", applicationRights.channels);
+      // Redis refuses a pattern after the one that is all.
+      for (const [list, all, others] of [
+        ["keys", keys[0], keys.flat()],
+        ["channels", channels, channels],
+      ] as const) {
+        if (all.includes("*") && others.length > 1) {
+          this.problem(`${key}.${list}`, 'has "*" beside others', `"*" alone: it is all ${list}`);
+        }
+      }
       return {
         name,
-        keys: this.list(fields.keys, `${key}.keys`, applicationRights.keys, pattern, words),
-        channels: this.list(
-          fields.channels,
-          `${key}.channels`,
-          applicationRights.channels,
-          pattern,
-          words,
-        ),
+        keys: keys[0],
+        readKeys: keys[1],
+        writeKeys: keys[2],
+        channels,
         commands: this.list(
           fields.commands,
           `${key}.commands`,
@@ -864,6 +880,21 @@ class Checker {
         ),
       };
     });
+  }
+
+  patterns(fields: Fields, user: string, list: PatternList, preset: string[]): string[] {
+    const key = `${user}.${list}`;
+    const expected = "a list of patterns without quotes and backslashes";
+    const given = this.list(fields[list], key, preset, /[^]/, expected);
+    for (const text of given) {
+      const instead = meant(user, text);
+      if (instead) {
+        this.problem(key, `has ${JSON.stringify(text)}`, instead);
+      } else if (unreadable.test(text)) {
+        this.problem(key, show(given), expected);
+      }
+    }
+    return given;
   }
 
   list(value: unknown, key: string, preset: string[], each: RegExp, expected: string): string[] {

@@ -567,10 +567,46 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { users: { Reports: {} }, ReportsPassword: "x" },
     /^users.Reports is .*; expected a name of lower-case letters/,
   ],
+  ...(
+    [
+      ["keys", "~cache:*", '"cache:\\*" in users.reader.keys'],
+      ["keys", "%RW~cache:*", '"cache:\\*" in users.reader.keys'],
+      ["keys", "%R~app:*", '"app:\\*" in users.reader.readKeys'],
+      ["keys", "%r~app:*", '"app:\\*" in users.reader.readKeys'],
+      ["writeKeys", "%W~app:*", '"app:\\*" in users.reader.writeKeys'],
+      ["keys", "&news", '"news" in users.reader.channels'],
+      ["channels", "&news", '"news" in users.reader.channels'],
+      ["channels", "~app:*", '"app:\\*" in users.reader.keys'],
+      ["keys", "+get", '"\\+get" in users.reader.commands'],
+      ["keys", "allkeys", '"\\*" in users.reader.keys'],
+      ["channels", "allchannels", '"\\*" in users.reader.channels'],
+      ["channels", "resetchannels", "\\[\\] as users.reader.channels"],
+      ["keys", "resetkeys", "\\[\\] as users.reader.keys"],
+      ["readKeys", "%x", "a pattern alone"],
+      ["readKeys", "a ~b", "each pattern an item of its own, and \\? for a space in one"],
+      ["keys", "a\tb", "each pattern an item of its own"],
+    ] as const
+  ).map(([list, pattern, instead]): [string, Record<string, unknown>, RegExp] => [
+    `${pattern} among ${list}`,
+    { users: { reader: { [list]: [pattern] } }, readerPassword: "x" },
+    new RegExp(
+      `^users.reader.${list} has ${JSON.stringify(pattern).replace(/[*+\\]/g, "\\$&")}; expected ${instead}`,
+    ),
+  ]),
   [
-    "a pattern of two words",
-    { users: { application: { keys: ["a ~b"] } } },
-    /^users.application.keys is .*; expected a list of patterns without spaces/,
+    "quotes in a pattern",
+    { users: { application: { keys: ['a"b'] } } },
+    /^users.application.keys is .*; expected a list of patterns without quotes and backslashes$/,
+  ],
+  [
+    "patterns beside all keys, which Redis refuses",
+    { users: { application: { keys: ["*"], readKeys: ["a:*"] } } },
+    /^users.application.keys has "\*" beside others; expected "\*" alone: it is all keys$/,
+  ],
+  [
+    "patterns beside all channels",
+    { users: { application: { channels: ["*", "news"] } } },
+    /^users.application.channels has "\*" beside others; expected "\*" alone: it is all channels$/,
   ],
   [
     "a rule that sets a password",
@@ -648,6 +684,20 @@ test("a key with a passphrase is refused", () => {
   expect(said({ sshPrivateKey: locked.private })).toEqual([
     expect.stringMatching(/^sshPrivateKey is no usable key \(Encrypted/),
   ]);
+});
+
+test("a user may read some keys and write others, and has no more than is given", () => {
+  const [reader] = parse({
+    users: { reader: { readKeys: ["app:*", "*"], writeKeys: ["jobs:?"] } },
+    readerPassword: "x",
+    applicationPassword: undefined,
+  }).users;
+  expect(reader).toMatchObject({
+    keys: [],
+    readKeys: ["app:*", "*"],
+    writeKeys: ["jobs:?"],
+    channels: ["*"],
+  });
 });
 
 test.each(["ü€ \" ' #\\ $x", "x", "x".repeat(512), "日".repeat(512)])(
