@@ -9,6 +9,7 @@ import {
   unusableCertificate,
 } from "./certificates";
 import { meant, PatternList, patternLists, unreadable } from "./config/patterns";
+import { under } from "./config/path";
 import type { FoundBy } from "./gate";
 import {
   Daemon,
@@ -19,6 +20,7 @@ import {
   Settings,
   show,
 } from "./settings";
+import { quote } from "./shell";
 
 export interface HostConfig {
   name: string;
@@ -473,7 +475,7 @@ class Checker {
     }
     for (const name of Object.keys(value)) {
       if (!names.includes(name)) {
-        this.problem(`${key}.${name}`, "is unknown", `one of ${names.join(", ")}`);
+        this.problem(under(key, name), "is unknown", `one of ${names.join(", ")}`);
       }
     }
     return value;
@@ -598,21 +600,22 @@ class Checker {
     const each = hosts.map(({ name, address }) => {
       const chain = readCertificates(text(certificates[name]));
       const key = readKey(text(keys[name]));
+      const [certificatePath, keyPath] = [under("tls.certificates", name), under("tlsKeys", name)];
       if (!key) {
         this.problem(
-          `tlsKeys.${name}`,
+          keyPath,
           "is no private key",
-          `the key of tls.certificates.${name}, PEM, without a passphrase; set it: pulumi config set --secret --path tlsKeys.${name} < ${name}.key`,
+          `the key of ${certificatePath}, PEM, without a passphrase; set it: pulumi config set --secret --path ${quote(keyPath)} < ${name}.key`,
         );
       }
       const fault = chain
         ? key && !chain[0].checkPrivateKey(key)
-          ? `is not of tlsKeys.${name}`
+          ? `is not of ${keyPath}`
           : unusableCertificate(chain, authorities ?? [], address)
         : "holds no certificate";
       if (fault && (authorities ?? !chain)) {
         this.problem(
-          `tls.certificates.${name}`,
+          certificatePath,
           fault,
           `a certificate of tls.authority for ${address}, serverAuth and clientAuth, PEM`,
         );
@@ -698,14 +701,18 @@ class Checker {
       for (const place of new Set([host.address, host.sshHost])) {
         const other = places.get(place);
         if (other !== undefined && place !== "") {
-          this.problem(`hosts.${host.name}`, `is at ${place}, as ${other}`, "a host of its own");
+          this.problem(
+            under("hosts", host.name),
+            `is at ${place}, as ${other}`,
+            "a host of its own",
+          );
         }
         places.set(place, host.name);
       }
       const replicas = Number(host.redis["min-replicas-to-write"]);
       if (replicas < least || replicas >= count) {
         this.problem(
-          `hosts.${host.name}.redis.min-replicas-to-write`,
+          `${under("hosts", host.name)}.redis.min-replicas-to-write`,
           `is ${replicas}`,
           replicas < least
             ? `at least ${least}: a master cut off with fewer replicas would go on acknowledging what is thrown away once the other side, with a majority of the sentinels, has promoted another`
@@ -725,7 +732,7 @@ class Checker {
     groupWide: Record<Daemon, Settings>,
     leastReplicas: string,
   ): HostConfig {
-    const key = `hosts.${name}`;
+    const key = under("hosts", name);
     const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
     const fields = this.fields(value, key, names) ?? {};
     this.text(
@@ -838,7 +845,7 @@ class Checker {
       return [];
     }
     return Object.entries(value).map(([name, rights]) => {
-      const key = `users.${name}`;
+      const key = under("users", name);
       this.text(
         name,
         key,

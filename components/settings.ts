@@ -1,4 +1,5 @@
 import { isIPv4 } from "net";
+import { under } from "./config/path";
 
 /**
  * The one table of Redis 7.0 and Sentinel directives: what may be set, to what, and how a change takes effect.
@@ -667,7 +668,7 @@ export function parseSettings(
   for (const [name, value] of Object.entries(overrides) as [string, unknown][]) {
     const directive = directives(daemon).find((one) => one.name === name);
     const problem = (seen: string, expected: string): void => {
-      problems.push({ key: `${key}.${name}`, seen, expected });
+      problems.push({ key: under(key, name), seen, expected });
     };
     if (!directive) {
       const near = nearest(name, daemon);

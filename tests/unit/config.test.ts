@@ -224,7 +224,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "a bastion by name",
     { hosts: hosts({ "dev.backend-bastion": host("10.77.0.14", { sentinel: false }) }) },
-    /^hosts.dev.backend-bastion is "dev.backend-bastion"; expected a member: a bastion never is one/,
+    /^hosts\["dev.backend-bastion"\] is "dev.backend-bastion"; expected a member: a bastion never is one/,
   ],
   [
     "a bastion by SSH host",
