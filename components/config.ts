@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { isIPv4 } from "net";
-import { utils } from "ssh2";
 import {
   certificatesPem,
   keyPem,
@@ -10,6 +9,7 @@ import {
 } from "./certificates";
 import { meant, PatternList, patternLists, unreadable } from "./config/patterns";
 import { under } from "./config/path";
+import { usableKey } from "./config/privateKey";
 import type { FoundBy } from "./gate";
 import {
   Daemon,
@@ -395,15 +395,6 @@ function inOrder(hosts: HostConfig[], bootstrapMaster: string): HostConfig[] {
   const { compare } = new Intl.Collator("en", { numeric: true });
   const last = (host: HostConfig): number => (host.name === bootstrapMaster ? 1 : 0);
   return [...hosts].sort((a, b) => last(a) - last(b) || compare(a.name, b.name));
-}
-
-/** Why SSH cannot use this as a private key; undefined when it can. */
-function unusableKey(text: string): string | undefined {
-  const key = utils.parseKey(text);
-  if (key instanceof Error) {
-    return key.message;
-  }
-  return key.isPrivateKey() ? undefined : "not a private key";
 }
 
 /** The key of a user's password: `applicationPassword`. */
@@ -984,15 +975,11 @@ class Checker {
   sshPrivateKey(command: string, isSecret: (key: string) => boolean): string {
     const set = `${command} < ~/.ssh/id_ed25519`;
     const value = this.secret("sshPrivateKey", `${set}, or set ssh.agent: true`, isSecret);
-    const reason = value && unusableKey(value);
-    if (reason) {
-      this.problem(
-        "sshPrivateKey",
-        `is no usable key (${reason})`,
-        `a private key in OpenSSH's format, without a passphrase; set it: ${set}`,
-      );
-    }
-    return value;
+    const usable = value ? usableKey(value) : { key: "" };
+    if ("key" in usable) return usable.key;
+    const { reason, expected } = usable;
+    this.problem("sshPrivateKey", `is no usable key (${reason})`, `${expected}; set it: ${set}`);
+    return "";
   }
 
   secret(key: string, set: string, isSecret: (key: string) => boolean): string {

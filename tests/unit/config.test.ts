@@ -682,7 +682,7 @@ test("a key with a passphrase is refused", () => {
     rounds: 1,
   });
   expect(said({ sshPrivateKey: locked.private })).toEqual([
-    expect.stringMatching(/^sshPrivateKey is no usable key \(Encrypted/),
+    expect.stringMatching(/^sshPrivateKey is no usable key \(a passphrase\)/),
   ]);
 });
 
