@@ -7,6 +7,7 @@ import {
   readKey,
   unusableCertificate,
 } from "./certificates";
+import { agentFindings } from "./config/agent";
 import { meant, PatternList, patternLists, unreadable } from "./config/patterns";
 import { under } from "./config/path";
 import { usableKey } from "./config/privateKey";
@@ -184,9 +185,15 @@ export function loadConfig(): TopologyConfig {
   const { config, problems } = parseConfig(stack, raw, (key) =>
     isConfigSecret(`${namespace}:${key}`),
   );
-  if (!config) {
-    throw new pulumi.RunError(report(stack, problems));
+  const agent = agentFindings(
+    config?.ssh.agent ?? false,
+    config && process.env.SSH_AUTH_SOCK,
+    pulumi.runtime.isDryRun(),
+  );
+  if (!config || agent.problems.length > 0) {
+    throw new pulumi.RunError(report(stack, [...problems, ...agent.problems]));
   }
+  if (agent.warning) void pulumi.log.warn(agent.warning);
   return { ...config, secrets: secretOutputs(config.secrets) };
 }
 

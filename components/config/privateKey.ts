@@ -14,16 +14,16 @@ const openSsh = "a private key in OpenSSH's format, without a passphrase";
 export function usableKey(text: string): Usable {
   // Go finds the first line at the beginning of a line alone.
   const key = text.trimStart();
-  if (/^PuTTY-User-Key-File-/.test(key)) {
+  if (key.startsWith("PuTTY-User-Key-File-")) {
     return {
       reason: "PuTTY's format",
       expected: `${openSsh}; convert it: puttygen KEY.ppk -O private-openssh-new -o KEY`,
     };
   }
-  if (/^-----BEGIN PRIVATE KEY-----/.test(key)) return converted(key);
+  if (key.startsWith("-----BEGIN PRIVATE KEY-----")) return converted(key);
   const parsed = utils.parseKey(key);
   if (
-    /^-----BEGIN ENCRYPTED /.test(key) ||
+    key.startsWith("-----BEGIN ENCRYPTED ") ||
     (parsed instanceof Error && /encrypted/i.test(parsed.message))
   ) {
     return {

@@ -795,6 +795,10 @@ describe("loadConfig", () => {
     );
   };
 
+  const { SSH_AUTH_SOCK } = process.env;
+  beforeEach(() => delete process.env.SSH_AUTH_SOCK);
+  afterAll(() => SSH_AUTH_SOCK && (process.env.SSH_AUTH_SOCK = SSH_AUTH_SOCK));
+
   beforeAll(() =>
     pulumi.runtime.setMocks(
       { newResource: () => ({ id: "", state: {} }), call: () => ({}) },
@@ -822,6 +826,14 @@ describe("loadConfig", () => {
     const all = { ...pulumi.runtime.allConfig(), "pulumi:quorum": "1" };
     pulumi.runtime.setAllConfig(all, Object.keys(all));
     expect(loadConfig().stack).toBe("dev");
+  });
+
+  test("looks at the SSH agent before anything else", () => {
+    set();
+    process.env.SSH_AUTH_SOCK = "/nonexistent/agent";
+    expect(loadConfig).toThrow(
+      /^The configuration of stack dev has 1 error; no host was touched.\n {2}redis-cluster:sshPrivateKey is set, while no SSH agent answers at SSH_AUTH_SOCK/,
+    );
   });
 
   test("throws the report without a stack trace", () => {
