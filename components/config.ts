@@ -11,6 +11,7 @@ import { agentFindings } from "./config/agent";
 import { meant, PatternList, patternLists, unreadable } from "./config/patterns";
 import { under } from "./config/path";
 import { usableKey } from "./config/privateKey";
+import { ruleFindings } from "./directives/rules";
 import type { FoundBy } from "./gate";
 import {
   Daemon,
@@ -182,7 +183,7 @@ export function loadConfig(): TopologyConfig {
   const { isConfigSecret } = pulumi.runtime as unknown as {
     isConfigSecret: (key: string) => boolean;
   };
-  const { config, problems } = parseConfig(stack, raw, (key) =>
+  const { config, problems, told } = parseConfig(stack, raw, (key) =>
     isConfigSecret(`${namespace}:${key}`),
   );
   const agent = agentFindings(
@@ -193,7 +194,8 @@ export function loadConfig(): TopologyConfig {
   if (!config || agent.problems.length > 0) {
     throw new pulumi.RunError(report(stack, [...problems, ...agent.problems]));
   }
-  if (agent.warning) void pulumi.log.warn(agent.warning);
+  const warnings = [...told.map(line), ...(agent.warning ? [agent.warning] : [])];
+  for (const warning of warnings) void pulumi.log.warn(warning);
   return { ...config, secrets: secretOutputs(config.secrets) };
 }
 
@@ -243,13 +245,13 @@ export function foundBy({
   };
 }
 
+// A key can be anything that somebody typed.
+const line = ({ key, seen, expected }: Problem): string =>
+  `${namespace}:${key} ${seen}; expected ${expected}`.replace(/\p{Cc}+/gu, " ");
+
 /** The problems as one message, one line each. */
 export function report(stack: string, problems: Problem[]): string {
-  const lines = problems.map(
-    // A key can be anything that somebody typed.
-    ({ key, seen, expected }) =>
-      `  ${namespace}:${key} ${seen}; expected ${expected}`.replace(/\p{Cc}+/gu, " "),
-  );
+  const lines = problems.map((problem) => `  ${line(problem)}`);
   const count = problems.length === 1 ? "1 error" : `${problems.length} errors`;
   return `The configuration of stack ${stack} has ${count}; no host was touched.\n${lines.join("\n")}`;
 }
@@ -258,13 +260,13 @@ export function report(stack: string, problems: Problem[]): string {
  * Checks a stack's configuration.
  * raw: the keys without their namespace and the values as Pulumi keeps them (maps and lists as JSON).
  * isSecret: whether a key was set with --secret.
- * Returns the configuration, or everything that is wrong with it.
+ * Returns the configuration, or everything that is wrong with it; and what is told of it.
  */
 export function parseConfig(
   stack: string,
   raw: Record<string, string>,
   isSecret: (key: string) => boolean,
-): { config?: Topology<string>; problems: Problem[] } {
+): { config?: Topology<string>; problems: Problem[]; told: Problem[] } {
   const check = new Checker(raw);
   const users = check.users();
   const names = [...users.map(({ name }) => name), ...ownUsers];
@@ -287,6 +289,8 @@ export function parseConfig(
   };
   const hosts = check.hosts(overrides);
   const sentinels = hosts.filter((host) => host.sentinel).length;
+  const together = ruleFindings(hosts);
+  check.problems.push(...together.refused);
 
   const nodePort = check.port("nodePort", 6389);
   const sentinelPort = check.port("sentinelPort", 26389);
@@ -371,10 +375,11 @@ export function parseConfig(
     sentinelPort === undefined ||
     sentinelReturn === undefined
   ) {
-    return { problems: check.problems };
+    return { problems: check.problems, told: together.told };
   }
   return {
     problems: [],
+    told: together.told,
     config: {
       stack,
       masterName,
@@ -750,13 +755,6 @@ class Checker {
     const sentinel = fields.sentinel === true ? {} : (fields.sentinel ?? {});
     const place = { address, leastReplicas };
     const redis = this.effective("node", place, fields.redis ?? {}, `${key}.redis`, groupWide);
-    if (redis.appendonly === "no" && redis.save === '""') {
-      this.problem(
-        `${key}.redis.save`,
-        'is "" while appendonly is no',
-        "one of the two: a node without persistence comes back empty, and the group copies it",
-      );
-    }
     return {
       name,
       address,

@@ -87,6 +87,12 @@ const units: Record<string, number> = {
   gb: 2 ** 30,
 };
 
+/** The bytes that a value as 64mb means; NaN where it is none. */
+export function inBytes(text: string): number {
+  const [, number, unit] = /^(\d{1,16})([kmg]?b?)$/.exec(text) ?? [];
+  return Number(number) * units[unit];
+}
+
 const bytes = (min = 0, max: number = maxLong): ValueType => ({
   expected:
     "bytes, as 1048576, 64mb or 2gb" +
@@ -94,11 +100,7 @@ const bytes = (min = 0, max: number = maxLong): ValueType => ({
     (max < maxLong ? `, at most ${max}` : ""),
   parse: (value) => {
     const text = asText(value)?.toLowerCase();
-    const parts = text === undefined ? null : /^(\d{1,16})([kmg]?b?)$/.exec(text);
-    if (!parts) {
-      return undefined;
-    }
-    const size = Number(parts[1]) * units[parts[2]];
+    const size = inBytes(text ?? "");
     return size >= min && size <= max ? text : undefined;
   },
 });
@@ -340,7 +342,11 @@ export const nodeDirectives: Directive[] = [
   fixed("appendonly", boolean, "yes"),
   fixed("appendfilename", fileName, "appendonly.aof"),
   fixed("appenddirname", fileName, "appendonlydir"),
-  live("appendfsync", oneOf("everysec", "always", "no"), "everysec"),
+  live("appendfsync", oneOf("everysec", "always", "no"), "everysec", {
+    note:
+      "no: where all hosts lose power, up to 30 s of acknowledged writes are gone; min-replicas-to-write waits for " +
+      "replicas, not for disks",
+  }),
   live("no-appendfsync-on-rewrite", boolean, "no"),
   live("auto-aof-rewrite-percentage", integer(0), "100"),
   live("auto-aof-rewrite-min-size", bytes(), "64mb"),

@@ -483,7 +483,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "no persistence",
     { redis: { appendonly: "no", save: "" } },
-    /^hosts.console.redis.save is "" while appendonly is no; expected one of the two/,
+    /^redis.save is "" while appendonly is no; expected one of the two/,
   ],
   [
     "no persistence on one host",
