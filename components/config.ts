@@ -13,15 +13,9 @@ import { under } from "./config/path";
 import { usableKey } from "./config/privateKey";
 import { ruleFindings } from "./directives/rules";
 import type { FoundBy } from "./gate";
-import {
-  Daemon,
-  effectiveSettings,
-  parseSettings,
-  Place,
-  Problem,
-  Settings,
-  show,
-} from "./settings";
+import { Problem, show } from "./config/problem";
+import { Daemon, Place, Settings } from "./directives/directive";
+import { effectiveSettings, parseSettings } from "./settings";
 import { quote } from "./shell";
 
 export interface HostConfig {

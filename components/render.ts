@@ -5,7 +5,8 @@ import Mustache from "mustache";
 import { join } from "path";
 import { applicationRights, groupPorts, HostConfig, Tls, TopologyConfig, User } from "./config";
 import { PatternList, signs } from "./config/patterns";
-import { Daemon, Directive, directives, Settings } from "./settings";
+import type { Daemon, Directive, Settings } from "./directives/directive";
+import { directives } from "./settings";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
 type Config = Omit<TopologyConfig, "secrets">;

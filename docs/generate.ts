@@ -5,8 +5,9 @@
 import { readFileSync, writeFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
+import type { Daemon, Directive } from "../components/directives/directive";
 import { rules } from "../components/directives/rules";
-import { Daemon, Directive, directives } from "../components/settings";
+import { directives } from "../components/settings";
 
 const top = join(__dirname, "..");
 

@@ -1,7 +1,7 @@
 /** Whether the SSH agent serves both ways to log in: the Commands, and ssh2 in the checks. */
 import { execFileSync } from "child_process";
 import { utils } from "ssh2";
-import type { Problem } from "../settings";
+import type { Problem } from "./problem";
 
 /** Bounds a question to the agent, in milliseconds; it is on this machine. */
 const patience = 5000;

@@ -3,7 +3,9 @@
  * What is refused loses data or never works; what is told does something else than it says.
  */
 import { under } from "../config/path";
-import { inBytes, Problem, Settings } from "../settings";
+import type { Problem } from "../config/problem";
+import type { Settings } from "./directive";
+import { inBytes } from "./values";
 
 export interface Rule {
   /** The node's directive by which it is told. */

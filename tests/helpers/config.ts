@@ -1,5 +1,5 @@
 import { parseConfig, secretOutputs, TopologyConfig } from "../../components/config";
-import { Problem } from "../../components/settings";
+import { Problem } from "../../components/config/problem";
 import { sshKey } from "./sshKey";
 
 export const keyPair = sshKey();
