@@ -3,7 +3,14 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import Mustache from "mustache";
 import { join } from "path";
-import { applicationRights, groupPorts, HostConfig, Tls, TopologyConfig, User } from "./config";
+import {
+  applicationRights,
+  groupPorts,
+  HostConfig,
+  Tls,
+  TopologyConfig,
+  User,
+} from "./config/topology";
 import { PatternList, signs } from "./config/patterns";
 import type { Daemon, Directive, Settings } from "./directives/directive";
 import { directives } from "./settings";

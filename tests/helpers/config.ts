@@ -1,4 +1,5 @@
-import { parseConfig, secretOutputs, TopologyConfig } from "../../components/config";
+import { parseConfig, secretOutputs } from "../../components/config";
+import { TopologyConfig } from "../../components/config/topology";
 import { Problem } from "../../components/config/problem";
 import { sshKey } from "./sshKey";
 

@@ -1,7 +1,8 @@
 import { spawnSync } from "child_process";
 import fc from "fast-check";
 import { readProof } from "../../components/providers/bootstrap";
-import { parseConfig, report, secretOutputs, TopologyConfig } from "../../components/config";
+import { parseConfig, report, secretOutputs } from "../../components/config";
+import { TopologyConfig } from "../../components/config/topology";
 import { judge, table } from "../../components/gate";
 import {
   renderMembers,
