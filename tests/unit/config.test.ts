@@ -836,6 +836,18 @@ describe("loadConfig", () => {
     );
   });
 
+  test("warns of what is only told", () => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    set({ redis: { "maxmemory-policy": "allkeys-lru" } });
+    loadConfig();
+    expect(warn.mock.calls).toEqual([
+      [
+        "redis-cluster:redis.maxmemory-policy is allkeys-lru while maxmemory is 0; expected maxmemory: without a limit nothing is ever evicted",
+      ],
+    ]);
+    warn.mockRestore();
+  });
+
   test("throws the report without a stack trace", () => {
     set({ quorum: "1" }, ["sshPrivateKey"]);
     let thrown: unknown;
