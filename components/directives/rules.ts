@@ -14,7 +14,8 @@ export interface Rule {
   by: string[];
   /** When it is wrong, for the documentation. */
   when: string;
-  wrong: (values: Settings) => boolean;
+  /** others: those of the other hosts. */
+  wrong: (values: Settings, others: Settings[]) => boolean;
   /** What to set, and why. */
   expected: string;
   refused: boolean;
@@ -27,6 +28,7 @@ function limits(values: Settings, kind: string): [number, number] {
   return [inBytes(words[at + 1]), inBytes(words[at + 2])];
 }
 
+const mayLead = (values: Settings) => values["replica-priority"] !== "0";
 const limited = (values: Settings) => inBytes(values.maxmemory) > 0;
 const backlog = (values: Settings) => inBytes(values["repl-backlog-size"]);
 
@@ -110,6 +112,19 @@ const refused: Omit<Rule, "refused">[] = [
 ];
 
 const told: Omit<Rule, "refused">[] = [
+  {
+    name: "maxmemory",
+    by: [],
+    when: "less than on another host, where both may become master",
+    wrong: (values, others) =>
+      limited(values) &&
+      mayLead(values) &&
+      others
+        .filter(mayLead)
+        .some((each) => !limited(each) || inBytes(each.maxmemory) > inBytes(values.maxmemory)),
+    expected:
+      "the same on all hosts that may become master: promoted, this one would evict or refuse what has room elsewhere",
+  },
   {
     name: "maxmemory-policy",
     by: ["maxmemory"],
@@ -229,7 +244,8 @@ export function ruleFindings(hosts: Host[]): Record<"refused" | "told", Problem[
     which.flatMap(({ name, by, wrong, expected }) => {
       const found = hosts.flatMap((host) => {
         const values: Settings = { ...host.redis, [down]: String(shortest) };
-        if (!wrong(values)) return [];
+        const elsewhere = hosts.filter((each) => each !== host).map(({ redis }) => redis);
+        if (!wrong(values, elsewhere)) return [];
         const others = by.map((other) => `${other} is ${values[other]}`);
         const seen = [`is ${values[name]}`, ...others].join(" while ");
         return [{ key: `${under("hosts", host.name)}.redis.${name}`, seen, expected }];

@@ -164,10 +164,31 @@ test.each(cases)("%s: %s, by %j, and not by %j", (how, directive, wrong, right, 
   expect([...none, ...neither].filter(({ key }) => key === `redis.${directive}`)).toEqual([]);
 });
 
+test("a host that may become master has as much memory as the others that may", () => {
+  const told = (...all: Values[]) =>
+    ruleFindings(
+      all.map((redis, i) => ({
+        name: `app-${i + 1}`,
+        redis: settings("node", redis),
+        sentinel: settings("sentinel", {}),
+      })),
+    ).told.map(({ key, seen }) => `${key} ${seen}`);
+  const [less, more, never] = [
+    { maxmemory: "1gb" },
+    { maxmemory: "2gb" },
+    { maxmemory: "1gb", "replica-priority": 0 },
+  ];
+  expect(told(less, more, more)).toEqual(["hosts.app-1.redis.maxmemory is 1gb"]);
+  expect(told(more, {}, {})).toEqual(["hosts.app-1.redis.maxmemory is 2gb"]);
+  expect(told(less, less, less)).toEqual([]);
+  expect(told(never, more, more)).toEqual([]);
+  expect(told(less, less, { ...more, "replica-priority": 0 })).toEqual([]);
+});
+
 test("each rule has a case", () => {
   const hit = cases.flatMap(([, , wrong, , sentinel = {}]) => {
     const values = { ...settings("sentinel", sentinel), ...settings("node", wrong) };
-    return rules.filter((rule) => rule.wrong(values));
+    return rules.filter((rule) => rule.wrong(values, [settings("node", {})]));
   });
   expect(new Set(hit)).toEqual(new Set(rules));
 });
