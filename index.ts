@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { groupPorts, loadConfig } from "./components/config";
+import { loadConfig } from "./components/config";
+import { groupPorts } from "./components/config/topology";
 import { ReplicationTopology } from "./components/replicationTopology";
 
 const config = loadConfig();

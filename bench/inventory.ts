@@ -1,6 +1,7 @@
 import { readFileSync } from "fs";
 import { parseConfig, report } from "../components/config";
-import { directives, Settings } from "../components/settings";
+import { Settings } from "../components/directives/directive";
+import { directives } from "../components/settings";
 
 /**
  * Prints the inventory for the playbook, made from a stack's configuration, so that both sides of the

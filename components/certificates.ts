@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createPrivateKey, KeyObject, X509Certificate } from "crypto";
-import { TopologyConfig } from "./config";
+import { TopologyConfig } from "./config/topology";
 import { Identity, PrivateAuthority } from "./privateAuthority";
 
 /** Whom the group trusts, and what its members and clients show; PEM. */

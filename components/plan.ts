@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
 import { Certificates } from "./certificates";
-import { TopologyConfig } from "./config";
+import { TopologyConfig } from "./config/topology";
 import { hostPrograms } from "./hostProgram";
 import {
   renderFirewall,

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
-import { HostConfig, TopologyConfig } from "./config";
+import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
 import { remoteFiles, remoteProgram } from "./remoteFiles";

@@ -1,6 +1,6 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { HostConfig, TopologyConfig } from "./config";
+import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { RedisNode } from "./redisNode";
 import { remoteFiles } from "./remoteFiles";

@@ -3,8 +3,17 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import Mustache from "mustache";
 import { join } from "path";
-import { applicationRights, groupPorts, HostConfig, Tls, TopologyConfig, User } from "./config";
-import { Daemon, Directive, directives, Settings } from "./settings";
+import {
+  applicationRights,
+  groupPorts,
+  HostConfig,
+  Tls,
+  TopologyConfig,
+  User,
+} from "./config/topology";
+import { PatternList, signs } from "./config/patterns";
+import type { Daemon, Directive, Settings } from "./directives/directive";
+import { directives } from "./settings";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
 type Config = Omit<TopologyConfig, "secrets">;
@@ -144,12 +153,15 @@ export function renderSecrets(secrets: TopologyConfig["secrets"]): pulumi.Output
     });
 }
 
-const rights = ({ name, keys, channels, commands }: User) => ({
-  name,
-  keys: keys.map((pattern) => `~${pattern}`).join(" "),
-  channels: channels.map((pattern) => `&${pattern}`).join(" "),
-  commands: commands.join(" "),
-});
+const rights = (user: User) => {
+  const signed = (list: PatternList) => user[list].map((pattern) => signs[list] + pattern);
+  return {
+    name: user.name,
+    keys: [...signed("keys"), ...signed("readKeys"), ...signed("writeKeys")].join(" "),
+    channels: signed("channels").join(" "),
+    commands: user.commands.join(" "),
+  };
+};
 
 interface Line {
   name: string;

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates, certificatesOf } from "./certificates";
-import { foundBy, groupPorts, TopologyConfig } from "./config";
+import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
 import { connectionTo } from "./connection";
 import { HostDrift } from "./hostDrift";
 import { planOf } from "./plan";

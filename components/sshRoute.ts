@@ -83,6 +83,10 @@ export function openRoute(args: RouteArgs): Route {
   };
 }
 
+/** ssh2 leaves them out; the Commands do not. */
+const notOffered =
+  "; expected a plain key in the SSH agent that the host takes: certificates and keys on hardware are not offered here";
+
 async function login(
   name: string,
   target: SshTarget,
@@ -97,7 +101,11 @@ async function login(
     let mismatch = "";
     // Stays attached after the login too: an 'error' that nobody hears ends the process.
     client.on("error", (error) => {
-      reject(new Error(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message}`));
+      const { level } = error as { level?: string };
+      const left = !privateKey && level === "client-authentication" ? notOffered : "";
+      reject(
+        new Error(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
+      );
     });
     client.on("close", () => {
       sock?.destroy();

@@ -5,7 +5,9 @@
 import { readFileSync, writeFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
-import { Daemon, Directive, directives } from "../components/settings";
+import type { Daemon, Directive } from "../components/directives/directive";
+import { rules } from "../components/directives/rules";
+import { directives } from "../components/settings";
 
 const top = join(__dirname, "..");
 
@@ -108,9 +110,20 @@ const departures = (): string =>
     ),
   );
 
+/** Values that are each legal and together wrong: those that are refused, or those that are told. */
+const together = (refused: boolean): string =>
+  table(
+    ["directive", "when", "expected"],
+    rules
+      .filter((rule) => rule.refused === refused)
+      .map(({ name, when, expected }) => [code(name), when, expected]),
+  );
+
 const parts: Record<string, () => string> = {
   configuration: stackKeys,
   departures,
+  "refused together": () => together(true),
+  "told together": () => together(false),
   "node directives": () => offered("node"),
   "owned node directives": () => owned("node"),
   "sentinel directives": () => offered("sentinel"),

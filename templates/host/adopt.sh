@@ -62,7 +62,7 @@ recognise_role() {
 # The file of a sentinel has all that it knows. An address of this host alone is the role's own fault, and mended.
 recognise_role_sentinel() {
   local was address port
-  has_sentinel || not_taken_over "the role deployed a sentinel too; expected redis-cluster:hosts.$self.sentinel to be not false"
+  has_sentinel || not_taken_over "the role deployed a sentinel too; expected redis-cluster:hosts[\"$self\"].sentinel to be not false"
   was=$(setting "$1" port 26379)
   [[ $was == "${sentinel_port[$self]}" ]] ||
     not_taken_over "its sentinel listens on port $was; expected redis-cluster:sentinelPort, ${sentinel_port[$self]}"

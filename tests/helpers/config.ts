@@ -1,5 +1,6 @@
-import { parseConfig, secretOutputs, TopologyConfig } from "../../components/config";
-import { Problem } from "../../components/settings";
+import { parseConfig, secretOutputs } from "../../components/config";
+import { TopologyConfig } from "../../components/config/topology";
+import { Problem } from "../../components/config/problem";
 import { sshKey } from "./sshKey";
 
 export const keyPair = sshKey();

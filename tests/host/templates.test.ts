@@ -10,7 +10,8 @@ import {
   renderSentinelConf,
   renderSentinelUsers,
 } from "../../components/render";
-import { directives, parseSettings, Settings } from "../../components/settings";
+import { Settings } from "../../components/directives/directive";
+import { directives, parseSettings } from "../../components/settings";
 import { host, topologyConfig } from "../helpers/config";
 import { eventually } from "../helpers/redisGroup";
 

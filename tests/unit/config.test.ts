@@ -224,7 +224,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "a bastion by name",
     { hosts: hosts({ "dev.backend-bastion": host("10.77.0.14", { sentinel: false }) }) },
-    /^hosts.dev.backend-bastion is "dev.backend-bastion"; expected a member: a bastion never is one/,
+    /^hosts\["dev.backend-bastion"\] is "dev.backend-bastion"; expected a member: a bastion never is one/,
   ],
   [
     "a bastion by SSH host",
@@ -483,7 +483,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "no persistence",
     { redis: { appendonly: "no", save: "" } },
-    /^hosts.console.redis.save is "" while appendonly is no; expected one of the two/,
+    /^redis.save is "" while appendonly is no; expected one of the two/,
   ],
   [
     "no persistence on one host",
@@ -567,10 +567,46 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { users: { Reports: {} }, ReportsPassword: "x" },
     /^users.Reports is .*; expected a name of lower-case letters/,
   ],
+  ...(
+    [
+      ["keys", "~cache:*", '"cache:\\*" in users.reader.keys'],
+      ["keys", "%RW~cache:*", '"cache:\\*" in users.reader.keys'],
+      ["keys", "%R~app:*", '"app:\\*" in users.reader.readKeys'],
+      ["keys", "%r~app:*", '"app:\\*" in users.reader.readKeys'],
+      ["writeKeys", "%W~app:*", '"app:\\*" in users.reader.writeKeys'],
+      ["keys", "&news", '"news" in users.reader.channels'],
+      ["channels", "&news", '"news" in users.reader.channels'],
+      ["channels", "~app:*", '"app:\\*" in users.reader.keys'],
+      ["keys", "+get", '"\\+get" in users.reader.commands'],
+      ["keys", "allkeys", '"\\*" in users.reader.keys'],
+      ["channels", "allchannels", '"\\*" in users.reader.channels'],
+      ["channels", "resetchannels", "\\[\\] as users.reader.channels"],
+      ["keys", "resetkeys", "\\[\\] as users.reader.keys"],
+      ["readKeys", "%x", "a pattern alone"],
+      ["readKeys", "a ~b", "each pattern an item of its own, and \\? for a space in one"],
+      ["keys", "a\tb", "each pattern an item of its own"],
+    ] as const
+  ).map(([list, pattern, instead]): [string, Record<string, unknown>, RegExp] => [
+    `${pattern} among ${list}`,
+    { users: { reader: { [list]: [pattern] } }, readerPassword: "x" },
+    new RegExp(
+      `^users.reader.${list} has ${JSON.stringify(pattern).replace(/[*+\\]/g, "\\$&")}; expected ${instead}`,
+    ),
+  ]),
   [
-    "a pattern of two words",
-    { users: { application: { keys: ["a ~b"] } } },
-    /^users.application.keys is .*; expected a list of patterns without spaces/,
+    "quotes in a pattern",
+    { users: { application: { keys: ['a"b'] } } },
+    /^users.application.keys is .*; expected a list of patterns without quotes and backslashes$/,
+  ],
+  [
+    "patterns beside all keys, which Redis refuses",
+    { users: { application: { keys: ["*"], readKeys: ["a:*"] } } },
+    /^users.application.keys has "\*" beside others; expected "\*" alone: it is all keys$/,
+  ],
+  [
+    "patterns beside all channels",
+    { users: { application: { channels: ["*", "news"] } } },
+    /^users.application.channels has "\*" beside others; expected "\*" alone: it is all channels$/,
   ],
   [
     "a rule that sets a password",
@@ -646,8 +682,22 @@ test("a key with a passphrase is refused", () => {
     rounds: 1,
   });
   expect(said({ sshPrivateKey: locked.private })).toEqual([
-    expect.stringMatching(/^sshPrivateKey is no usable key \(Encrypted/),
+    expect.stringMatching(/^sshPrivateKey is no usable key \(a passphrase\)/),
   ]);
+});
+
+test("a user may read some keys and write others, and has no more than is given", () => {
+  const [reader] = parse({
+    users: { reader: { readKeys: ["app:*", "*"], writeKeys: ["jobs:?"] } },
+    readerPassword: "x",
+    applicationPassword: undefined,
+  }).users;
+  expect(reader).toMatchObject({
+    keys: [],
+    readKeys: ["app:*", "*"],
+    writeKeys: ["jobs:?"],
+    channels: ["*"],
+  });
 });
 
 test.each(["ü€ \" ' #\\ $x", "x", "x".repeat(512), "日".repeat(512)])(
@@ -745,6 +795,10 @@ describe("loadConfig", () => {
     );
   };
 
+  const { SSH_AUTH_SOCK } = process.env;
+  beforeEach(() => delete process.env.SSH_AUTH_SOCK);
+  afterAll(() => SSH_AUTH_SOCK && (process.env.SSH_AUTH_SOCK = SSH_AUTH_SOCK));
+
   beforeAll(() =>
     pulumi.runtime.setMocks(
       { newResource: () => ({ id: "", state: {} }), call: () => ({}) },
@@ -772,6 +826,26 @@ describe("loadConfig", () => {
     const all = { ...pulumi.runtime.allConfig(), "pulumi:quorum": "1" };
     pulumi.runtime.setAllConfig(all, Object.keys(all));
     expect(loadConfig().stack).toBe("dev");
+  });
+
+  test("looks at the SSH agent before anything else", () => {
+    set();
+    process.env.SSH_AUTH_SOCK = "/nonexistent/agent";
+    expect(loadConfig).toThrow(
+      /^The configuration of stack dev has 1 error; no host was touched.\n {2}redis-cluster:sshPrivateKey is set, while no SSH agent answers at SSH_AUTH_SOCK/,
+    );
+  });
+
+  test("warns of what is only told", () => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    set({ redis: { "maxmemory-policy": "allkeys-lru" } });
+    loadConfig();
+    expect(warn.mock.calls).toEqual([
+      [
+        "redis-cluster:redis.maxmemory-policy is allkeys-lru while maxmemory is 0; expected maxmemory: without a limit nothing is ever evicted",
+      ],
+    ]);
+    warn.mockRestore();
   });
 
   test("throws the report without a stack trace", () => {

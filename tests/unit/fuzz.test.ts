@@ -1,7 +1,8 @@
 import { spawnSync } from "child_process";
 import fc from "fast-check";
 import { readProof } from "../../components/providers/bootstrap";
-import { parseConfig, report, secretOutputs, TopologyConfig } from "../../components/config";
+import { parseConfig, report, secretOutputs } from "../../components/config";
+import { TopologyConfig } from "../../components/config/topology";
 import { judge, table } from "../../components/gate";
 import {
   renderMembers,
@@ -229,6 +230,8 @@ describe("rendering", () => {
     const pattern = fc.oneof(nasty, fc.stringMatching(/^[!-~]{1,20}$/));
     const rights = fc.record({
       keys: fc.array(pattern, { maxLength: 3 }),
+      readKeys: fc.array(pattern, { maxLength: 3 }),
+      writeKeys: fc.array(pattern, { maxLength: 3 }),
       channels: fc.array(pattern, { maxLength: 3 }),
       commands: fc.array(fc.oneof(nasty, fc.stringMatching(/^[+-]@?[a-z|]{1,9}$/)), {
         maxLength: 3,
@@ -236,8 +239,9 @@ describe("rendering", () => {
     });
     let taken = 0;
     fc.assert(
-      fc.property(rights, ({ keys, channels, commands }) => {
-        const config = accepted({ users: { application: { keys, channels, commands } } });
+      fc.property(rights, (application) => {
+        const { keys, readKeys, writeKeys, channels, commands } = application;
+        const config = accepted({ users: { application } });
         if (!config) return;
         taken++;
         const lines = renderNodeUsers(config).trimEnd().split("\n");
@@ -247,6 +251,8 @@ describe("rendering", () => {
         expect(line[0].trimEnd().split(/[ \t\n\r\v\f\0]+/)).toEqual([
           ...["user", "application", "on", "#application", "resetkeys"],
           ...keys.map((each) => `~${each}`),
+          ...readKeys.map((each) => `%R~${each}`),
+          ...writeKeys.map((each) => `%W~${each}`),
           "resetchannels",
           ...channels.map((each) => `&${each}`),
           "-@all",

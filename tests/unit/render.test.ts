@@ -252,10 +252,17 @@ describe("users", () => {
   const config = topologyConfig({
     users: {
       application: {},
+      reader: {
+        keys: ["r:*"],
+        readKeys: ["app:*", "*"],
+        writeKeys: ["jobs:*"],
+        commands: ["+@all"],
+      },
       reports: { keys: ["reports:*", "shared:*"], channels: [], commands: ["+@read", "-keys"] },
     },
     applicationPassword: "app \"'&<> secret",
     applicationPreviousPassword: "the one before",
+    readerPassword: "r",
     reportsPassword: "r",
     operatorPreviousPassword: "before-".padEnd(40, "b"),
   });
@@ -266,12 +273,21 @@ describe("users", () => {
     [
       "nodes",
       renderNodeUsers(config),
-      ["default", "application", "reports", "replication", "sentinel", "monitoring", "operator"],
+      [
+        "default",
+        "application",
+        "reader",
+        "reports",
+        "replication",
+        "sentinel",
+        "monitoring",
+        "operator",
+      ],
     ],
     [
       "sentinels",
       renderSentinelUsers(config),
-      ["default", "application", "reports", "sentinel", "monitoring", "operator"],
+      ["default", "application", "reader", "reports", "sentinel", "monitoring", "operator"],
     ],
   ])("those of %s are off or have a password that is named, and none is told", (_, text, users) => {
     const lines = text.trimEnd().split("\n");
@@ -292,6 +308,9 @@ describe("users", () => {
   test("an application's has the keys, channels and commands of the stack", () => {
     expect(renderNodeUsers(config)).toContain(
       "user reports on #reports resetkeys ~reports:* ~shared:* resetchannels  -@all +@read -keys\n",
+    );
+    expect(renderNodeUsers(config)).toContain(
+      "user reader on #reader resetkeys ~r:* %R~app:* %R~* %W~jobs:* resetchannels &* -@all +@all\n",
     );
     expect(renderNodeUsers(config)).toContain(
       "user application on #application resetkeys ~* resetchannels &* -@all +@all -@admin -@dangerous +info",

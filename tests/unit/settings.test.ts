@@ -1,9 +1,5 @@
-import {
-  directives,
-  effectiveSettings,
-  parseSettings,
-  sentinelDirectives,
-} from "../../components/settings";
+import { sentinelDirectives } from "../../components/directives/sentinel";
+import { directives, effectiveSettings, parseSettings } from "../../components/settings";
 
 const place = { address: "10.0.0.1", leastReplicas: "1" };
 

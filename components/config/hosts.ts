@@ -1,0 +1,126 @@
+/** The members, each with the settings of its daemons. */
+import { isIPv4 } from "net";
+import type { Daemon, Place, Settings } from "../directives/directive";
+import { effectiveSettings } from "../settings";
+import { Checker, isMap } from "./checker";
+import { under } from "./path";
+import { show } from "./problem";
+import type { HostConfig } from "./topology";
+
+export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): HostConfig[] {
+  const value = check.json("hosts");
+  if (!isMap(value) || Object.keys(value).length === 0) {
+    check.problem(
+      "hosts",
+      show(value),
+      "a map of at least three hosts, name to address and the rest",
+    );
+    return [];
+  }
+  const count = Object.keys(value).length;
+  const places = new Map<string, string>();
+  const sentinels = Object.values(value).filter((host) => !isMap(host) || host.sentinel !== false);
+  // So many hosts are left beside a master when the others have no majority of the sentinels.
+  const least = count - (Math.floor(sentinels.length / 2) + 1);
+  const hosts = Object.entries(value).map(([name, host]) =>
+    readHost(check, name, host, groupWide, String(least)),
+  );
+  for (const host of hosts) {
+    for (const place of new Set([host.address, host.sshHost])) {
+      const other = places.get(place);
+      if (other !== undefined && place !== "") {
+        check.problem(
+          under("hosts", host.name),
+          `is at ${place}, as ${other}`,
+          "a host of its own",
+        );
+      }
+      places.set(place, host.name);
+    }
+    const replicas = Number(host.redis["min-replicas-to-write"]);
+    if (replicas < least || replicas >= count) {
+      check.problem(
+        `${under("hosts", host.name)}.redis.min-replicas-to-write`,
+        `is ${replicas}`,
+        replicas < least
+          ? `at least ${least}: a master cut off with fewer replicas would go on acknowledging what is thrown away once the other side, with a majority of the sentinels, has promoted another`
+          : `at most ${count - 1}: a master of ${count} hosts has no more replicas, and would refuse every write`,
+      );
+    }
+  }
+  if (hosts.filter((host) => host.redis["replica-priority"] !== "0").length < 2) {
+    check.problem("redis.replica-priority", "is 0", "at least two hosts that may become master");
+  }
+  return hosts;
+}
+
+function readHost(
+  check: Checker,
+  name: string,
+  value: unknown,
+  groupWide: Record<Daemon, Settings>,
+  leastReplicas: string,
+): HostConfig {
+  const key = under("hosts", name);
+  const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
+  const fields = check.fields(value, key, names) ?? {};
+  check.text(
+    name,
+    key,
+    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+    "a name of lower-case letters, digits, dots and dashes",
+  );
+  const address = readAddress(check, fields.address, `${key}.address`);
+  const sshHost =
+    fields.sshHost === undefined ? address : check.machine(fields.sshHost, `${key}.sshHost`);
+  for (const text of [name, sshHost]) {
+    if (text.includes("backend-bastion")) {
+      check.problem(key, show(text), "a member: a bastion never is one (see ssh.bastion)");
+    }
+  }
+  const sentinel = fields.sentinel === true ? {} : (fields.sentinel ?? {});
+  const place = { address, leastReplicas };
+  const redis = readSettings(check, "node", place, fields.redis ?? {}, `${key}.redis`, groupWide);
+  return {
+    name,
+    address,
+    sshHost,
+    hostKey: check.hostKey(fields.hostKey, `${key}.hostKey`, sshHost || name),
+    redis,
+    ...(sentinel !== false && {
+      sentinel: readSettings(check, "sentinel", place, sentinel, `${key}.sentinel`, groupWide),
+    }),
+  };
+}
+
+function readSettings(
+  check: Checker,
+  daemon: Daemon,
+  place: Place,
+  overrides: unknown,
+  key: string,
+  groupWide: Record<Daemon, Settings>,
+): Settings {
+  const own = check.settings(daemon, overrides, key);
+  const { address } = place;
+  const settings = effectiveSettings(daemon, place, { ...groupWide[daemon], ...own });
+  const listens = settings.bind.split(" ");
+  if (
+    address &&
+    !listens.includes("0.0.0.0") &&
+    ![address, "127.0.0.1"].every((one) => listens.includes(one))
+  ) {
+    check.problem(`${key}.bind`, show(settings.bind), `0.0.0.0, or both ${address} and 127.0.0.1`);
+  }
+  return settings;
+}
+
+function readAddress(check: Checker, value: unknown, key: string): string {
+  const [first] = typeof value === "string" && isIPv4(value) ? value.split(".").map(Number) : [0];
+  // 0 is "this host", 127 loopback, 224 and above multicast and reserved.
+  if (typeof value === "string" && first !== 0 && first !== 127 && first < 224) {
+    return value;
+  }
+  check.problem(key, show(value), "the host's own IPv4 address, as the other hosts reach it");
+  return "";
+}
