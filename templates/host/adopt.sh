@@ -98,7 +98,6 @@ role_setting() {
 # admit_users: this program's users, beside the one there is, on the running daemons of this host. They accept
 # every login before any daemon of the group uses one. The release is what their next start is composed from.
 admit_users() {
-  make_release
   act mark initialised
   switch_release
   if role_runs redis-cluster.service; then

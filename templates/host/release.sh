@@ -48,21 +48,6 @@ put() {
   sync "${1%/*}"
 }
 
-# make_release [DIR ACT]: a release is what is staged, or by ACT what is in DIR, which the very binaries that will read
-# it have accepted. Root's part makes it of its own files.
-make_release() {
-  local from=${1:-$staged}
-  release=$(release_hash "$from")
-  if intact_release "$release"; then return; fi
-  validate_release "$from" ||
-    die "what is staged was refused by $(redis-server --version | cut -d' ' -f1-3); nothing that runs was touched. Correct the setting named above in the stack's configuration, then run pulumi up again"
-  act "${2:-make-release}" "$release"
-}
-
-intact_release() {
-  [[ -d $releases/$1 && $(release_hash "$releases/$1") == "$1" ]]
-}
-
 release_hash() {
   (cd "$1" && sha256sum -- * | sha256sum | cut -c 1-16)
 }

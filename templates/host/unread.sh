@@ -126,3 +126,13 @@ unload() {
   wait "$server" || true
   server=''
 }
+
+# complaint: of what a daemon said before it gave up (stdin), the reason: an error in the file comes as plain
+# lines, any other error as the last lines of the log.
+complaint() {
+  local log_line='^[0-9]+:[A-Z] [0-9]{2} [A-Z][a-z]{2} [0-9:. ]+ [#*.-] ' output
+  output=$(sed -E 's/#[0-9a-f]{64}/#.../g' | grep . || echo "not a word")
+  grep -vE "$log_line" <<<"$output" ||
+    grep -vE "$log_line(WARNING|oO0|Redis version|Configuration loaded|monotonic|Running mode|Server init)" <<<"$output" |
+    sed -E "s/$log_line//"
+}

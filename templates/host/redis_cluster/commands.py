@@ -23,8 +23,6 @@ def main(arguments: list[str]) -> int:
     trust-data [HASH]: see marks.trust_data.
     gate: see look.
     moves MEMBERS SECRETS SAVES: prints gate.moving; where every save counts SAVES is not empty.
-    certificate DIRECTORY: prints whether the certificate there has `ended` or is `good`.
-    refuse-ended DIRECTORY HOST: refuses one that has ended, of this host.
     handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
     leave MEMBERS SECRETS DIRECTORY: see handover.leave.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
@@ -34,8 +32,6 @@ def main(arguments: list[str]) -> int:
     mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
     follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
-    take-certificate DIRECTORY: prints whether live.takes_certificate.
-    note-release DAEMON NAME: see release.note_release.
     node-text DIRECTORY: prints composed.node_text.
     sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
     users-text DIRECTORY FILE: prints composed.users_lines.
@@ -90,12 +86,6 @@ def main(arguments: list[str]) -> int:
                 from .handover import leave
 
                 leave(members, secrets, directory)
-            case ["certificate", directory]:
-                print("ended" if _ended(directory, "") else "good")
-            case ["refuse-ended", directory, host]:
-                ended = _ended(directory, host)
-                if ended:
-                    raise Refused(f"{ended}. Nothing was changed", host)
             case ["join", release, data, last, bootstrap, was_whole, lead]:
                 from .join import Start, join
 
@@ -121,14 +111,6 @@ def main(arguments: list[str]) -> int:
                 from .keep_stamp import keep_stamp
 
                 keep_stamp(managed, data, run)
-            case ["take-certificate", directory]:
-                from .live import takes_certificate
-
-                print("yes" if takes_certificate(directory) else "no")
-            case ["note-release", daemon, name]:
-                from .release import note_release
-
-                note_release(daemon, name)
             case ["node-text", directory]:
                 from .composed import node_text
 
@@ -172,14 +154,6 @@ def main(arguments: list[str]) -> int:
         say("".join(format_exception(failure)))
         return 1
     return 0
-
-
-def _ended(directory: str, host: str) -> str:
-    """What is wrong with the certificate there, in words; empty where nothing is."""
-    from .certificate import certificate_end, utc
-    from .decide.gate import Certificate, certificate_problems, text_of
-
-    return text_of(list(certificate_problems(host, Certificate(certificate_end(directory), utc(0)))))
 
 
 def _step(verb: str) -> None:

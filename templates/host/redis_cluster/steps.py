@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 from .acts import act
-from .decide.gate import Certificate, certificate_problems
+from .certificate import ended
 from .host import UNIT, legacy, running
 from .messages import Refused
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
@@ -20,12 +20,8 @@ from .waits import Patience
 
 def _ended(step: Step) -> bool:
     """Whether this host's sentinel runs with a certificate that has ended."""
-    from .certificate import certificate_end, utc
-
     release = running_release("sentinel")
-    if not step.has_sentinel or not release or not running("sentinel"):
-        return False
-    return any(certificate_problems("", Certificate(certificate_end(release), utc(0))))
+    return step.has_sentinel and release != "" and running("sentinel") and ended(release) != ""
 
 
 def node_start(step: Step) -> None:
@@ -40,16 +36,19 @@ def node_start(step: Step) -> None:
         act("mark", "bootstrap", name)
     with suppress(FileNotFoundError):
         os.unlink(f"{DATA}/retired-master")
-    step.bash("renew_ended")
-    renewed = "the certificate had ended" in "; ".join(step.done)
+    from .renew import renew_ended
+
+    renewed = renew_ended()
+    step.done += renewed
     if os.path.exists(f"{CURRENT}/secrets"):
         from .passwords import accept_passwords
         from .tls_change import prepare_tls_change
 
-        step.done += accept_passwords(renewed, step.consent)
+        step.done += accept_passwords(renewed != [], step.consent)
         if prepare_tls_change(step.consent):
             step.make_release()
     if legacy():
+        step.make_release()
         step.bash("admit_users")
         step.done.append("the Ansible role's daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.

@@ -6,12 +6,14 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { director, hostPackage, pythonPackage, rootProgram } from "../../../components/hostProgram";
@@ -511,6 +513,14 @@ export class Hosts {
     for (const host of this.all) host.endUnits();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** The name of a release of the files in a directory. */
+export function releaseHash(directory: string): string {
+  const hash = (text: Buffer | string) => createHash("sha256").update(text).digest("hex");
+  const names = readdirSync(directory).sort();
+  const sums = names.map((name) => `${hash(readFileSync(join(directory, name)))}  ${name}\n`);
+  return hash(sums.join("")).slice(0, 16);
 }
 
 export function pause(milliseconds: number): Promise<void> {
