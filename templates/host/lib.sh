@@ -8,8 +8,6 @@ data=$root/var/lib/redis-cluster
 run=$root/run/redis-cluster
 # Root's, in a directory of redis's, which may read it.
 managed=$etc/managed
-staged=$managed/staged
-releases=$managed/releases
 current=$managed/current
 previous=$managed/previous
 initialised=$managed/initialised

@@ -26,17 +26,14 @@ def main(arguments: list[str]) -> int:
     handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
     leave MEMBERS SECRETS DIRECTORY: see handover.leave.
     gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
-    join RELEASE DATA LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
+    join RELEASE DATA BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
     settle-files RELEASE DATA: see join.settle_files.
     watch RELEASE LAST EPOCH WAS_WHOLE LEAD: prints watch.watch.
-    mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
-    follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
     keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
     node-text DIRECTORY: prints composed.node_text.
     sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
-    users-text DIRECTORY FILE: prints composed.users_lines.
-    unread CONF DATA LAST: prints unread.unread.
-    kept CONF DATA LAST: prints what lies there of Redis's: `unread`, `files` or `nothing`.
+    convert [NAME]: see convert.convert.
+    node-prove: prints prove.prove.
     lead RELEASE DATA SAID: NOT_AGREED unless lead.agreed.
     """
     try:
@@ -86,9 +83,12 @@ def main(arguments: list[str]) -> int:
                 from .handover import leave
 
                 leave(members, secrets, directory)
-            case ["join", release, data, last, bootstrap, was_whole, lead]:
+            case ["join", release, data, bootstrap, was_whole, lead]:
                 from .join import Start, join
+                from .last_files import node_last
+                from .members import load_members
 
+                last = node_last(load_members(f"{release}/members"))
                 print(join(Start(release, data, last, bootstrap, was_whole == "yes", lead == "yes")))
             case ["settle-files", release, data]:
                 from .join import settle_files
@@ -98,15 +98,6 @@ def main(arguments: list[str]) -> int:
                 from .watch import watch
 
                 print("\n".join(watch(release, last, epoch, was_whole == "yes", lead == "yes")))
-            case ["mend-sentinels", members, secrets, settings, legacy]:
-                from .strangers import Mending
-
-                for done in Mending(members, secrets, settings, legacy == "yes").mend():
-                    print(done)
-            case ["follow-by-address", members, secrets]:
-                from .adopt import follow_by_address
-
-                follow_by_address(members, secrets)
             case ["keep-stamp", managed, data, run]:
                 from .keep_stamp import keep_stamp
 
@@ -119,23 +110,16 @@ def main(arguments: list[str]) -> int:
                 from .composed import sentinel_text
 
                 print(sentinel_text(directory, address, port), end="")
-            case ["users-text", directory, file]:
-                from .composed import users_lines
+            case ["convert", *name] if len(name) < 2:
+                from .convert import convert
 
-                print("\n".join(users_lines(directory, file)))
-            case ["unread", conf, data, last]:
-                from .settings import Settings
-                from .unread import unread
+                with told_when_ended("convert"):
+                    convert("".join(name))
+            case ["node-prove"]:
+                from .prove import prove
 
-                for name in unread(Settings(conf), data, last):
-                    print(name)
-            case ["kept", conf, data, last]:
-                from .files import holds_files
-                from .settings import Settings
-                from .unread import unread
-
-                left = unread(Settings(conf), data, last)
-                print("unread" if left else "files" if holds_files(data) else "nothing")
+                with told_when_ended("node-prove"):
+                    print(prove())
             case ["lead", release, data, said]:
                 from .lead import agreed
 

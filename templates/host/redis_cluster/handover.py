@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
-from .decide.handover import heirs, linked, newer_masters, number, written
+from .decide.handover import heirs, linked, newer_masters, written
+from .decide.replies import number
 from .members import Member, Members, load_members, secret
 from .messages import Refused, plain, say
 from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, text

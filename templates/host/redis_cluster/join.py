@@ -1,16 +1,15 @@
 """How this host's node joins the group: hears the others, decides, has the sentinels fail over where that is due."""
 
-import re
 from typing import Literal, NamedTuple
 
 from .answers import hear
 from .decide.answers import Heard, nobody_heard
+from .decide.last_file import Last
 from .decide.role import Here, Outdated, Verdict, enough, role, undecided
 from .decide.stamp import STAMP_DELAY, rank
 from .failover import fail_over_first
 from .files import Files, held
 from .marks import mark_data, other_directory, refuse_other_directory
-from .members import Member, Members
 from .messages import Refused, say
 from .observe import Daemons
 from .release import open_release
@@ -22,12 +21,12 @@ class Start(NamedTuple):
     """What the host program knows when it composes the node's file.
 
     release: the directory of the release that it is composed from. data: the data directory. The others as
-    decide.role.Here has them, but last in words: an ADDRESS PORT, `master` or empty.
+    decide.role.Here has them.
     """
 
     release: str
     data: str
-    last: str
+    last: Last
     bootstrap: str
     was_whole: bool
     lead: bool
@@ -48,7 +47,7 @@ def join(start: Start) -> str:
     refuse_unread(settings, start.data, start.last, members.host)
     files, stamp = Files(settings, start.data), read_stamp(start.data)
     files.remove_unfinished()
-    here = _here(members, start, held(settings, start.data, other_directory()))
+    here = _here(start, held(settings, start.data, other_directory()))
     if here.holds == "data" and files.outdated(stamp):
         here = here._replace(outdated=Outdated(files.written() or 0, rank(files.as_of(stamp))))
     heard = nobody_heard() if here.lead else _heard(daemons, here)
@@ -90,15 +89,5 @@ def _heard(daemons: Daemons, here: Here) -> Heard:
     return heard
 
 
-def _here(members: Members, start: Start, holds: Literal["data", "files", "nothing"]) -> Here:
-    last: Member | Literal["master"] | None = "master" if start.last == "master" else None
-    if re.fullmatch("[0-9.]+ [0-9]+", start.last):
-        last = members.node_at(*start.last.split(" "))
-    return Here(
-        holds,
-        None,
-        last if last != members.node_here else None,
-        start.bootstrap,
-        start.was_whole,
-        start.lead,
-    )
+def _here(start: Start, holds: Literal["data", "files", "nothing"]) -> Here:
+    return Here(holds, None, start.last, start.bootstrap, start.was_whole, start.lead)

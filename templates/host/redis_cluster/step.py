@@ -8,13 +8,12 @@ from typing import Literal
 
 from . import gate
 from .acts import act
-from .bash import bash
 from .decide.owed import Owed, Runs, owed
 from .decide.staged import CREATION, changed_creation, changed_name
 from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state
-from .members import load_members, secret
+from .members import load_members
 from .messages import Refused, plain
-from .observe import Daemons, fields
+from .observe import Daemons, fields, group_of
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
 from .release import CERTIFICATE, note_release, release_hash, running_release, same_files
@@ -52,7 +51,7 @@ class Step:
     @property
     def daemons(self) -> Daemons:
         """The group's daemons."""
-        self._daemons = self._daemons or Daemons(self.members, secret(f"{STAGED}/secrets", "operator"))
+        self._daemons = self._daemons or group_of(f"{STAGED}/members", f"{STAGED}/secrets")
         return self._daemons
 
     @property
@@ -287,10 +286,6 @@ class Step:
         """Notes what was set by hand."""
         if names:
             self.done.append(f"took back what was set by hand: {names}")
-
-    def bash(self, *functions: str) -> None:
-        """Has functions do what is still bash, and notes what they have done."""
-        self.done += bash(*functions)
 
 
 def _directives(directory: str) -> dict[str, dict[str, str]]:

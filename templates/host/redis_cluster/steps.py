@@ -48,8 +48,12 @@ def node_start(step: Step) -> None:
         if prepare_tls_change(step.consent):
             step.make_release()
     if legacy():
+        from .adopt import admit_users
+
         step.make_release()
-        step.bash("admit_users")
+        act("mark", "initialised")
+        step.switch()
+        admit_users(f"{RELEASES}/{step.staged}")
         step.done.append("the Ansible role's daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
@@ -79,7 +83,9 @@ def node_start(step: Step) -> None:
 def sentinel_start(step: Step) -> None:
     """Brings up the sentinel if it is down, on the node's release, and takes back what was set in it by hand."""
     if legacy():
-        step.bash("use_logins")
+        from .adopt import use_logins
+
+        use_logins()
         step.done.append("the Ansible role's daemons log in as this program's users")
     if _owes_move_to_tls():
         _move_to_tls(step)
@@ -128,10 +134,10 @@ def sentinel_stop(step: Step) -> None:
     from .adopt import follow_by_address
     from .strangers import Mending
 
-    files, of_role = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
-    if of_role:
+    files, is_legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
+    if is_legacy:
         follow_by_address(*files)
-    for mended in Mending(*files, f"{STAGED}/sentinel.conf", of_role).mend():
+    for mended in Mending(*files, f"{STAGED}/sentinel.conf", is_legacy).mend():
         what, _, name = mended.partition(" ")
         did = "forget what is no member" if what == "forgot" else "watch the master"
         step.done.append(f"had the sentinel on {name} {did}")

@@ -11,7 +11,7 @@ from functools import partial
 
 from . import paths
 from .decide.gate import moves
-from .decide.settings import pairs
+from .decide.replies import pairs
 from .decide.tls_change import clients_there, closing_ports, online_at
 from .gate import Step, Waiting, gate, gave_up, overridden, override_hash
 from .members import Member

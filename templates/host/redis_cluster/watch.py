@@ -7,9 +7,8 @@ from .answers import ask_node, ask_sentinel, hear
 from .decide.answers import Heard, nobody_heard
 from .decide.identity import first_id, known
 from .decide.watched import Own, Watched, enough, watched
-from .members import load_members, secret
 from .messages import Refused, say
-from .observe import Daemons
+from .observe import Daemons, group_of
 
 
 def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> Iterator[str]:
@@ -20,7 +19,7 @@ def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> I
 
     release: the directory of the release. last, epoch: the ADDRESS PORT that it watched by its last file, if any.
     """
-    daemons = _daemons(f"{release}/members", f"{release}/secrets")
+    daemons = group_of(f"{release}/members", f"{release}/secrets")
     master = daemons.members.node_at(*last.split(" ")) if re.fullmatch("[0-9.]+ [0-9]+", last) else None
     found, heard = _watched(daemons, Own(master, int(epoch) if master else 0), was_whole, lead)
     if found.master is None:
@@ -42,7 +41,7 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
 
     Empty where it watches that, and where that is none or does not say that it is a master.
     """
-    daemons = _daemons(members_file, secrets_file)
+    daemons = group_of(members_file, secrets_file)
     members = daemons.members
     here = next(sentinel for sentinel in members.sentinels if sentinel.name == members.host)
     answer = ask_sentinel(daemons, here)
@@ -50,10 +49,6 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
     if found.master and found.master != answer.master and ask_node(daemons, found.master).kind == "master":
         return found.master.pair
     return ""
-
-
-def _daemons(members_file: str, secrets_file: str) -> Daemons:
-    return Daemons(load_members(members_file), secret(secrets_file, "operator"))
 
 
 def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> tuple[Watched, Heard]:

@@ -133,7 +133,7 @@ CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
 # As redis, by units.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
-BY_BASH = {"lead", "convert", "node-prove", *OF_UNITS}
+BY_BASH = {"lead", *OF_UNITS}
 
 
 def director(verb: str) -> list[str]:
