@@ -261,9 +261,7 @@ test("the pid file that the role's node could not remove goes before this progra
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
   app1.program("systemctl");
-  expect(
-    await app1.python("from redis_cluster.acts import act\nact('start', 'node')"),
-  ).toMatchObject({ status: 0, stderr: "" });
+  expect(await app1.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(readdirSync(app1.path("/run/redis-cluster")).sort()).toEqual([
     "node",
     "redis-sentinel.pid",

@@ -267,13 +267,13 @@ describe("files, units and services", () => {
   });
 
   test("an edited unit or a drop-in owes a restart, and the rollout's unit takes their place", async () => {
-    const installed = () => app1.direct("act unit sentinel >&2");
+    const installed = () => app1.act("unit", "sentinel");
     for (const directory of ["/run/systemd/system.control", "/usr/local/lib/systemd/system"]) {
       app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
-      expect((await installed()).stderr).toBe("other\n");
+      expect((await installed()).stdout).toBe("other\n");
       expect(await drift(app1)).toHaveLength(1);
-      expect(await app1.direct("act start sentinel")).toMatchObject({ status: 0, stderr: "" });
-      expect((await installed()).stderr).toBe("installed\n");
+      expect(await app1.act("start", "sentinel")).toMatchObject({ status: 0, stderr: "" });
+      expect((await installed()).stdout).toBe("installed\n");
       expect(await drift(app1)).toEqual([]);
     }
   });

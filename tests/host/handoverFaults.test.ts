@@ -1,4 +1,4 @@
-import { Group, handedOver, leave, replication, says } from "./support/group";
+import { Group, handedOver, handOver, leave, replication, says } from "./support/group";
 import { masterName, pause } from "./support/hosts";
 
 // What goes wrong in the middle of a handover: it is killed, or Sentinel fails over by itself.
@@ -49,7 +49,10 @@ test("one that is ended by SIGTERM under the pause lifts it, itself or by the st
   const writer = await group.application();
   for (const ends of ["the program", "the step"]) {
     group.stage("wait paused");
-    const step = first.direct(`echo $PPID >$root/tmp/step; ${handOverLine}`);
+    const step = handOver(
+      first,
+      `import os\nopen("${first.path("/tmp/step")}", "w").write(str(os.getppid()))`,
+    );
     const program = await group.reached();
     if (ends === "the program") {
       process.kill(program, "SIGTERM");

@@ -2,7 +2,6 @@
 
 import os
 import time
-from binascii import crc32
 from typing import NamedTuple
 
 from .certificate import certificate_end, utc
@@ -83,19 +82,6 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
             break
         time.sleep(0.3)
     raise stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
-
-
-def moving(members_file: str, secrets_file: str, saves: bool) -> str:
-    """A number that changes with what moves; empty where all is quiet. Nothing of what a daemon says is in it."""
-    text = moves(group_of(members_file, secrets_file).nodes(), saves)
-    return f"{crc32(text.encode()):08x}" if text else ""
-
-
-def gave_up(members_file: str, secrets_file: str, saves: bool, seconds: str, what: str) -> None:
-    """Refused: the end of a wait of the host program's, in which nothing has moved for so many seconds."""
-    daemons = group_of(members_file, secrets_file)
-    members = daemons.members
-    raise stall(members, what, int(seconds), moves(daemons.nodes(), saves))
 
 
 def stall(members: Members, what: str, seconds: int, seen: str) -> Refused:

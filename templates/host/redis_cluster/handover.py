@@ -46,7 +46,7 @@ def handover(members_file: str, secrets_file: str, directory: str) -> Member:
         return Handover(members, secret(secrets_file, "operator")).run()
 
 
-def leave(members_file: str, secrets_file: str, directory: str) -> None:
+def hand_over_first(members_file: str, secrets_file: str, directory: str) -> None:
     """Before this host's node is stopped: a master hands over first, if anybody can take over. See handover."""
     members = load_members(members_file)
     with _alone(directory, members.host):

@@ -4,6 +4,7 @@ import os
 
 from . import paths
 from .adopt import recognise
+from .bootstrap import bootstrap_mark
 from .files import holds_files
 from .host import legacy
 from .last_files import node_last
@@ -34,17 +35,3 @@ def prove() -> str:
     else:
         state = "empty"
     return f"{members.host} {state}"
-
-
-def bootstrap_mark() -> str:
-    """The name of the bootstrap master of a first deployment that is going on; root's.
-
-    It says nothing any more once the group has been whole.
-    """
-    if os.path.exists(paths.INITIALISED):
-        return ""
-    try:
-        with open(paths.BOOTSTRAP) as file:
-            return file.readline().strip()
-    except OSError:
-        return ""

@@ -1,7 +1,6 @@
 """What the steps of a rollout have at hand: what is staged, what runs, and what is done with that."""
 
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
@@ -10,7 +9,7 @@ from . import gate
 from .acts import act
 from .decide.owed import Owed, Runs, owed
 from .decide.staged import CREATION, changed_creation, changed_name
-from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state
+from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running
 from .members import load_members
 from .messages import Refused, plain
 from .observe import Daemons, fields, group_of
@@ -20,7 +19,7 @@ from .release import CERTIFICATE, note_release, release_hash, running_release, s
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told
-from .waits import Patience
+from .waits import Patience, start, unstoppable
 
 Daemon = Literal["node", "sentinel"]
 
@@ -173,13 +172,7 @@ class Step:
 
     def start(self, daemon: Daemon) -> None:
         """Until it serves. Refused where nothing moves."""
-        since = str(int(time.time()))
-        act("start", daemon)
-        patience = Patience(self.daemons)
-        while not running(daemon):
-            if patience.over():
-                act("journal", daemon, since)
-                raise patience.gave_up(f"{UNIT[daemon]} is {state(daemon)}; expected active")
+        start(self.daemons, daemon)
 
     def stop_sentinel(self) -> None:
         """With a timer that starts it again, should the run die."""
@@ -211,26 +204,11 @@ class Step:
                 return False
 
     def wait_stoppable(self) -> None:
-        """A SIGTERM during the first AOF write after a full sync is lost, so it has to be over.
-
-        Redis ends any other rewrite or save by itself when it is stopped: a data set that is always saved and rewritten
-        is none to wait for.
-        """
-        from .files import Files
-
+        """Until the node may be stopped."""
         patience = Patience(self.daemons, saves=True)
-        unsaved = Files(Settings(f"{CURRENT}/redis.conf", missing=True), DATA).unsaved
-        while True:
-            told = self.info("persistence").get
-            busy = [name for name in ("loading", "aof_rewrite_scheduled") if told(name) == "1"]
-            if told("aof_rewrite_in_progress") == "1" and os.path.exists(unsaved):
-                busy.append("its first AOF after a full sync")
-            if not busy:
-                return
+        while busy := unstoppable(self.daemons):
             if patience.over():
-                raise patience.gave_up(
-                    f"the node is still busy: {' '.join(busy)}; expected an idle node before its restart"
-                )
+                raise patience.gave_up(f"the node is still busy: {busy}; expected an idle node before its restart")
 
     def wait_replicas_written(self) -> None:
         """Until a replica has written its first AOF after a full sync, it would start from older data than it holds.
