@@ -202,7 +202,7 @@ export class Host {
   /** Runs a line of shell with the programs of the host. */
   shell(line: string): Promise<Outcome> {
     const path = `${this.path("/usr/bin")}:/usr/sbin:/usr/bin:/sbin:/bin`;
-    return this.execute(["/bin/bash", "-c", `PATH=${path}; ${line}`]);
+    return this.execute(["/bin/bash", "-c", `export PATH=${path}; ${line}`]);
   }
 
   /** Runs a line of shell as the director of a verb, whom root's part serves. */
