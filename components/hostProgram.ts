@@ -30,7 +30,6 @@ export function programSums(): string {
 export function hostPrograms(): Record<string, string> {
   return {
     "write-files": fileWriter(),
-    "redis-cluster.sh": director(),
     "redis-cluster": rootProgram(),
     ...hostPackage(),
   };
@@ -70,15 +69,7 @@ export function rootProgram(): string {
     .join("");
 }
 
-/** What directs it, as redis: the parts in templates/host as one file, so that a host never runs a mix of versions. */
-export function director(): string {
-  const middle = readdirSync(parts).filter((file) => file.endsWith(".sh") && !outer.includes(file));
-  return ["head.sh", "lib.sh", ...middle.sort(), "main.sh"]
-    .map((file) => readFileSync(join(parts, file), "utf8"))
-    .join("\n");
-}
-
-/** The modules of its part in Python, by their paths below the directory of programs. */
+/** What directs it, as redis: modules of Python, by their paths below the directory of programs. */
 export function hostPackage(): Record<string, string> {
   const paths = readdirSync(join(parts, pythonPackage), { recursive: true, encoding: "utf8" });
   const modules = paths.filter((path) => path.endsWith(".py")).sort();
@@ -92,8 +83,6 @@ export function hostPackage(): Record<string, string> {
 
 /** Tells whose a host is with root's program on standard input, or without Python. */
 export const ownerCheck = (): string => readFileSync(join(templates, "check-owner.sh"), "utf8");
-
-const outer = ["head.sh", "lib.sh", "main.sh"];
 
 /**
  * The command line of a verb of the host program, which ends it after so many seconds. Nothing else has to be

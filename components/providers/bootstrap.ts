@@ -23,16 +23,8 @@ const limit = 120;
 
 const command = hostCommand(limit - 10, ["node-prove"]);
 
-/** What a host may say of itself; see verb_node_prove in templates/host/bootstrap.sh. */
-const states = [
-  "initialised",
-  "role-deployed",
-  "marked",
-  "unread",
-  "retired-master",
-  "data",
-  "empty",
-];
+/** What a host may say of itself; see prove in templates/host/redis_cluster/prove.py. */
+const states = ["initialised", "legacy", "marked", "unread", "retired-master", "data", "empty"];
 
 /**
  * The host to mark as the first master; "" where the group needs no bootstrap. Throws where that is for an operator
@@ -41,12 +33,9 @@ const states = [
 export function chooseBootstrap(proofs: Record<string, string>, bootstrapMaster: string): string {
   const names = Object.keys(proofs);
   const hosts = (state: string) => names.filter((name) => proofs[name] === state);
-  const [unread, role, marked, retired] = [
-    "unread",
-    "role-deployed",
-    "marked",
-    "retired-master",
-  ].map(hosts);
+  const [unread, legacy, marked, retired] = ["unread", "legacy", "marked", "retired-master"].map(
+    hosts,
+  );
   const held = [...marked, ...retired, ...hosts("data")].sort();
   const directory = "/var/lib/redis-cluster";
   if (hosts("initialised").length > 0) return "";
@@ -57,10 +46,10 @@ export function chooseBootstrap(proofs: Record<string, string>, bootstrapMaster:
         `what it loads; or move what is not wanted out of ${directory}. Then run pulumi up again; nothing was started`,
     );
   }
-  if (role.length > 0) {
+  if (legacy.length > 0) {
     if (held.length === 0) return "";
     throw new Error(
-      `the Ansible role's group on ${role.join(" ")} is not taken over: there are other data on ${held.join(" ")}; ` +
+      `the Ansible role's group on ${legacy.join(" ")} is not taken over: there are other data on ${held.join(" ")}; ` +
         `expected empty hosts. Empty ${directory} there, then run pulumi up again`,
     );
   }

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { Host, Hosts, Outcome } from "./support/hosts";
+import { Host, Hosts, Outcome, releaseHash } from "./support/hosts";
 
 // What root's part does for a director that somebody has taken over: nothing but its acts.
 
@@ -113,7 +113,7 @@ test("links in redis's directories lead no act anywhere", async () => {
     symlinkSync(victim, host.path(place));
   if (process.getuid?.() === 0)
     execFileSync("chown", ["-hR", "redis:redis", host.path("/run/redis-cluster")]);
-  const hash = (await host.shell('release_hash "$staged"')).stdout.trim();
+  const hash = releaseHash(host.path("staged"));
   const acts = [
     ...["start node", "enable node", "stamp", "firewall", `make-release ${hash}`, `switch ${hash}`],
     ...[

@@ -1,5 +1,5 @@
 import { readdirSync } from "fs";
-import { eventually, Host, Hosts, masterName } from "./support/hosts";
+import { eventually, Host, Hosts, masterName, Outcome } from "./support/hosts";
 
 // What the old Ansible role deployed, recognised and taken over while it runs.
 
@@ -36,12 +36,14 @@ function writeUnits(host: Host): void {
 }
 
 describe("of somebody else's units", () => {
-  const refusal = (consent: string) => app1.shell(`refuse_foreign_units ${consent}`);
+  const refusal = (consent: "True" | "False") =>
+    app1.python(`from redis_cluster.prepare import refuse_foreign_units
+refuse_foreign_units(adopt=${consent})`);
 
   test("the role's are taken over with the operator's consent alone", async () => {
     writeUnits(app1);
-    expect(await refusal("yes")).toMatchObject({ status: 0, stderr: "" });
-    const { status, stderr } = await refusal("no");
+    expect(await refusal("True")).toMatchObject({ status: 0, stderr: "" });
+    const { status, stderr } = await refusal("False");
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /redis-cluster.service is of the old Ansible role.* --secret adoptPassword/,
@@ -61,7 +63,7 @@ describe("of somebody else's units", () => {
         ? roleUnit("redis-cluster", other)
         : roleUnit("redis-cluster").replace(what, other);
     app1.write(`${units}/redis-cluster.service`, changed);
-    const { status, stderr } = await refusal("yes");
+    const { status, stderr } = await refusal("True");
     expect(status).toBe(1);
     expect(stderr).toContain("redis-cluster.service belongs to somebody else");
   });
@@ -92,71 +94,29 @@ function writeRoleFiles(host: Host, node: string[] = [], sentinel: string[] = []
   );
 }
 
+const recognise = (host: Host) =>
+  host.python(`from redis_cluster.adopt import recognise
+from redis_cluster.members import load_members
+recognise(load_members("${host.path("staged/members")}"))`);
+
 describe("of the role's files, while nothing runs", () => {
-  const recognise = () =>
-    app1.shell(`running() { false; }; load_members ${app1.path("staged/members")}; recognise_role`);
-
-  beforeEach(() => writeUnits(app1));
-
-  test("those of this group are recognised, the address of the host alone too", async () => {
-    writeRoleFiles(
-      app1,
-      [],
-      [
-        `sentinel known-replica ${masterName} ${app2.address} 6389`,
-        `sentinel known-replica ${masterName} 127.0.0.1 6389`,
-        `sentinel known-sentinel ${masterName} ${app1.address} 26389 ${"a".repeat(40)}`,
-        `sentinel known-sentinel ${masterName} ${app2.address} 26389 ${"b".repeat(40)}`,
-      ],
-    );
-    expect(await recognise()).toMatchObject({ status: 0, stderr: "" });
+  beforeEach(() => {
+    writeUnits(app1);
+    app1.program("systemctl", "echo inactive");
   });
 
-  test.each<[string, string[], string[], RegExp]>([
-    [
-      "another port",
-      ["port 7000"],
-      [],
-      /node listens on port 7000; expected redis-cluster:nodePort, 6389/,
-    ],
-    [
-      "another sentinel's port",
-      [],
-      ["port 27000"],
-      /sentinel listens on port 27000; expected redis-cluster:sentinelPort, 26389/,
-    ],
-    [
-      "another AOF",
-      ["appendfilename other.aof"],
-      [],
-      /appendfilename other.aof; expected appendonly.aof.*Set redis-cluster:redis.appendfilename to other.aof/,
-    ],
-    ["more databases", ["databases 32"], [], /databases 32; expected 16.*redis.databases to 32/],
-    ["another directory", ["dir /srv"], [], /its node has dir \/srv; expected/],
-    [
-      "one more group",
-      [],
-      ["sentinel monitor second 10.0.0.1 6389 2"],
-      /watches 'redis-test-cluster second'; expected redis-test-cluster alone/,
-    ],
-    [
-      "a replica that is no member",
-      [],
-      [`sentinel known-replica ${masterName} 10.9.9.9 6389`],
-      /knows 10.9.9.9:6389; expected members/,
-    ],
-    [
-      "a sentinel that is no member",
-      [],
-      [`sentinel known-sentinel ${masterName} 10.9.9.9 26389 ${"c".repeat(40)}`],
-      /knows 10.9.9.9:26389; expected members.*redis-cli -p 26389 SENTINEL RESET/,
-    ],
-  ])("those with %s are refused", async (_, node, sentinel, said) => {
-    writeRoleFiles(app1, node, sentinel);
-    const { status, stderr } = await recognise();
+  test("those of this group are recognised", async () => {
+    writeRoleFiles(app1);
+    expect(await recognise(app1)).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("others are refused, and told", async () => {
+    writeRoleFiles(app1, [], [`sentinel known-replica ${masterName} 10.9.9.9 6389`]);
+    const { status, stderr } = await recognise(app1);
     expect(status).toBe(1);
-    expect(stderr).toMatch(said);
-    expect(stderr).toContain("nothing that runs was touched");
+    expect(stderr).toMatch(
+      /app-1\]: error: what the Ansible role deployed here is not taken over: .*knows 10.9.9.9:6389; expected members.*\. Then run pulumi up again; nothing that runs was touched\n$/,
+    );
   });
 });
 
@@ -164,16 +124,20 @@ describe("while the role's daemons run", () => {
   /** An address of the console host that is no member's, as 127.0.0.1 is to the role. */
   let alias: string;
 
-  /** Runs shell on a host with what a step has at hand; both units are the role's and run. */
-  const step = (host: Host, line: string) =>
-    host.shell(
-      `running() { true; }; make_release() { release=one; }; act() { :; }; load_members ${host.path("staged/members")}
-       secrets_file=$staged/secrets operator_password=$(secret "$staged/secrets" operator); ${line}`,
-    );
-  const files = '"$members_file" "$secrets_file"';
-  const mend = `ask_group follow-by-address ${files}; ask_group mend-sentinels ${files} "$staged/sentinel.conf" yes >&2`;
-  const everywhere = async (line: string) => {
-    for (const host of hosts.all) expect(await step(host, line)).toMatchObject({ status: 0 });
+  const admit = (host: Host) =>
+    host.python(`from redis_cluster.adopt import admit_users
+admit_users("${host.path("staged")}")`);
+  const useLogins = (host: Host) =>
+    host.python("from redis_cluster.adopt import use_logins\nuse_logins()");
+  const mend = (host: Host) =>
+    host.python(`from redis_cluster.adopt import follow_by_address
+from redis_cluster.strangers import Mending
+files = "${host.path("staged/members")}", "${host.path("staged/secrets")}"
+follow_by_address(*files)
+for done in Mending(*files, "${host.path("staged/sentinel.conf")}", True).mend():
+    print(done, file=sys.stderr)`);
+  const everywhere = async (step: (host: Host) => Promise<Outcome>) => {
+    for (const host of hosts.all) expect(await step(host)).toMatchObject({ status: 0, stderr: "" });
   };
   const known = (host: Host, what: string) =>
     (host.ask("sentinel", "SENTINEL", what, masterName).match(/(?<=^ip\n).*/gm) ?? []).sort();
@@ -183,6 +147,7 @@ describe("while the role's daemons run", () => {
     alias = consoleHost.address.replace(/\d+$/, "11");
     for (const host of hosts.all) {
       writeUnits(host);
+      host.program("systemctl", "if [[ $1 == is-active ]]; then echo active; fi");
       const binds = `bind ${host.address}${host === consoleHost ? ` ${alias}` : ""}`;
       writeRoleFiles(
         host,
@@ -220,17 +185,17 @@ describe("while the role's daemons run", () => {
   });
 
   test("its password is the one that its clients use", async () => {
-    expect(await step(app1, "recognise_role")).toMatchObject({ status: 0 });
+    expect(await recognise(app1)).toMatchObject({ status: 0 });
     const other = app1.releaseFiles().secrets;
     app1.write("staged/secrets", `${other}adopt another\n`);
-    const { status, stderr } = await step(app1, "recognise_role");
+    const { status, stderr } = await recognise(app1);
     expect(status).toBe(1);
     expect(stderr).toMatch(/WRONGPASS.*expected PONG.* --secret adoptPassword/);
   });
 
   test("they learn users, logins and addresses; nothing restarts, and no id is lost", async () => {
     const ids = hosts.all.map(id);
-    await everywhere("admit_users");
+    await everywhere(admit);
     for (const host of hosts.all) {
       for (const daemon of ["node", "sentinel"] as const) {
         expect(host.ask(daemon, "ACL", "WHOAMI")).toBe("operator\n");
@@ -241,7 +206,7 @@ describe("while the role's daemons run", () => {
       expect(host.read("redis-sentinel.conf")).toMatch(/^user operator on /m);
     }
 
-    await everywhere("use_logins");
+    await everywhere(useLogins);
     consoleHost.ask("node", "CLIENT", "KILL", "TYPE", "replica");
     await eventually(10, () => {
       const links = consoleHost.ask("node", "CLIENT", "LIST", "TYPE", "replica");
@@ -251,7 +216,7 @@ describe("while the role's daemons run", () => {
     expect(known(consoleHost, "MASTER")).toEqual([alias]);
     expect(app1.ask("node", "INFO", "replication")).toContain(`master_host:${alias}\r\n`);
 
-    const outcome = await step(app1, mend);
+    const outcome = await mend(app1);
     expect(outcome).toMatchObject({ status: 0 });
     expect(outcome.stderr).toMatch(/^watches console$/m);
     for (const host of hosts.all) {
@@ -272,12 +237,13 @@ describe("while the role's daemons run", () => {
     );
 
     // Once all is well, nothing is told anew.
-    const again = await step(app2, mend);
+    const again = await mend(app2);
     expect(again).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("where two nodes say they are master, no address is touched", async () => {
-    await everywhere("admit_users; use_logins");
+    await everywhere(admit);
+    await everywhere(useLogins);
     app1.ask("node", "REPLICAOF", "NO", "ONE");
     app2.ask("node", "REPLICAOF", app1.address, "6389");
     await eventually(10, () =>
@@ -285,7 +251,7 @@ describe("while the role's daemons run", () => {
     );
     consoleHost.ask("node", "CLIENT", "KILL", "TYPE", "replica");
     const before = known(consoleHost, "MASTER");
-    const outcome = await step(app1, mend);
+    const outcome = await mend(app1);
     expect(outcome).toMatchObject({ status: 0, stderr: "" });
     expect(known(consoleHost, "MASTER")).toEqual(before);
   });
@@ -295,7 +261,7 @@ test("the pid file that the role's node could not remove goes before this progra
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
   app1.program("systemctl");
-  expect(await app1.direct("act start node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await app1.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(readdirSync(app1.path("/run/redis-cluster")).sort()).toEqual([
     "node",
     "redis-sentinel.pid",

@@ -15,7 +15,7 @@ test.each([
   ["empty", "marked", "empty", "app-2"],
   ["empty", "marked", "data", "app-2"],
   ["retired-master", "empty", "data", "app-1"],
-  ["role-deployed", "role-deployed", "empty", ""],
+  ["legacy", "legacy", "empty", ""],
   ["initialised", "unread", "data", ""],
   ["marked", "initialised", "retired-master", ""],
 ])("%s, %s and %s: '%s'", (one, two, three, chosen) => {
@@ -28,12 +28,7 @@ test.each([
   ["empty", "data", "empty", /unknown age on: app-2; .*touch .*retired-master/],
   ["retired-master", "data", "retired-master", /unknown age on: app-1 app-2 console;/],
   ["marked", "marked", "empty", /unknown age on: app-1 app-2;/],
-  [
-    "role-deployed",
-    "role-deployed",
-    "data",
-    /on app-1 app-2 is not taken over: .* data on console/,
-  ],
+  ["legacy", "legacy", "data", /on app-1 app-2 is not taken over: .* data on console/],
 ])("%s, %s and %s: refused", (one, two, three, message) => {
   expect(() => choose(one, two, three)).toThrow(message);
 });

@@ -293,8 +293,8 @@ describe("convert", () => {
 describe("the proof of a host", () => {
   const proof = async (host: Host) => {
     host.release("staged", "staged");
-    const { stderr } = await host.shell("verb_node_prove </dev/null >&2");
-    return stderr.trim().split(" ")[1];
+    const { stdout } = await host.run("node-prove");
+    return stdout.trim().split(" ")[1];
   };
   test("data that would not be loaded are no data to begin with, whatever mark lies beside them", async () => {
     await put.rdb(app1);

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { deploy } from "./support/deployed";
+import { deploy, releaseOfStaged } from "./support/deployed";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
 
 // What `redis-cluster drift` finds on hosts that run, and what the steps put right. The services are processes
@@ -20,7 +20,7 @@ beforeEach(() => {
 async function start(): Promise<void> {
   hosts = new Hosts();
   [consoleHost, app1, app2] = hosts.all;
-  for (const host of hosts.all) await deploy(host);
+  for (const host of hosts.all) deploy(host);
   consoleHost.write("bootstrap", "console\n");
   for (const host of hosts.all) await host.composeAndStart("node");
   for (const host of hosts.all) await host.composeAndStart("sentinel");
@@ -170,9 +170,7 @@ describe("the running node", () => {
       "staged/redis.conf",
       `${consoleHost.read("staged/redis.conf")}maxmemory 4mb\nmaxmemory-policy allkeys-lru\n`,
     );
-    await consoleHost.shell(
-      `release=$(release_hash "$staged"); cp -r "$staged" "$releases/$release"; chmod -R a+rX "$etc"; echo "$release" >"$run/node/release"`,
-    );
+    consoleHost.write("/run/redis-cluster/node/release", `${releaseOfStaged(consoleHost)}\n`);
     const outcome = await repairing(consoleHost, "node");
     expect(outcome.status).toBe(1);
     expect(outcome.stderr).toMatch(/maxmemory is 4194304 bytes, below the \d+ in use/);
@@ -265,17 +263,17 @@ describe("files, units and services", () => {
     ]);
     expect(lines.join()).not.toContain("typed-by-hand");
     rmSync(app1.path("/etc/systemd/system/redis-sentinel.service.d"), { recursive: true });
-    await deploy(app1);
+    deploy(app1);
   });
 
   test("an edited unit or a drop-in owes a restart, and the rollout's unit takes their place", async () => {
-    const installed = () => app1.direct("act unit sentinel >&2");
+    const installed = () => app1.act("unit", "sentinel");
     for (const directory of ["/run/systemd/system.control", "/usr/local/lib/systemd/system"]) {
       app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
-      expect((await installed()).stderr).toBe("other\n");
+      expect((await installed()).stdout).toBe("other\n");
       expect(await drift(app1)).toHaveLength(1);
-      expect(await app1.direct("act start sentinel")).toMatchObject({ status: 0, stderr: "" });
-      expect((await installed()).stderr).toBe("installed\n");
+      expect(await app1.act("start", "sentinel")).toMatchObject({ status: 0, stderr: "" });
+      expect((await installed()).stdout).toBe("installed\n");
       expect(await drift(app1)).toEqual([]);
     }
   });

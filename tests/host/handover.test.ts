@@ -1,7 +1,7 @@
 import { authority } from "../helpers/certificates";
 import { load } from "../helpers/load";
-import { Group, handedOver, handOverLine, leave, named, replication, says } from "./support/group";
-import { Host, masterName, passwords, pause } from "./support/hosts";
+import { Group, handedOver, handOver, leave, named, replication, says } from "./support/group";
+import { masterName, passwords, pause } from "./support/hosts";
 import { array, bulk, Liar, liar } from "./support/liar";
 import { tlsRelease } from "./support/tls";
 
@@ -17,9 +17,6 @@ const begin = async (): Promise<Group> => {
 };
 
 afterEach(() => group.destroy());
-
-/** As the step of a rollout does it. */
-const handOver = (host: Host) => host.direct(handOverLine);
 
 test("ten in a row: 0 lost, everybody knows at once, and the clients after a few ms", async () => {
   await begin();

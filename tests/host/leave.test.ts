@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterEach(() => hosts.destroy());
 
 const pid = () => Number(/process_id:(\d+)/.exec(host.ask("node", "INFO", "server"))![1]);
-const leave = (process: number) => host.shell(`MAINPID=${process} verb_leave`);
+const leave = (process: number) => host.shell(`MAINPID=${process} ${hosts.program} leave`);
 
 test("a last save is waited for as long as it gets on, and is whole", async () => {
   // 9 s in all.

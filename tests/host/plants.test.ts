@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
 import {
-  chmodSync,
   chownSync,
   cpSync,
   existsSync,
@@ -70,14 +69,6 @@ const plantFile = (file: string, text: string) => {
   host.write(file, text);
   chownSync(host.path(file), uid, gid);
 };
-
-/** Runs shell with what a step has at hand, and with nothing of systemd. */
-const step = (line: string): Promise<Outcome> =>
-  host.direct(
-    `{ sleep 20; kill -KILL $$; } >/dev/null 2>&1 & trap "kill $! 2>/dev/null || true" EXIT
-     running() { true; }; step_plan=p release=${release}
-     load_members ${host.path("current/members")}; operator_password=x; { ${line}; } 1>&2`,
-  );
 
 /** The step where the node runs, and answers nobody. */
 async function nodeStart(): Promise<Outcome> {
@@ -172,14 +163,7 @@ test("a step that waited goes by nothing that came about meanwhile", async () =>
   expect(seconds).toBeGreaterThan(1);
 });
 
-test("daemons are asked as redis: what a reply does to the client is not done to root", async () => {
-  host.write("/usr/bin/redis-cli", "#!/bin/sh\nid -u; ls -l /proc/self/fd | grep -c lock\ntrue\n");
-  chmodSync(host.path("/usr/bin/redis-cli"), 0o755);
-  const outcome = await step("ask 127.0.0.1 1 PING; ask 127.0.0.1 1 <<<PING");
-  expect(outcome.stderr).toBe(`${uid}\n0\n`.repeat(2));
-});
-
-test("the part in Python runs as redis, and without the lock", async () => {
+test("the director runs as redis, and without the lock", async () => {
   host.write(
     "/usr/local/lib/redis-cluster/redis_cluster/__main__.py",
     `import os, sys
@@ -187,15 +171,17 @@ fds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") 
 print(os.getuid(), sum("lock" in fd for fd in fds), sys.flags.isolated, file=sys.stderr)
 `,
   );
-  const outcome = await step("secrets_file=x; begin_wait 9; stalled || gave_up x");
-  expect(outcome.stderr).toBe(`${uid} 0 1\n`.repeat(2));
+  for (const verb of ["node-roll", "lead", "gate"])
+    expect((await host.run(verb)).stderr).toBe(`${uid} 0 1\n`);
 });
 
 test("a pipe in the place of a file hangs nobody", async () => {
-  host.release(release, "current", {
-    "users.acl": "user default off\nuser operator on #operator ~* &* +@all\n",
-    secrets: `${host.releaseFiles().secrets}hash operator ${"a".repeat(64)}\n`,
-  });
+  for (const link of ["current", "staged"]) {
+    host.release(release, link, {
+      "users.acl": "user default off\nuser operator on #operator ~* &* +@all\n",
+      secrets: `${host.releaseFiles().secrets}hash operator ${"a".repeat(64)}\n`,
+    });
+  }
   mkdirSync(host.path("/var/lib/redis-cluster/appendonlydir"));
   for (const file of [
     ...["redis-cluster.conf", "redis-sentinel.conf"],
@@ -204,15 +190,15 @@ test("a pipe in the place of a file hangs nobody", async () => {
   ]) {
     plantPipe(file);
   }
-  for (const line of [
-    "verb_compose_node",
-    "verb_compose_sentinel",
-    "staged=$current; verb_node_prove </dev/null",
-    "verb_lead",
-    "ask_group users-text $current users.acl",
-  ]) {
-    const { seconds } = await step(line);
-    expect([line, seconds < 15]).toEqual([line, true]);
+  for (const verb of ["compose-node", "compose-sentinel", "node-prove", "lead", "convert"]) {
+    const { seconds, stderr } = await host.python(
+      `from redis_cluster.commands import main\nsys.exit(main(["${verb}"]))`,
+    );
+    expect([verb, seconds < 15, stderr]).toEqual([
+      verb,
+      true,
+      expect.not.stringContaining("mistake"),
+    ]);
   }
   const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   host.write("/usr/local/lib/redis-cluster/claim.node", `${id}\n`);
@@ -234,8 +220,9 @@ test("names of files are no lines and no code", async () => {
   const name = `a\nconsole x empty\n$(touch ${victim.replaceAll("/", "")})`;
   plantFile(`/var/lib/redis-cluster/${name}`, "data");
   plantFile(name, "data");
-  const { stderr } = await step("staged=$current; verb_node_prove </dev/null");
-  expect(stderr).toMatch(/^console data\n$/);
+  host.release(release, "staged");
+  const { stdout } = await host.run("node-prove");
+  expect(stdout).toBe("console data\n");
 });
 
 test("the directories are root's, and redis may put its files beside them", async () => {

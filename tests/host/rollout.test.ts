@@ -31,7 +31,7 @@ afterEach(() => hosts.destroy());
 test("a sentinel is stopped by the unit that starts it again, after the timer of its return is armed", async () => {
   host.write("current/redis-sentinel.service", "[Service]\n");
   host.write("/etc/systemd/system/redis-sentinel.service", "somebody else's");
-  expect(await host.direct("act stop-sentinel 33")).toMatchObject({ status: 0, stderr: "" });
+  expect(await host.act("stop-sentinel", "33")).toMatchObject({ status: 0, stderr: "" });
   expect(host.read("/etc/systemd/system/redis-sentinel.service")).toBe("[Service]\n");
   expect(told()).toEqual([
     "systemctl show -p UnitPath --value",

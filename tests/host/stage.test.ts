@@ -121,12 +121,12 @@ test("root starts the administrator's units, whatever is staged", async () => {
   installUnits();
   host.program("systemctl");
   host.release("two", "current", { "redis-cluster.service": asRoot });
-  expect(await host.direct("act start node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   const installed = () => host.read("/etc/systemd/system/redis-cluster.service");
   expect(installed()).toBe(host.read(`${programs}/units/redis-cluster.service`));
   // Where there are none, Pulumi's own.
   rmSync(host.path(`${programs}/units`), { recursive: true });
-  expect(await host.direct("act start node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(installed()).toBe(asRoot);
 });
 

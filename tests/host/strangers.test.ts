@@ -16,7 +16,7 @@ beforeAll(async () => {
   hosts.limit("find_limit", 60);
   [consoleHost, app1, app2] = hosts.all;
   for (const host of hosts.all) {
-    await deploy(host);
+    deploy(host);
     pretendSystemd(host);
     host.write("bootstrap", "console\n");
   }

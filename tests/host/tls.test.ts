@@ -1,5 +1,6 @@
 import { rmSync, symlinkSync } from "node:fs";
 import { authority } from "../helpers/certificates";
+import { validated } from "./support/deployed";
 import { eventually, Host, Hosts, masterName, pause } from "./support/hosts";
 import { askByTls, tlsRelease } from "./support/tls";
 
@@ -122,8 +123,7 @@ test("the host asks by TLS what requires it, and takes another authority's daemo
 test("the dry run reads the certificate: one that is not the key's is refused", async () => {
   const { "tls.key": foreign } = files(app2, "required");
   app1.write("staged/tls.key", foreign);
-  const validate = `load_members ${app1.path("staged/members")}; validate_release ${app1.path("staged")}`;
-  const outcome = await app1.shell(validate);
+  const outcome = await validated(app1);
   expect(outcome.status).not.toBe(0);
   expect(outcome.stderr).toMatch(/redis.conf was refused: [^]*key values mismatch/);
   expect(outcome.stderr).not.toContain("PRIVATE");

@@ -1,4 +1,5 @@
 import { chmodSync, readdirSync } from "node:fs";
+import { validated } from "./support/deployed";
 import { Host, Hosts, masterName, passwords } from "./support/hosts";
 
 jest.setTimeout(30000);
@@ -15,9 +16,7 @@ afterEach(() => hosts.destroy());
 
 const validate = (files: Record<string, string> = {}) => {
   host.release("new", "staged", files);
-  return host.shell(
-    `load_members ${host.path("staged/members")}; validate_release ${host.path("staged")}`,
-  );
+  return validated(host);
 };
 
 test("accepts a release, and leaves nothing behind", async () => {

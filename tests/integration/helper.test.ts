@@ -143,7 +143,6 @@ it("is left to the administrator when the group is taken away", async () => {
   for (const host of hosts) {
     expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
       "redis-cluster",
-      "redis-cluster.sh",
       "redis_cluster",
       "units",
       "write-files",

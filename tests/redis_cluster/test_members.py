@@ -42,10 +42,13 @@ def test_members(tmp_path: Path) -> None:
         (Member("console", "10.77.0.11", 26389),),
         0,
         15,
+        0,
     )
     assert members.node_here == Member("app-1", "10.77.0.12", 6389)
     assert members.node_at("10.77.0.11", "6389") == members.nodes[0]
     assert members.node_at("10.77.0.11", "0") is None
+    assert members.sentinel_at("10.77.0.11", "26389") == members.sentinels[0]
+    assert members.sentinel_at("10.77.0.12", "26389") is None
     assert members.nodes[0].place == "10.77.0.11:6389"
 
 

@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from redis_cluster.decide.last_file import Last
 from redis_cluster.files import held, holds_files
+from redis_cluster.members import Member
 from redis_cluster.messages import Refused
 from redis_cluster.settings import Settings
 from redis_cluster.unread import refuse_unread, unread
 
 RDB, AOF = b"REDIS0010" + b"x" * 5000, b"*2\r\n$6\r\nSELECT\r\n"
 MANIFEST = b"file appendonly.aof.1.incr.aof seq 1 type i\n"
+NODE = Member("a", "10.0.0.1", 6389)
 YES, NO = "appendonly yes\n", "appendonly no\n"
 
 
@@ -38,30 +41,30 @@ EMPTY = {"appendonlydir/appendonly.aof.1.incr.aof": b"", "appendonlydir/appendon
 @pytest.mark.parametrize(
     ("files", "settings", "last", "found"),
     [
-        ({}, YES, "", []),
-        ({"dump.rdb": RDB}, YES, "", ["dump.rdb"]),
-        ({"backup": RDB}, YES, "", ["backup"]),
-        ({"dump.rdb": b"REDIS0010"}, YES, "", []),
-        ({"notes": b"text", "temp-12.rdb": RDB, ".convert/dump.rdb": RDB}, YES, "", []),
-        ({"dump.rdb": RDB, **WHOLE}, YES, "", []),
-        ({"dump.rdb": RDB, **EMPTY}, YES, "", []),
-        ({**EMPTY, "dump.rdb": RDB}, YES, "", ["dump.rdb"]),
+        ({}, YES, None, []),
+        ({"dump.rdb": RDB}, YES, None, ["dump.rdb"]),
+        ({"backup": RDB}, YES, None, ["backup"]),
+        ({"dump.rdb": b"REDIS0010"}, YES, None, []),
+        ({"notes": b"text", "temp-12.rdb": RDB, ".convert/dump.rdb": RDB}, YES, None, []),
+        ({"dump.rdb": RDB, **WHOLE}, YES, None, []),
+        ({"dump.rdb": RDB, **EMPTY}, YES, None, []),
+        ({**EMPTY, "dump.rdb": RDB}, YES, None, ["dump.rdb"]),
         ({**EMPTY, "dump.rdb": RDB}, YES, "master", ["dump.rdb"]),
         # What a replica got in a full sync.
-        ({**EMPTY, "dump.rdb": RDB}, YES, "10.0.0.1 6389", []),
-        ({**EMPTY, "dump.rdb": RDB, "appendonlydir/temp-appendonly.aof.incr": b""}, YES, "", []),
-        ({"appendonly.aof": AOF}, YES, "", []),
-        ({"old.aof": AOF}, YES, "", ["old.aof"]),
-        ({"old.aof": b"#TS:1\r\n*1\r\n"}, YES, "", ["old.aof"]),
-        ({"old.aof": b"*0\r\n"}, YES, "", []),
-        ({"appendonlydir/appendonly.aof.1.incr.aof": AOF}, YES, "", ["appendonlydir/appendonly.aof.1.incr.aof"]),
-        (WHOLE, NO, "", ["appendonlydir/appendonly.aof.manifest"]),
+        ({**EMPTY, "dump.rdb": RDB}, YES, NODE, []),
+        ({**EMPTY, "dump.rdb": RDB, "appendonlydir/temp-appendonly.aof.incr": b""}, YES, None, []),
+        ({"appendonly.aof": AOF}, YES, None, []),
+        ({"old.aof": AOF}, YES, None, ["old.aof"]),
+        ({"old.aof": b"#TS:1\r\n*1\r\n"}, YES, None, ["old.aof"]),
+        ({"old.aof": b"*0\r\n"}, YES, None, []),
+        ({"appendonlydir/appendonly.aof.1.incr.aof": AOF}, YES, None, ["appendonlydir/appendonly.aof.1.incr.aof"]),
+        (WHOLE, NO, None, ["appendonlydir/appendonly.aof.manifest"]),
         (WHOLE, NO, "master", ["appendonlydir/appendonly.aof.manifest"]),
-        (EMPTY, NO, "", []),
-        ({"dump.rdb": RDB, **WHOLE}, NO, "", ["appendonlydir/appendonly.aof.manifest"]),
+        (EMPTY, NO, None, []),
+        ({"dump.rdb": RDB, **WHOLE}, NO, None, ["appendonlydir/appendonly.aof.manifest"]),
         ({"dump.rdb": RDB, **WHOLE}, NO, "master", []),
-        ({**WHOLE, "dump.rdb": RDB}, NO, "", []),
-        ({"a\nb\x1b": RDB}, YES, "", ["a?b?"]),
+        ({**WHOLE, "dump.rdb": RDB}, NO, None, []),
+        ({"a\nb\x1b": RDB}, YES, None, ["a?b?"]),
     ],
 )
 def test_unread(
@@ -69,7 +72,7 @@ def test_unread(
     monkeypatch: pytest.MonkeyPatch,
     files: dict[str, bytes],
     settings: str,
-    last: str,
+    last: Last,
     found: list[str],
 ) -> None:
     """What holds keys and is newer than what would be loaded, if that is anything."""
@@ -87,7 +90,7 @@ def test_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(
         Refused, match=r"appendonly yes, would not load: 00\.rdb .* 09\.rdb; expected none .*convert NAME"
     ):
-        refuse_unread(_settings(tmp_path, YES), str(tmp_path / "data"), "", "a")
+        refuse_unread(_settings(tmp_path, YES), str(tmp_path / "data"), None, "a")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_a_small_rdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: st
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/dump.rdb").write_bytes(b"REDIS0010")
-    assert unread(_settings(tmp_path, YES), str(tmp_path / "data"), "") == found
+    assert unread(_settings(tmp_path, YES), str(tmp_path / "data"), None) == found
 
 
 def test_pipes_and_links(tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_pipes_and_links(tmp_path: Path) -> None:
     os.mkfifo(data / "appendonlydir/appendonly.aof.manifest")
     (data / "link.rdb").symlink_to(tmp_path / "secret.rdb")
     for text in (YES, NO):
-        assert unread(_settings(tmp_path, text), str(data), "") == []
+        assert unread(_settings(tmp_path, text), str(data), None) == []
         assert held(_settings(tmp_path, text), str(data), False) == "nothing"
 
 

@@ -2,6 +2,9 @@
 
 import os
 
+from .messages import Refused
+from .paths import PROGRAMS
+
 # The files that root's part has opened for this process.
 _ASK, _ANSWER = 3, 4
 
@@ -12,8 +15,13 @@ class NotDone(Exception):
 
 def act(*words: str) -> str:
     """Has root do that; what it came to, where that is a value. Raises NotDone."""
-    os.write(_ASK, f"{' '.join(words)}\n".encode())
     answer = b""
+    try:
+        os.write(_ASK, f"{' '.join(words)}\n".encode())
+    except OSError:
+        raise Refused(
+            f"'{words[0]}' is done by root; expected that instead of another user: sudo {PROGRAMS}/redis-cluster"
+        ) from None
     while not answer.endswith(b"\n"):
         more = os.read(_ANSWER, 1)
         if not more:

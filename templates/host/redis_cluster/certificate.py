@@ -4,6 +4,8 @@ import re
 import time
 from binascii import a2b_base64
 
+from .decide.gate import Certificate, certificate_problems, text_of
+
 # A certificate has the two dates of its life side by side, as DER tells times: with two digits of the year until 2049.
 _LIFE = re.compile(rb"(?:\x17\x0d|\x18\x0f\d\d)\d{12}Z(?:\x17\x0d|\x18\x0f)(\d{12,14})Z")
 _PEM = re.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*)-----END CERTIFICATE-----")
@@ -21,6 +23,11 @@ def certificate_end(directory: str) -> str:
     """
     ends = [_ends(f"{directory}/tls.crt")[:1], _ends(f"{directory}/tls.ca")[-1:]]
     return min((end for each in ends for end in each), default="")
+
+
+def ended(directory: str, host: str = "") -> str:
+    """What is wrong with one of the two that has ended, in words; empty where none has."""
+    return text_of(list(certificate_problems(host, Certificate(certificate_end(directory), utc(0)))))
 
 
 def _ends(path: str) -> list[str]:

@@ -1,16 +1,14 @@
-"""The verbs, as the host program calls them.
+"""The verbs, as root's part and the units call them.
 
 What they come to is their status, and where it says so a line of a closed form on stdout; what they say on stderr is
 for people. Each imports what it needs alone: most of the time of a short one goes into imports.
 """
 
-from .acts import NotDone
-from .messages import Refused, say, told_when_ended
+import os
 
-# The status of what has said why it failed.
-EXPLAINED = 70
-# The status where the operator has not agreed.
-NOT_AGREED = 3
+from .acts import NotDone
+from .messages import Refused, mistake, say, told_when_ended
+from .paths import DATA, MANAGED, ROOT, RUN
 
 
 def main(arguments: list[str]) -> int:
@@ -20,170 +18,114 @@ def main(arguments: list[str]) -> int:
     claim WORD...: see prepare.prepare.
     check-programs: see prepare.check_programs.
     drift: prints drift.drift.
-    trust-data [HASH]: see marks.trust_data.
+    node-prove: prints prove.prove.
     gate: see look.
-    moves MEMBERS SECRETS SAVES: prints gate.moving; where every save counts SAVES is not empty.
-    certificate DIRECTORY: prints whether the certificate there has `ended` or is `good`.
-    refuse-ended DIRECTORY HOST: refuses one that has ended, of this host.
-    handover MEMBERS SECRETS DIRECTORY: see handover.handover; prints the new master, "ADDRESS PORT".
-    leave MEMBERS SECRETS DIRECTORY: see handover.leave.
-    gave-up MEMBERS SECRETS SAVES SECONDS WHAT: see gate.gave_up.
-    join RELEASE DATA LAST BOOTSTRAP WAS_WHOLE LEAD: prints join.join.
-    settle-files RELEASE DATA: see join.settle_files.
-    watch RELEASE LAST EPOCH WAS_WHOLE LEAD: prints watch.watch.
-    mend-sentinels MEMBERS SECRETS SETTINGS LEGACY: prints what strangers.Mending.mend did.
-    follow-by-address MEMBERS SECRETS: see adopt.follow_by_address.
-    keep-stamp MANAGED DATA RUN: see keep_stamp.keep_stamp.
-    take-certificate DIRECTORY: prints whether live.takes_certificate.
-    note-release DAEMON NAME: see release.note_release.
-    node-text DIRECTORY: prints composed.node_text.
-    sentinel-text DIRECTORY ADDRESS PORT: prints composed.sentinel_text.
-    users-text DIRECTORY FILE: prints composed.users_lines.
-    unread CONF DATA LAST: prints unread.unread.
-    kept CONF DATA LAST: prints what lies there of Redis's: `unread`, `files` or `nothing`.
-    lead RELEASE DATA SAID: NOT_AGREED unless lead.agreed.
+    lead [HASH]: see lead.lead.
+    trust-data [HASH]: see marks.trust_data.
+    convert [NAME]: see convert.convert.
+    compose-node, compose-sentinel, restore-priority, keep-stamp, leave: what units call; see compose.py, keep_stamp.py
+    and leave.py.
     """
     try:
-        match arguments:
-            case ["node-start" | "node-roll" | "node-roll-master" as verb]:
-                _step(verb)
-            case ["sentinel-start" | "sentinel-stop" | "sentinel-roll" as verb]:
-                _step(verb)
-            case ["claim", *words]:
-                from .prepare import prepare
-
-                prepare(words)
-            case ["check-programs"]:
-                from .prepare import check_programs, told_lines
-
-                check_programs(told_lines())
-            case ["drift"]:
-                from .drift import drift
-
-                with told_when_ended("drift"):
-                    for line in drift():
-                        print(line)
-            case ["trust-data", *said] if len(said) < 2:
-                from .marks import trust_data
-
-                with told_when_ended("trust-data"):
-                    trust_data("".join(said))
-            case ["gate"]:
-                from .gate import look
-
-                with told_when_ended("gate"):
-                    look()
-            case ["moves", members, secrets, saves]:
-                from .gate import moving
-
-                print(moving(members, secrets, saves != ""))
-            case ["gave-up", members, secrets, saves, seconds, what]:
-                from .gate import gave_up
-
-                gave_up(members, secrets, saves != "", seconds, what)
-            case ["handover", members, secrets, directory]:
-                from .handover import handover
-
-                new = handover(members, secrets, directory)
-                print(new.address, new.port)
-            case ["leave", members, secrets, directory]:
-                from .handover import leave
-
-                leave(members, secrets, directory)
-            case ["certificate", directory]:
-                print("ended" if _ended(directory, "") else "good")
-            case ["refuse-ended", directory, host]:
-                ended = _ended(directory, host)
-                if ended:
-                    raise Refused(f"{ended}. Nothing was changed", host)
-            case ["join", release, data, last, bootstrap, was_whole, lead]:
-                from .join import Start, join
-
-                print(join(Start(release, data, last, bootstrap, was_whole == "yes", lead == "yes")))
-            case ["settle-files", release, data]:
-                from .join import settle_files
-
-                settle_files(release, data)
-            case ["watch", release, last, epoch, was_whole, lead]:
-                from .watch import watch
-
-                print("\n".join(watch(release, last, epoch, was_whole == "yes", lead == "yes")))
-            case ["mend-sentinels", members, secrets, settings, legacy]:
-                from .strangers import Mending
-
-                for done in Mending(members, secrets, settings, legacy == "yes").mend():
-                    print(done)
-            case ["follow-by-address", members, secrets]:
-                from .adopt import follow_by_address
-
-                follow_by_address(members, secrets)
-            case ["keep-stamp", managed, data, run]:
-                from .keep_stamp import keep_stamp
-
-                keep_stamp(managed, data, run)
-            case ["take-certificate", directory]:
-                from .live import takes_certificate
-
-                print("yes" if takes_certificate(directory) else "no")
-            case ["note-release", daemon, name]:
-                from .release import note_release
-
-                note_release(daemon, name)
-            case ["node-text", directory]:
-                from .composed import node_text
-
-                print(node_text(directory), end="")
-            case ["sentinel-text", directory, address, port]:
-                from .composed import sentinel_text
-
-                print(sentinel_text(directory, address, port), end="")
-            case ["users-text", directory, file]:
-                from .composed import users_lines
-
-                print("\n".join(users_lines(directory, file)))
-            case ["unread", conf, data, last]:
-                from .settings import Settings
-                from .unread import unread
-
-                for name in unread(Settings(conf), data, last):
-                    print(name)
-            case ["kept", conf, data, last]:
-                from .files import holds_files
-                from .settings import Settings
-                from .unread import unread
-
-                left = unread(Settings(conf), data, last)
-                print("unread" if left else "files" if holds_files(data) else "nothing")
-            case ["lead", release, data, said]:
-                from .lead import agreed
-
-                return 0 if agreed(release, data, said) else NOT_AGREED
-            case _:
-                raise Refused(f"unknown verb {arguments[:1]}")
+        _run(arguments)
     except NotDone:
-        return EXPLAINED
+        return 1
     except Refused as refusal:
         say(f"error: {refusal}", refusal.host)
-        return EXPLAINED
+        return 1
     except Exception as failure:
-        # What it says may hold a daemon's words.
-        from traceback import format_exception
-
-        say("".join(format_exception(failure)))
+        say(mistake(arguments[0], failure))
         return 1
     return 0
 
 
-def _ended(directory: str, host: str) -> str:
-    """What is wrong with the certificate there, in words; empty where nothing is."""
-    from .certificate import certificate_end, utc
-    from .decide.gate import Certificate, certificate_problems, text_of
+def _run(arguments: list[str]) -> None:
+    match arguments:
+        case ["keep-stamp" | "restore-priority" as verb]:
+            from .keep_stamp import keep_stamp, restore_priority
 
-    return text_of(list(certificate_problems(host, Certificate(certificate_end(directory), utc(0)))))
+            _refuse_root()
+            if verb == "restore-priority":
+                restore_priority()
+            else:
+                keep_stamp(MANAGED, DATA, f"{RUN}/node")
+        case ["claim", *words]:
+            from .prepare import prepare
+
+            prepare(words)
+        case ["check-programs"]:
+            from .prepare import check_programs, told_lines
+
+            check_programs(told_lines())
+        case [verb, *words]:
+            with told_when_ended(verb):
+                _run_to_its_end(verb, *words)
+        case _:
+            raise Refused("no verb is given")
 
 
-def _step(verb: str) -> None:
-    with told_when_ended(verb):
-        from .steps import take_step
+def _run_to_its_end(*arguments: str) -> None:
+    """Those of which somebody waits for the end."""
+    match arguments:
+        case ("node-start" | "node-roll" | "node-roll-master" as step,):
+            from .steps import take_step
 
-        print(take_step(verb))
+            print(take_step(step))
+        case ("sentinel-start" | "sentinel-stop" | "sentinel-roll" as step,):
+            from .steps import take_step
+
+            print(take_step(step))
+        case ("drift",):
+            from .drift import drift
+
+            for line in drift():
+                print(line)
+        case ("node-prove",):
+            from .prove import prove
+
+            print(prove())
+        case ("gate",):
+            from .gate import look
+
+            look()
+        case ("lead", *said) if len(said) < 2:
+            from .lead import lead
+
+            lead("".join(said))
+        case ("trust-data", *said) if len(said) < 2:
+            from .marks import trust_data
+
+            trust_data("".join(said))
+        case ("convert", *name) if len(name) < 2:
+            from .convert import convert
+
+            convert("".join(name))
+        case ("compose-node",):
+            from .compose import compose_node
+
+            _refuse_root()
+            compose_node()
+        case ("compose-sentinel",):
+            from .compose import compose_sentinel
+
+            _refuse_root()
+            compose_sentinel()
+        case ("leave",):
+            from .leave import leave
+
+            _refuse_root()
+            leave()
+        case _:
+            raise Refused(f"unknown verb {' '.join(arguments)!r}")
+
+
+def _refuse_root() -> None:
+    """What a unit has done as redis follows, as root, the links that redis left.
+
+    In tests whoever runs them has the part of redis.
+    """
+    if os.geteuid() == 0 and not ROOT:
+        raise Refused(
+            "this is done by a unit, as the user redis; expected that instead of root. Start the unit: systemctl start "
+            "redis-cluster"
+        )

@@ -4,6 +4,7 @@ import time
 
 from .answers import ask_sentinel
 from .decide.answers import Heard, told
+from .decide.replies import pairs
 from .members import Member
 from .observe import Daemons, text
 from .resp import Unanswered
@@ -51,6 +52,4 @@ def _leads(daemons: Daemons, member: Member) -> bool:
         (reply,) = daemons.ask(member, f"SENTINEL MASTER {daemons.members.master_name}")
     except Unanswered:
         return False
-    words = reply if isinstance(reply, list) else []
-    flags = [after for word, after in zip(words[::2], words[1::2], strict=False) if word == "flags"]
-    return any(isinstance(each, str) and "failover_in_progress" in each.split(",") for each in flags)
+    return "failover_in_progress" in pairs(reply).get("flags", "").split(",")

@@ -2,14 +2,13 @@
 
 import os
 import time
-from binascii import crc32
 from typing import NamedTuple
 
 from .certificate import certificate_end, utc
 from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, text_of
-from .members import Members, load_members, secret
+from .members import Members
 from .messages import Refused, say
-from .observe import Daemons, Group
+from .observe import Daemons, Group, group_of
 from .paths import CURRENT, STAGED
 
 # What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
@@ -34,7 +33,8 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
 
     step: None where somebody looks by hand, who is told of a certificate in time.
     """
-    members, daemons = _group(members_file, secrets_file)
+    daemons = group_of(members_file, secrets_file)
+    members = daemons.members
     ends = certificate_end(certificate_directory)
     least = utc(0 if step else CERTIFICATE_NOTICE)
     waiting = Waiting(GATE_PATIENCE)
@@ -70,7 +70,8 @@ def look() -> None:
 
 def whole(members_file: str, secrets_file: str, step: Step) -> None:
     """What must hold before the next host's turn; waits for as long as redis-cluster:limits.stall says."""
-    members, daemons = _group(members_file, secrets_file)
+    daemons = group_of(members_file, secrets_file)
+    members = daemons.members
     waiting = Waiting(members.stall)
     while True:
         group = _caught_up(daemons, daemons.look(thorough=False))
@@ -81,19 +82,6 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
             break
         time.sleep(0.3)
     raise stall(members, f"the group is not whole:\n{text_of(found)}", members.stall, waiting.moving)
-
-
-def moving(members_file: str, secrets_file: str, saves: bool) -> str:
-    """A number that changes with what moves; empty where all is quiet. Nothing of what a daemon says is in it."""
-    _, daemons = _group(members_file, secrets_file)
-    text = moves(daemons.nodes(), saves)
-    return f"{crc32(text.encode()):08x}" if text else ""
-
-
-def gave_up(members_file: str, secrets_file: str, saves: bool, seconds: str, what: str) -> None:
-    """Refused: the end of a wait of the host program's, in which nothing has moved for so many seconds."""
-    members, daemons = _group(members_file, secrets_file)
-    raise stall(members, what, int(seconds), moves(daemons.nodes(), saves))
 
 
 def stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
@@ -135,11 +123,6 @@ def overridden(host: str, text: str, step: Step | None) -> bool:
         return False
     say(f"goes on in spite of what is wrong, as redis-cluster:override asks:\n{text}", host)
     return True
-
-
-def _group(members_file: str, secrets_file: str) -> tuple[Members, Daemons]:
-    members = load_members(members_file)
-    return members, Daemons(members, secret(secrets_file, "operator"))
 
 
 def _caught_up(daemons: Daemons, group: Group) -> Group:

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
-from .decide.handover import heirs, linked, newer_masters, number, written
-from .members import Member, Members, load_members, secret
+from .decide.handover import heirs, linked, newer_masters, written
+from .decide.replies import number
+from .members import Member
 from .messages import Refused, plain, say
-from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, text
+from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, group_of, text
 from .resp import ErrorReply, Unanswered
 from .sentinels import Sentinels
 
@@ -40,16 +41,16 @@ def handover(members_file: str, secrets_file: str, directory: str) -> Member:
     directory: by which one handover of this node keeps others waiting; redis may read it.
     Raises Refused where this node is still the master, or the sentinels have to see to it.
     """
-    members = load_members(members_file)
-    with _alone(directory, members.host):
-        return Handover(members, secret(secrets_file, "operator")).run()
+    daemons = group_of(members_file, secrets_file)
+    with _alone(directory, daemons.members.host):
+        return Handover(daemons).run()
 
 
-def leave(members_file: str, secrets_file: str, directory: str) -> None:
+def hand_over_first(members_file: str, secrets_file: str, directory: str) -> None:
     """Before this host's node is stopped: a master hands over first, if anybody can take over. See handover."""
-    members = load_members(members_file)
-    with _alone(directory, members.host):
-        moving = Handover(members, secret(secrets_file, "operator"))
+    daemons = group_of(members_file, secrets_file)
+    with _alone(directory, daemons.members.host):
+        moving = Handover(daemons)
         if moving.info.get("role") != "master" or moving.info.get("connected_slaves") == "0":
             return
         if moving.sentinels.agree(moving.master) or moving.moved():
@@ -57,17 +58,16 @@ def leave(members_file: str, secrets_file: str, directory: str) -> None:
         else:
             say(
                 "stops without a handover: no majority of the sentinels answers that this node is the master",
-                members.host,
+                daemons.members.host,
             )
 
 
 class Handover:
     """One handover. All daemons are connected to before anything is changed."""
 
-    def __init__(self, members: Members, password: str) -> None:
-        self.members = members
-        self.daemons = Daemons(members, password)
-        self.master = next(each for each in members.nodes if each.name == members.host)
+    def __init__(self, daemons: Daemons) -> None:
+        self.members, self.daemons = daemons.members, daemons
+        self.master = self.members.node_here
         group = self.daemons.look(thorough=False)
         self.info: Mapping[str, str] = next(each.info for each in group.nodes if each.member == self.master)
         self.sentinels = Sentinels(self.daemons, group)

@@ -1,54 +1,49 @@
 """How this host's node joins the group: hears the others, decides, has the sentinels fail over where that is due."""
 
-import re
 from typing import Literal, NamedTuple
 
 from .answers import hear
 from .decide.answers import Heard, nobody_heard
+from .decide.last_file import Last
 from .decide.role import Here, Outdated, Verdict, enough, role, undecided
 from .decide.stamp import STAMP_DELAY, rank
 from .failover import fail_over_first
 from .files import Files, held
-from .marks import mark_data, other_directory, refuse_other_directory
-from .members import Member, Members
+from .marks import other_directory, refuse_other_directory
+from .members import Member
 from .messages import Refused, say
 from .observe import Daemons
-from .release import open_release
+from .paths import DATA
+from .release import Release
 from .stamps import read_stamp
 from .unread import refuse_unread
 
 
-class Start(NamedTuple):
-    """What the host program knows when it composes the node's file.
+class Replica(NamedTuple):
+    """A start as replica.
 
-    release: the directory of the release that it is composed from. data: the data directory. The others as
-    decide.role.Here has them, but last in words: an ADDRESS PORT, `master` or empty.
+    rank: the replica-priority until it is linked. After an outage of all hosts offsets tell nothing, and Sentinel would
+    promote a replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest first,
+    until it has linked to a master; an empty one is never promoted.
     """
 
-    release: str
-    data: str
-    last: str
-    bootstrap: str
-    was_whole: bool
-    lead: bool
+    master: Member
+    rank: int
 
 
-def join(start: Start) -> str:
-    """`master`, or `ADDRESS PORT RANK` of a replica: of its master and its own. Refused where it is undecided.
+def join(release: Release, last: Last, bootstrap: str, was_whole: bool, lead: bool) -> Replica | Literal["master"]:
+    """As what the node starts. Refused where it is undecided.
 
     So is a start over data that are not this node's own, or that it would not load.
 
-    RANK is the replica-priority until it is linked. After an outage of all hosts offsets tell nothing, and Sentinel
-    would promote a replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest
-    first, until it has linked to a master; an empty one is never promoted.
+    last, bootstrap, was_whole, lead: as decide.role.Here has them.
     """
-    release = open_release(start.release)
     members, daemons, settings = release.members, release.daemons(), release.settings
-    refuse_other_directory(start.lead, members.host)
-    refuse_unread(settings, start.data, start.last, members.host)
-    files, stamp = Files(settings, start.data), read_stamp(start.data)
+    refuse_other_directory(lead, members.host)
+    refuse_unread(settings, DATA, last, members.host)
+    files, stamp = Files(settings, DATA), read_stamp(DATA)
     files.remove_unfinished()
-    here = _here(members, start, held(settings, start.data, other_directory()))
+    here = Here(held(settings, DATA, other_directory()), None, last, bootstrap, was_whole, lead)
     if here.holds == "data" and files.outdated(stamp):
         here = here._replace(outdated=Outdated(files.written() or 0, rank(files.as_of(stamp))))
     heard = nobody_heard() if here.lead else _heard(daemons, here)
@@ -71,14 +66,7 @@ def join(start: Start) -> str:
         stamp = stamp.lowered(stamp.moment - STAMP_DELAY, stamp.time_ns)
     promotable = here.holds == "data" and settings.get("replica-priority", "100") != "0"
     say(f"starts as replica of {verdict.master.pair}: {verdict.why}", members.host)
-    return f"{verdict.master.pair} {rank(files.as_of(stamp)) if promotable else 0}"
-
-
-def settle_files(release: str, data: str) -> None:
-    """Once the node's file is composed: from this start on it holds what it loads, and no more."""
-    here = open_release(release)
-    Files(here.settings, data).settle(read_stamp(data))
-    mark_data(here.members.host)
+    return Replica(verdict.master, rank(files.as_of(stamp)) if promotable else 0)
 
 
 def _heard(daemons: Daemons, here: Here) -> Heard:
@@ -88,17 +76,3 @@ def _heard(daemons: Daemons, here: Here) -> Heard:
         if enough(members, heard, here):
             break
     return heard
-
-
-def _here(members: Members, start: Start, holds: Literal["data", "files", "nothing"]) -> Here:
-    last: Member | Literal["master"] | None = "master" if start.last == "master" else None
-    if re.fullmatch("[0-9.]+ [0-9]+", start.last):
-        last = members.node_at(*start.last.split(" "))
-    return Here(
-        holds,
-        None,
-        last if last != members.node_here else None,
-        start.bootstrap,
-        start.was_whole,
-        start.lead,
-    )

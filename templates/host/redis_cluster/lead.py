@@ -4,10 +4,12 @@ import sys
 import time
 
 from . import paths
+from .acts import act
 from .answers import hear
 from .decide.answers import nobody_heard
 from .files import Files
-from .release import open_release
+from .messages import say
+from .release import Release, current_release
 from .stamps import read_stamp
 
 
@@ -26,20 +28,36 @@ def operator_lets_lead(host: str) -> bool:
     return False
 
 
-def agreed(release: str, data: str, said: str) -> bool:
-    """Whether the operator agrees to what every member says and what this host holds; else prints that.
+def lead(said: str) -> None:
+    """Tells what every member says and what this host holds; with the hash of that makes this node the master.
 
-    said: the hash that was printed below it, or empty.
+    What other nodes hold and this one does not is lost. said: the hash that was printed below it, or empty.
     """
+    from .waits import start
+
+    release = current_release(paths.MANAGED)
+    members, daemons = release.members, release.daemons()
+    if not _agreed(release, said):
+        return
+    act("lead", members.host)
+    act("stop", "sentinel")
+    act("stop", "node")
+    start(daemons, "node")
+    if members.has_sentinel:
+        start(daemons, "sentinel")
+    say("is the master now; the others follow when they are back", members.host)
+
+
+def _agreed(here: Release, said: str) -> bool:
+    """Whether the operator agrees to that; else prints it."""
     from hashlib import sha256
 
-    here = open_release(release)
     members, heard = here.members, nobody_heard()
     others = [node for node in members.nodes if node != members.node_here]
     for answer in hear(here.daemons(), members.sentinels, others):
         heard.add(answer)
-    files = Files(here.settings, data)
-    moment = time.localtime(files.as_of(read_stamp(data)))
+    files = Files(here.settings, paths.DATA)
+    moment = time.localtime(files.as_of(read_stamp(paths.DATA)))
     mine = f"data as of {time.strftime('%Y-%m-%dT%H:%M:%S', moment)}" if files.hold_data() else "no data"
     text = "\n".join([*heard.lines(), f"this host: {mine}"])
     wanted = sha256(text.encode()).hexdigest()[:16]

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from . import paths
 from .composed import tls_lines
-from .decide.settings import by_name, changed, pairs, plain_value
+from .decide.replies import pairs
+from .decide.settings import by_name, changed, plain_value
 from .gate import Step, whole
 from .members import Member, secret
 from .messages import Refused, plain

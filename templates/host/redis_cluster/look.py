@@ -14,7 +14,7 @@ from .decide.drift import (
     sentinel_findings,
     users_findings,
 )
-from .decide.settings import pairs
+from .decide.replies import pairs
 from .decide.users import of_list
 from .dry_run import Daemon, NotAccepted, dry_run
 from .members import load_members, secret

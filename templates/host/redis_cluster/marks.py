@@ -13,6 +13,7 @@ from contextlib import suppress
 from . import paths
 from .acts import act
 from .messages import Refused, plain, say
+from .put import put
 from .release import current_release
 from .run import output_of
 from .settings import read_file
@@ -60,8 +61,8 @@ def mark_data(host: str) -> None:
     mark = "-".join((word[:8], word[8:12], word[12:16], word[16:20], word[20:]))
     before = _marks(_own())
     try:
-        _replace(_of_data(), [mark, *before])
-        _replace(_own(), [mark])
+        put(_of_data(), "".join(f"{each}\n" for each in (mark, *before)))
+        put(_own(), f"{mark}\n")
     except OSError:
         say(f"{paths.DATA} could not be marked as the directory of this node: the mark from before goes on", host)
 
@@ -135,20 +136,3 @@ def _marks(path: str) -> list[str]:
     except OSError:
         return []
     return [line for line in lines if _MARK.fullmatch(line)]
-
-
-def _replace(path: str, lines: list[str]) -> None:
-    """Whole or not at all. Raises OSError."""
-    part = f"{path}.part"
-    with suppress(FileNotFoundError):
-        os.unlink(part)
-    with open(part, "x") as file:
-        file.write("".join(f"{line}\n" for line in lines))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -48,8 +48,8 @@ class Members(NamedTuple):
     """What the members file says.
 
     host: this host's name. stall, pause: redis-cluster:limits, in seconds. tls: the directory of this host's
-    certificate where daemons are asked by TLS, else empty. plain_node_port: the nodes' port before that, else 0.
-    sentinel_return: after how many seconds a sentinel that was stopped starts again by itself.
+    certificate where daemons are asked by TLS, else empty. plain_node_port, plain_sentinel_port: those before that,
+    else 0. sentinel_return: after how many seconds a sentinel that was stopped starts again by itself.
     """
 
     master_name: str
@@ -62,6 +62,7 @@ class Members(NamedTuple):
     sentinels: tuple[Member, ...]
     plain_node_port: int = 0
     sentinel_return: int = 0
+    plain_sentinel_port: int = 0
 
     @property
     def node_here(self) -> Member:
@@ -80,10 +81,18 @@ class Members(NamedTuple):
 
     def node_at(self, address: str, port: str) -> Member | None:
         """The node there; None where that is no member. A file or a sentinel from before TLS names its plain port."""
-        for node in self.nodes:
-            if address == node.address and port in {str(node.port), str(self.plain_node_port or node.port)}:
-                return node
-        return None
+        return _at(self.nodes, self.plain_node_port, address, port)
+
+    def sentinel_at(self, address: str, port: str) -> Member | None:
+        """The same of a sentinel."""
+        return _at(self.sentinels, self.plain_sentinel_port, address, port)
+
+
+def _at(daemons: tuple[Member, ...], plain_port: int, address: str, port: str) -> Member | None:
+    for daemon in daemons:
+        if address == daemon.address and port in {str(daemon.port), str(plain_port or daemon.port)}:
+            return daemon
+    return None
 
 
 def load_members(path: str) -> Members:
@@ -115,6 +124,7 @@ def load_members(path: str) -> Members:
         tuple(daemons["sentinel"]),
         int(once.get("plain-ports", ["0"])[0]),
         int(once["sentinel-return"][0]),
+        int(once.get("plain-ports", ["0", "0"])[1]),
     )
 
 

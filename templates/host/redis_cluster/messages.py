@@ -37,6 +37,16 @@ def say(text: str, host: str = "") -> None:
     print("\n".join("".join(c for c in line if c.isprintable()) for line in lines), file=sys.stderr)
 
 
+def mistake(verb: str, failure: Exception) -> str:
+    """What is said of a failure that this program has no words for. A daemon's words may be in it."""
+    from traceback import format_exception
+
+    return (
+        f"error: {verb} ended with a mistake of this program: {''.join(format_exception(failure))}Expected that it "
+        "goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again"
+    )
+
+
 @contextmanager
 def told_when_ended(verb: str) -> Iterator[None]:
     """A SIGTERM ends the verb with a word about it."""

@@ -9,7 +9,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .decide.passwords import Client, clients
-from .members import Member, Members
+from .decide.replies import pairs
+from .members import Member, Members, load_members, secret
 from .messages import Refused
 from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
 
@@ -135,14 +136,14 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
 class Daemons:
     """The group's daemons, each on a connection that goes on from look to look.
 
-    password: of the user operator. expired: whether this host's own daemons have a certificate that has ended; then no
+    password: of the user. expired: whether this host's own daemons have a certificate that has ended; then no
     other is asked, and theirs is not looked at. Raises Refused where this host has no certificate though the daemons
-    take TLS.
+    take TLS. user: as whom they are asked.
     """
 
-    def __init__(self, members: Members, password: str, expired: bool = False) -> None:
+    def __init__(self, members: Members, password: str, expired: bool = False, user: str = "operator") -> None:
         self.members = members
-        self._login = Login("operator", password, _tls_context(members.tls, expired))
+        self._login = Login(user, password, _tls_context(members.tls, expired))
         self._connections: dict[Member, Connection] = {}
 
     def ask(self, member: Member, *commands: str) -> list[Reply]:
@@ -259,16 +260,20 @@ class Daemons:
         flushed = text(flush[0]) if flush else "OK"
         if not isinstance(master, list):
             return Sentinel(member, silence=text(master), flush=flushed)
-        words = [word if isinstance(word, str) else "" for word in master]
         return Sentinel(
             member,
             "",
-            dict(zip(words[::2], words[1::2], strict=False)),
+            pairs(master),
             fields(info).get("sentinel_tilt", ""),
             text(ckquorum),
             myid if isinstance(myid, str) else "",
             flushed,
         )
+
+
+def group_of(members_file: str, secrets_file: str) -> Daemons:
+    """The group of those files, asked with the operator's password in them. Raises Refused."""
+    return Daemons(load_members(members_file), secret(secrets_file, "operator"))
 
 
 def text(reply: Reply) -> str:

@@ -1,4 +1,4 @@
-"""Where things are on a host; the host program's part in bash has the same."""
+"""Where things are on a host."""
 
 import os
 
@@ -19,6 +19,7 @@ RELEASES = f"{MANAGED}/releases"
 CURRENT = f"{MANAGED}/current"
 ACCEPTED = f"{MANAGED}/accepted"
 INITIALISED = f"{MANAGED}/initialised"
+BOOTSTRAP = f"{MANAGED}/bootstrap"
 
 # The consent of the operator to a data directory; root's, below /run, which redis may not write.
 TRUST = f"{ROOT}/run/redis-cluster.trust"

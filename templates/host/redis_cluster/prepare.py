@@ -20,7 +20,7 @@ _PORTS = {
 }
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
-_PROGRAM = re.compile(r"redis-cluster(\.sh)?|write-files|redis_cluster/[a-z_/]+\.py")
+_PROGRAM = re.compile(r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py")
 
 
 def prepare(words: list[str]) -> None:
@@ -31,7 +31,7 @@ def prepare(words: list[str]) -> None:
     """
     told = dict(word.split("=", 1) for word in words)
     _refuse_other_systems()
-    _refuse_foreign_units("adopt" in told)
+    refuse_foreign_units(adopt="adopt" in told)
     for keyword, (daemon, key) in _PORTS.items():
         if keyword in told:
             _refuse_taken_port(told[keyword], UNIT[daemon], key)
@@ -84,7 +84,8 @@ def _refuse_other_systems() -> None:
         )
 
 
-def _refuse_foreign_units(adopt: bool) -> None:
+def refuse_foreign_units(adopt: bool) -> None:
+    """Unless they are this program's. adopt: the old Ansible role's may be taken over. Raises Refused."""
     for daemon, unit in UNIT.items():
         if act("legacy", daemon) == "yes":
             if not adopt:

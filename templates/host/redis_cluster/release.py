@@ -68,7 +68,7 @@ def current_release(managed: str) -> Release:
 def _complete(link: str) -> Release:
     """The release to which the link leads, where a daemon can be composed from it. Raises Refused or OSError."""
     release = open_release(os.path.realpath(link))
-    files = ["users.acl"]
+    files = ["redis.conf", "users.acl"]
     if release.members.has_sentinel:
         files += ["sentinel.conf", "sentinel-users.acl"]
     if tls_mode(release.settings) != "off":

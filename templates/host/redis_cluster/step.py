@@ -1,27 +1,25 @@
 """What the steps of a rollout have at hand: what is staged, what runs, and what is done with that."""
 
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
 from . import gate
 from .acts import act
-from .bash import bash
 from .decide.owed import Owed, Runs, owed
 from .decide.staged import CREATION, changed_creation, changed_name
-from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running, state
-from .members import load_members, secret
+from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running
+from .members import load_members
 from .messages import Refused, plain
-from .observe import Daemons, fields
+from .observe import Daemons, fields, group_of
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
 from .release import CERTIFICATE, note_release, release_hash, running_release, same_files
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told
-from .waits import Patience
+from .waits import Patience, start, unstoppable
 
 Daemon = Literal["node", "sentinel"]
 
@@ -52,7 +50,7 @@ class Step:
     @property
     def daemons(self) -> Daemons:
         """The group's daemons."""
-        self._daemons = self._daemons or Daemons(self.members, secret(f"{STAGED}/secrets", "operator"))
+        self._daemons = self._daemons or group_of(f"{STAGED}/members", f"{STAGED}/secrets")
         return self._daemons
 
     @property
@@ -136,9 +134,9 @@ class Step:
 
     def make_release(self) -> None:
         """What is staged becomes a release, once the binaries that will read it have accepted it."""
-        kept = f"{RELEASES}/{self.staged}"
-        if not os.path.isdir(kept) or release_hash(kept) != self.staged:
-            bash("make_release")
+        from .validate import make_release
+
+        make_release()
 
     def switch(self) -> None:
         """The next start of either daemon is composed from what is staged."""
@@ -174,13 +172,7 @@ class Step:
 
     def start(self, daemon: Daemon) -> None:
         """Until it serves. Refused where nothing moves."""
-        since = str(int(time.time()))
-        act("start", daemon)
-        patience = Patience(self.daemons)
-        while not running(daemon):
-            if patience.over():
-                act("journal", daemon, since)
-                raise patience.gave_up(f"{UNIT[daemon]} is {state(daemon)}; expected active")
+        start(self.daemons, daemon)
 
     def stop_sentinel(self) -> None:
         """With a timer that starts it again, should the run die."""
@@ -212,26 +204,11 @@ class Step:
                 return False
 
     def wait_stoppable(self) -> None:
-        """A SIGTERM during the first AOF write after a full sync is lost, so it has to be over.
-
-        Redis ends any other rewrite or save by itself when it is stopped: a data set that is always saved and rewritten
-        is none to wait for.
-        """
-        from .files import Files
-
+        """Until the node may be stopped."""
         patience = Patience(self.daemons, saves=True)
-        unsaved = Files(Settings(f"{CURRENT}/redis.conf", missing=True), DATA).unsaved
-        while True:
-            told = self.info("persistence").get
-            busy = [name for name in ("loading", "aof_rewrite_scheduled") if told(name) == "1"]
-            if told("aof_rewrite_in_progress") == "1" and os.path.exists(unsaved):
-                busy.append("its first AOF after a full sync")
-            if not busy:
-                return
+        while busy := unstoppable(self.daemons):
             if patience.over():
-                raise patience.gave_up(
-                    f"the node is still busy: {' '.join(busy)}; expected an idle node before its restart"
-                )
+                raise patience.gave_up(f"the node is still busy: {busy}; expected an idle node before its restart")
 
     def wait_replicas_written(self) -> None:
         """Until a replica has written its first AOF after a full sync, it would start from older data than it holds.
@@ -287,10 +264,6 @@ class Step:
         """Notes what was set by hand."""
         if names:
             self.done.append(f"took back what was set by hand: {names}")
-
-    def bash(self, *functions: str) -> None:
-        """Has functions do what is still bash, and notes what they have done."""
-        self.done += bash(*functions)
 
 
 def _directives(directory: str) -> dict[str, dict[str, str]]:

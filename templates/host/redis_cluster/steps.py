@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 from .acts import act
-from .decide.gate import Certificate, certificate_problems
+from .certificate import ended
 from .host import UNIT, legacy, running
 from .messages import Refused
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
@@ -20,12 +20,8 @@ from .waits import Patience
 
 def _ended(step: Step) -> bool:
     """Whether this host's sentinel runs with a certificate that has ended."""
-    from .certificate import certificate_end, utc
-
     release = running_release("sentinel")
-    if not step.has_sentinel or not release or not running("sentinel"):
-        return False
-    return any(certificate_problems("", Certificate(certificate_end(release), utc(0))))
+    return step.has_sentinel and release != "" and running("sentinel") and ended(release) != ""
 
 
 def node_start(step: Step) -> None:
@@ -40,17 +36,24 @@ def node_start(step: Step) -> None:
         act("mark", "bootstrap", name)
     with suppress(FileNotFoundError):
         os.unlink(f"{DATA}/retired-master")
-    step.bash("renew_ended")
-    renewed = "the certificate had ended" in "; ".join(step.done)
+    from .renew import renew_ended
+
+    renewed = renew_ended()
+    step.done += renewed
     if os.path.exists(f"{CURRENT}/secrets"):
         from .passwords import accept_passwords
         from .tls_change import prepare_tls_change
 
-        step.done += accept_passwords(renewed, step.consent)
+        step.done += accept_passwords(renewed != [], step.consent)
         if prepare_tls_change(step.consent):
             step.make_release()
     if legacy():
-        step.bash("admit_users")
+        from .adopt import admit_users
+
+        step.make_release()
+        act("mark", "initialised")
+        step.switch()
+        admit_users(f"{RELEASES}/{step.staged}")
         step.done.append("the Ansible role's daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
@@ -80,7 +83,9 @@ def node_start(step: Step) -> None:
 def sentinel_start(step: Step) -> None:
     """Brings up the sentinel if it is down, on the node's release, and takes back what was set in it by hand."""
     if legacy():
-        step.bash("use_logins")
+        from .adopt import use_logins
+
+        use_logins()
         step.done.append("the Ansible role's daemons log in as this program's users")
     if _owes_move_to_tls():
         _move_to_tls(step)
@@ -129,10 +134,10 @@ def sentinel_stop(step: Step) -> None:
     from .adopt import follow_by_address
     from .strangers import Mending
 
-    files, of_role = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
-    if of_role:
+    files, is_legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
+    if is_legacy:
         follow_by_address(*files)
-    for mended in Mending(*files, f"{STAGED}/sentinel.conf", of_role).mend():
+    for mended in Mending(*files, f"{STAGED}/sentinel.conf", is_legacy).mend():
         what, _, name = mended.partition(" ")
         did = "forget what is no member" if what == "forgot" else "watch the master"
         step.done.append(f"had the sentinel on {name} {did}")

@@ -13,7 +13,7 @@ from .decide.answers import nobody_heard, only_master
 from .decide.strangers import Known, Knows, all_watch_one_member, epoch_of, knows, knows_members, strangers
 from .members import Member, load_members, secret
 from .messages import Refused, plain
-from .observe import Daemons, at_once, text
+from .observe import at_once, group_of, text
 from .resp import ErrorReply, Reply, Unanswered
 
 # How long a sentinel that has forgotten may take to find the group again, in seconds; it took 2 s when measured.
@@ -31,8 +31,8 @@ class Mending:
     """
 
     def __init__(self, members_file: str, secrets_file: str, settings: str, legacy: bool) -> None:
-        self._members = load_members(members_file)
-        self._daemons = Daemons(self._members, secret(secrets_file, "operator"))
+        self._daemons = group_of(members_file, secrets_file)
+        self._members = self._daemons.members
         self._secrets, self._settings, self._legacy = secrets_file, settings, legacy
         self._watching: set[Member] = set()
 

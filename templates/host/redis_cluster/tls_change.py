@@ -5,21 +5,20 @@ both are open.
 """
 
 import os
-import time
 from contextlib import suppress
 from functools import partial
 
 from . import paths
-from .decide.gate import moves
-from .decide.settings import pairs
+from .decide.replies import pairs
 from .decide.tls_change import clients_there, closing_ports, online_at
-from .gate import Step, Waiting, gate, gave_up, overridden, override_hash
+from .gate import Step, gate, overridden, override_hash
 from .members import Member
 from .messages import Refused, plain
 from .observe import Daemons, at_once, fields, text
 from .release import staged_daemons, tls_mode
 from .resp import Unanswered
 from .settings import Settings
+from .waits import Patience
 
 
 def prepare_tls_change(step: Step) -> bool:
@@ -53,14 +52,11 @@ def follow_by_tls() -> None:
     The sentinels would keep a replica that tells its plain port for ever. Raises Refused where nothing moves any more.
     """
     daemons = staged_daemons()
-    members = daemons.members
-    waiting = Waiting(members.stall)
+    patience = Patience(daemons)
     while not _all_follow(daemons):
-        if waiting.stalled(moves(daemons.nodes())):
-            what = "the replicas do not all follow by TLS; expected the master to tell their TLS ports"
-            gave_up(f"{paths.STAGED}/members", f"{paths.STAGED}/secrets", False, str(members.stall), what)
-        at_once([partial(_follow, daemons, node) for node in members.nodes])
-        time.sleep(0.1)
+        if patience.over():
+            raise patience.gave_up("the replicas do not all follow by TLS; expected the master to tell their TLS ports")
+        at_once([partial(_follow, daemons, node) for node in daemons.members.nodes])
 
 
 def _refuse_clients_on_closing_ports(daemons: Daemons, step: Step) -> None:

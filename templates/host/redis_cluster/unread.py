@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 
 from . import paths
+from .decide.last_file import Last
 from .files import Files, has_keys, manifest_holds
 from .messages import Refused
 from .settings import Settings, read_file
@@ -15,13 +16,12 @@ from .settings import Settings, read_file
 _TOLD = 10
 
 
-def unread(settings: Settings, data: str, last: str) -> list[str]:
+def unread(settings: Settings, data: str, last: Last) -> list[str]:
     """The names, below the data directory, of what holds keys and would not be loaded.
 
     An RDB beside an AOF is normal, and so is what is older than the files that would be loaded: then nothing is told.
 
-    data: the data directory where the settings name none. last: `master` or whom the node followed last, by its file;
-    empty where there is none.
+    data: the data directory where the settings name none. last: whom the node followed last, by its file.
     """
     files = Files(settings, data)
     reference, left_out = (files.manifest, "") if files.append_only else (files.rdb, "")
@@ -29,7 +29,7 @@ def unread(settings: Settings, data: str, last: str) -> list[str]:
         # After a full sync, and until its AOF is written, a replica has what it got in its RDB alone.
         if os.path.exists(files.unsaved):
             return []
-        if os.path.exists(files.manifest) and last not in ("", "master"):
+        if os.path.exists(files.manifest) and last not in (None, "master"):
             left_out = files.rdb
     # Kept data of an AOF that is switched off now are newer than the RDB beside them; a node that ran so knows better.
     if (files.append_only or last) and files.hold_data():
@@ -43,7 +43,7 @@ def unread(settings: Settings, data: str, last: str) -> list[str]:
     return found
 
 
-def refuse_unread(settings: Settings, data: str, last: str, host: str) -> None:
+def refuse_unread(settings: Settings, data: str, last: Last, host: str) -> None:
     """Raises Refused where there is any."""
     found = " ".join(unread(settings, data, last)[:_TOLD])
     if found:

@@ -1,11 +1,18 @@
 """Waits of a step, which go on for as long as what they wait for makes progress, and then say which limit struck."""
 
+import os
 import time
 
+from .acts import act
 from .decide.gate import moves
+from .files import Files
 from .gate import Waiting, stall
+from .host import UNIT, running, state
 from .messages import Refused
-from .observe import Daemons
+from .observe import Daemons, fields
+from .paths import CURRENT, DATA
+from .resp import Unanswered
+from .settings import Settings
 
 
 class Patience:
@@ -32,3 +39,31 @@ class Patience:
     def gave_up(self, what: str) -> Refused:
         """The end of it, in words."""
         return stall(self._daemons.members, what, self._limit, moves(self._daemons.nodes(), self._saves))
+
+
+def start(daemons: Daemons, daemon: str) -> None:
+    """Starts this host's node or sentinel. Raises Refused where nothing moves before it serves."""
+    since = str(int(time.time()))
+    act("start", daemon)
+    patience = Patience(daemons)
+    while not running(daemon):
+        if patience.over():
+            act("journal", daemon, since)
+            raise patience.gave_up(f"{UNIT[daemon]} is {state(daemon)}; expected active")
+
+
+def unstoppable(daemons: Daemons) -> str:
+    """Why this host's node may not be stopped now; empty where it may.
+
+    A SIGTERM during the first AOF write after a full sync is lost, so it has to be over. Redis ends any other rewrite
+    or save by itself when it is stopped: a data set that is always saved and rewritten is none to wait for.
+    """
+    try:
+        told = fields(daemons.ask(daemons.members.node_here, "INFO persistence")[0]).get
+    except Unanswered:
+        return ""
+    busy = [name for name in ("loading", "aof_rewrite_scheduled") if told(name) == "1"]
+    unsaved = Files(Settings(f"{CURRENT}/redis.conf", missing=True), DATA).unsaved
+    if told("aof_rewrite_in_progress") == "1" and os.path.exists(unsaved):
+        busy.append("its first AOF after a full sync")
+    return " ".join(busy)

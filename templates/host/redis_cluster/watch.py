@@ -1,40 +1,43 @@
 """Which master this host's sentinel watches: at its start, and whether it has been made to watch another since."""
 
-import re
-from collections.abc import Iterator
+from typing import NamedTuple
 
 from .answers import ask_node, ask_sentinel, hear
 from .decide.answers import Heard, nobody_heard
 from .decide.identity import first_id, known
 from .decide.watched import Own, Watched, enough, watched
-from .members import load_members, secret
+from .members import Member
 from .messages import Refused, say
-from .observe import Daemons
+from .observe import Daemons, group_of
+from .release import Release
 
 
-def watch(release: str, last: str, epoch: str, was_whole: bool, lead: bool) -> Iterator[str]:
-    """What the sentinel starts with, a line each. Refused where it is undecided.
+class Watches(NamedTuple):
+    """What the sentinel starts with.
 
-    First the `ADDRESS PORT EPOCH` of the master. Where it did not watch a member before, also `myid ID`, and
-    `known-sentinel ADDRESS PORT ID` of the others.
-
-    release: the directory of the release. last, epoch: the ADDRESS PORT that it watched by its last file, if any.
+    begins: lines of its file by which one that did not watch a member before knows its own id, and the others.
     """
-    daemons = _daemons(f"{release}/members", f"{release}/secrets")
-    master = daemons.members.node_at(*last.split(" ")) if re.fullmatch("[0-9.]+ [0-9]+", last) else None
-    found, heard = _watched(daemons, Own(master, int(epoch) if master else 0), was_whole, lead)
+
+    master: Member
+    epoch: int
+    begins: list[str]
+
+
+def watch(release: Release, own: Own, was_whole: bool, lead: bool) -> Watches:
+    """Refused where it is undecided. own: what it watched by its last file."""
+    members = release.members
+    found, heard = _watched(release.daemons(), own, was_whole, lead)
     if found.master is None:
         raise Refused(
-            f"{found.why}. Retried every time systemd starts this unit; look at the members named above",
-            daemons.members.host,
+            f"{found.why}. Retried every time systemd starts this unit; look at the members named above", members.host
         )
-    say(f"watches {found.master.pair}: {found.why}", daemons.members.host)
-    yield f"{found.master.pair} {found.epoch}"
-    if master:
-        return
-    members = daemons.members
-    yield from (f"myid {first_id(members, each)}" for each in members.sentinels if each.name == members.host)
-    yield from (f"known-sentinel {each.pair} {told}" for each, told in known(members, heard, was_whole).items())
+    say(f"watches {found.master.pair}: {found.why}", members.host)
+    begins = []
+    if own.master is None:
+        begins.append(f"sentinel myid {first_id(members, members.sentinel_here)}")
+        others = known(members, heard, was_whole).items()
+        begins += [f"sentinel known-sentinel {members.master_name} {each.pair} {told}" for each, told in others]
+    return Watches(found.master, found.epoch, begins)
 
 
 def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bool) -> str:
@@ -42,18 +45,13 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
 
     Empty where it watches that, and where that is none or does not say that it is a master.
     """
-    daemons = _daemons(members_file, secrets_file)
+    daemons = group_of(members_file, secrets_file)
     members = daemons.members
-    here = next(sentinel for sentinel in members.sentinels if sentinel.name == members.host)
-    answer = ask_sentinel(daemons, here)
+    answer = ask_sentinel(daemons, members.sentinel_here)
     found, _ = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
     if found.master and found.master != answer.master and ask_node(daemons, found.master).kind == "master":
         return found.master.pair
     return ""
-
-
-def _daemons(members_file: str, secrets_file: str) -> Daemons:
-    return Daemons(load_members(members_file), secret(secrets_file, "operator"))
 
 
 def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> tuple[Watched, Heard]:

@@ -162,12 +162,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         remove(f"{PROGRAMS}/sums", f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.
         if not os.path.isdir(f"{PROGRAMS}/units"):
-            remove(
-                *(
-                    f"{PROGRAMS}/{name}"
-                    for name in ("redis-cluster", "redis-cluster.sh", "write-files", "redis_cluster")
-                )
-            )
+            remove(*(f"{PROGRAMS}/{name}" for name in ("redis-cluster", "write-files", "redis_cluster")))
     remove(file)
     if os.path.isdir(PROGRAMS) and not os.listdir(PROGRAMS):
         os.rmdir(PROGRAMS)

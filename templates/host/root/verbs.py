@@ -78,7 +78,7 @@ def direct(verb: str, arguments: list[str]) -> int:
     asked, asks = os.pipe()
     answered, answers = os.pipe()
     files = [(os.POSIX_SPAWN_DUP2, asks, 3), (os.POSIX_SPAWN_DUP2, answered, 4)]
-    command = [*as_redis(), *director(verb), verb, *arguments]
+    command = [*as_redis(), *DIRECTOR, verb, *arguments]
     acts = (ACTS if verb in STEPS | CONSENTED else LOOKS) | OF_VERB.get(verb, {})
     child = os.posix_spawnp(
         command[0], command, ENVIRONMENT, file_actions=files, setsid=True, setsigdef=[signal.SIGPIPE]
@@ -101,8 +101,7 @@ def direct(verb: str, arguments: list[str]) -> int:
     except BaseException:
         # It lifts what it holds up, or goes on to an end that is better than the middle.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        # Bash waits for what it has started.
-        (os.kill if director(verb) is PYTHON else os.killpg)(child, signal.SIGTERM)
+        os.kill(child, signal.SIGTERM)
         if not select.select([ended], [], [], END_PATIENCE)[0]:
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -112,14 +111,12 @@ def direct(verb: str, arguments: list[str]) -> int:
 
 # --- verbs --------------------------------------------------------------------------------------
 
-# The status of a director that has said why it failed.
-EXPLAINED = 70
 # What is told to end has so many seconds for it.
 END_PATIENCE = 10
 # What lies in PROGRAMS.
-PROGRAM = r"redis-cluster(\.sh)?|write-files|redis_cluster/[a-z_/]+\.py"
-PYTHON = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
-BASH = ["/bin/bash", f"{PROGRAMS}/redis-cluster.sh"]
+PROGRAM = r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py"
+# What runs as redis, by the distribution's own Python: what stands in /usr/local may be any.
+DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
 OWN: dict[str, Callable[..., int | None]] = {
     "claim": claim,
     "unclaim": unclaim,
@@ -133,12 +130,6 @@ CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
 # As redis, by units.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
-BY_BASH = {"lead", "convert", "node-prove", *OF_UNITS}
-
-
-def director(verb: str) -> list[str]:
-    """What runs as redis for it."""
-    return BASH if verb in BY_BASH else PYTHON
 
 
 class Late(BaseException):
@@ -168,7 +159,7 @@ def do(verb: str, arguments: list[str]) -> int:
             f"{verb} was ended by signal {-status}; expected that it goes on, or says why not. Look at the host, with "
             "'redis-cluster gate' at the group, then run pulumi up again"
         )
-    return 1 if status == EXPLAINED else status
+    return status
 
 
 def main(verb: str = "", *arguments: str) -> int:
@@ -184,7 +175,7 @@ def main(verb: str = "", *arguments: str) -> int:
         raise Refused(f"unknown verb '{verb}'; expected one of: {' '.join(sorted(known))}")
     if verb in OF_UNITS or not (IS_ROOT or ROOT):
         refuse_planted()
-        os.execve(director(verb)[0], [*director(verb), verb, *arguments], {**os.environ, **ENVIRONMENT})
+        os.execve(DIRECTOR[0], [*DIRECTOR, verb, *arguments], {**os.environ, **ENVIRONMENT})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, late)
     signal.alarm(int(seconds or 0))

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
-import { Host, passwords } from "./hosts";
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { Host, Outcome, passwords, releaseHash } from "./hosts";
 
 const units = {
   "redis-cluster.service": "[Service]\nTimeoutStopSec=120\n",
@@ -8,7 +9,7 @@ const units = {
 };
 
 /** Stages what a host of the group gets, and makes it the current release, as a rollout does. */
-export async function deploy(host: Host): Promise<void> {
+export function deploy(host: Host): void {
   const files: Record<string, string> = { ...host.releaseFiles(), ...units };
   files["redis.conf"] += "save 3600 1 300 100 60 10000\n";
   for (const [name, password] of Object.entries(passwords)) {
@@ -20,12 +21,27 @@ export async function deploy(host: Host): Promise<void> {
   }
   for (const [file, text] of Object.entries(files)) host.write(`staged/${file}`, text);
   for (const [unit, text] of Object.entries(units)) host.write(`/etc/systemd/system/${unit}`, text);
-  await host.shell(
-    `release=$(release_hash "$staged")
-     cp -rT "$staged" "$releases/$release"; chmod -R a+rX "$etc"; rm -rf "$releases/one" "$current"; ln -s "releases/$release" "$current"
-     mkdir -p "$programs"; cd "$programs"; echo program >redis-cluster; sha256sum redis-cluster >sums; chmod a+r redis-cluster sums`,
-  );
+  const release = releaseOfStaged(host);
+  for (const path of ["releases/one", "current"])
+    rmSync(host.path(path), { recursive: true, force: true });
+  symlinkSync(`releases/${release}`, host.path("current"));
+  const programs = "/usr/local/lib/redis-cluster";
+  host.write(`${programs}/redis-cluster`, "program\n");
+  const sum = createHash("sha256").update("program\n").digest("hex");
+  host.write(`${programs}/sums`, `${sum}  redis-cluster\n`);
 }
+
+/** Makes a release of what is staged, which is not the current one yet; its name. */
+export function releaseOfStaged(host: Host): string {
+  const release = releaseHash(host.path("staged"));
+  cpSync(host.path("staged"), host.path(`releases/${release}`), { recursive: true });
+  execFileSync("chmod", ["-R", "a+rX", host.path(".")]);
+  return release;
+}
+
+/** Has the binaries read what is staged. */
+export const validated = (host: Host): Promise<Outcome> =>
+  host.python(`from redis_cluster.validate import validate\nvalidate("${host.path("staged")}")`);
 
 /** A Debian that has all packages, on which nothing runs. */
 export function pretendDebian(host: Host): void {

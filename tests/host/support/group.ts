@@ -25,9 +25,11 @@ export const named = (host: Host): string | undefined =>
 /** What ExecStop does before the stop. */
 export const leave = (host: Host): Promise<Outcome> => host.run("leave");
 
-/** A handover as the step of a rollout does it, for the line of a director. */
-export const handOverLine =
-  'exec "${python_part[@]}" handover "$current/members" "$current/secrets" "$etc"';
+/** A handover as the step of a rollout does it, after some code. */
+export const handOver = (host: Host, before = ""): Promise<Outcome> =>
+  host.python(`${before}
+from redis_cluster.handover import handover
+print(handover("${host.path("current/members")}", "${host.path("current/secrets")}", "${host.path(".")}").pair)`);
 
 /** How a handover ends that went well. */
 export const handedOver = (from: Host): Partial<Outcome> => ({

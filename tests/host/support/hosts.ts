@@ -6,15 +6,17 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { director, hostPackage, pythonPackage, rootProgram } from "../../../components/hostProgram";
+import { hostPackage, pythonPackage, rootProgram } from "../../../components/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {
@@ -68,8 +70,7 @@ export class Host {
     this.write("/run/redis-cluster/node/stamping", "");
     const programs = this.path("/usr/local/lib/redis-cluster");
     mkdirSync(programs, { recursive: true });
-    for (const part of [pythonPackage, "redis-cluster.sh"])
-      symlinkSync(join(group.directory, part), join(programs, part));
+    symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));
     mkdirSync(this.path("."), { recursive: true });
     // What stands for other programs is called by root and by redis, and notes what it was told.
     for (const directory of [this.root, this.path("/tmp")]) chmodSync(directory, 0o777);
@@ -198,32 +199,36 @@ export class Host {
     chmodSync(this.path(`/usr/bin/${name}`), 0o755);
   }
 
-  /** Runs a line of shell with the director's functions, where there is no root's part but for questions. */
+  /** Runs a line of shell with the programs of the host. */
   shell(line: string): Promise<Outcome> {
-    const act = `act() {
-      local unit=redis-cluster.service
-      if [[ \${2:-} == sentinel ]]; then unit=redis-sentinel.service; fi
-      case $1 in state) systemctl is-active $unit || true ;; rules) echo none ;; esac
-    }`;
-    return this.execute(["/bin/bash", "-c", `source ${this.group.functions}; ${act}; ${line}`]);
+    const path = `${this.path("/usr/bin")}:/usr/sbin:/usr/bin:/sbin:/bin`;
+    return this.execute(["/bin/bash", "-c", `export PATH=${path}; ${line}`]);
   }
 
-  /** The same as the director of a verb, whom root's part serves. */
+  /** Runs a line of shell as the director of a verb, whom root's part serves. */
   direct(line: string, verb = "node-start"): Promise<Outcome> {
     return this.execute([`${this.group.program}.direct`, verb, line]);
   }
 
-  /** The same in Python, with the director's modules at hand; a refusal ends it as it ends a step. */
+  /** Has root do one of its acts for a director; what it comes to. */
+  act(...words: string[]): Promise<Outcome> {
+    return this.python(`from redis_cluster.acts import act\nprint(act(*${JSON.stringify(words)}))`);
+  }
+
+  /** The same in Python, with the director's modules at hand; what is raised ends it as it ends a step. */
   python(code: string, verb?: string): Promise<Outcome> {
     const lines = [
       "import sys",
       `sys.path.insert(0, ${JSON.stringify(this.group.directory)})`,
+      "from redis_cluster.acts import NotDone",
       "from redis_cluster.messages import Refused, say",
       "try:",
       ...code.split("\n").map((line) => `    ${line}`),
+      "except NotDone:",
+      "    sys.exit(1)",
       "except Refused as refusal:",
       '    say(f"error: {refusal}", refusal.host)',
-      "    sys.exit(70)",
+      "    sys.exit(1)",
     ];
     writeFileSync(`${this.root}.py`, lines.join("\n"));
     return this.direct(`exec /usr/bin/python3 -I -S ${this.root}.py`, verb);
@@ -452,7 +457,6 @@ const network = `127.${1 + ((process.pid >> 8) & 127)}.${process.pid & 255}`;
 export class Hosts {
   readonly directory = mkdtempSync(join(tmpdir(), "redis-cluster-hosts-"));
   readonly program = join(this.directory, "redis-cluster");
-  readonly functions = join(this.directory, "functions");
   readonly all: Host[];
 
   constructor(
@@ -462,10 +466,8 @@ export class Hosts {
     // The user redis, as whom a dry run reads a release, has to get at it.
     chmodSync(this.directory, 0o755);
     writeFileSync(this.program, rootProgram(), { mode: 0o755 });
-    writeFileSync(`${this.program}.sh`, director());
-    writeFileSync(this.functions, director().replace(/^main "\$@"$/m, ""));
-    const line = `["/bin/bash", "-c", 'source ${this.functions}; eval "$2"', "direct"]`;
-    const directed = rootProgram().replace(/^(PYTHON|BASH) = .*$/gm, `$1 = ${line}`);
+    const line = `["/bin/bash", "-c", 'eval "$2"', "direct"]`;
+    const directed = rootProgram().replace(/^DIRECTOR = .*$/m, `DIRECTOR = ${line}`);
     writeFileSync(`${this.program}.direct`, directed, { mode: 0o755 });
     for (const [path, text] of Object.entries(hostPackage())) {
       mkdirSync(dirname(join(this.directory, path)), { recursive: true });
@@ -479,8 +481,8 @@ export class Hosts {
   limit(name: string, seconds: number): void {
     const modules = Object.keys(hostPackage()).map((path) => join(this.directory, path));
     let found = false;
-    for (const file of [`${this.program}.sh`, this.functions, ...modules]) {
-      const line = new RegExp(`^(${name}=|${name.toUpperCase()} = ).*$`, "m");
+    for (const file of modules) {
+      const line = new RegExp(`^(${name.toUpperCase()} = ).*$`, "m");
       const text = readFileSync(file, "utf8");
       found ||= line.test(text);
       writeFileSync(file, text.replace(line, `$1${seconds}`));
@@ -511,6 +513,14 @@ export class Hosts {
     for (const host of this.all) host.endUnits();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** The name of a release of the files in a directory. */
+export function releaseHash(directory: string): string {
+  const hash = (text: Buffer | string) => createHash("sha256").update(text).digest("hex");
+  const names = readdirSync(directory).sort();
+  const sums = names.map((name) => `${hash(readFileSync(join(directory, name)))}  ${name}\n`);
+  return hash(sums.join("")).slice(0, 16);
 }
 
 export function pause(milliseconds: number): Promise<void> {

@@ -1,8 +1,7 @@
 """Settings of a daemon as it tells them, and as a file has them."""
 
 import pytest
-from redis_cluster.decide.settings import by_name, changed, pairs, plain_value
-from redis_cluster.resp import ErrorReply, Reply
+from redis_cluster.decide.settings import by_name, changed, plain_value
 
 
 @pytest.mark.parametrize(
@@ -24,22 +23,6 @@ from redis_cluster.resp import ErrorReply, Reply
 def test_plain_value(value: str, plain: str) -> None:
     """As CONFIG GET writes it."""
     assert plain_value(value) == plain
-
-
-@pytest.mark.parametrize(
-    ("reply", "told"),
-    [
-        (["a", "1", "b", ""], {"a": "1", "b": ""}),
-        (["a", "1", "b"], {"a": "1"}),
-        (["a", 1, ["b"], "2"], {"a": "", "": "2"}),
-        (ErrorReply("ERR"), {}),
-        ("a 1", {}),
-        (None, {}),
-    ],
-)
-def test_pairs(reply: Reply, told: dict[str, str]) -> None:
-    """Of anything else, nothing."""
-    assert pairs(reply) == told
 
 
 def test_changed() -> None:

@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 from ..members import Member, Members
 from ..messages import plain
 from ..resp import ErrorReply, Reply
+from .replies import number, pairs
 
 # Of what a daemon says, so many characters are told.
 TOLD = 120
 
-_EPOCH = re.compile("0|[1-9][0-9]{0,17}")
 _COUNT = re.compile("[0-9]{1,9}")
 _RANK = re.compile("[1-9][0-9]{0,9}")
 
@@ -110,14 +110,13 @@ def sentinel_answer(members: Members, member: Member, replies: Sequence[Reply]) 
     The first already tells the promoted replica while a failover is still going on; the second has the epoch.
     """
     match replies:
-        case [[str(address), str(port)], [*words], *more] if port.isascii() and port.isdigit():
-            named = [word if isinstance(word, str) else "" for word in words]
-            epoch = dict(zip(named[::2], named[1::2], strict=False)).get("config-epoch", "")
-            if _EPOCH.fullmatch(epoch):
+        case [[str(address), str(port)], list(words), *more] if port.isascii() and port.isdigit():
+            epoch = number(pairs(words).get("config-epoch"))
+            if epoch is not None:
                 master = members.node_at(address, port)
                 if master:
                     myid = next((reply for reply in more if isinstance(reply, str)), "")
-                    return SentinelAnswer(member, "names", "", master, int(epoch), myid)
+                    return SentinelAnswer(member, "names", "", master, epoch, myid)
                 return SentinelAnswer(member, "names-nobody", f"of this group: {plain(f'{address} {port}')[:64]}")
     errors = [reply.text for reply in replies if isinstance(reply, ErrorReply)]
     if any("No such master with that name" in error for error in errors):

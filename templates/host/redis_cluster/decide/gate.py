@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from ..messages import plain
 from ..observe import Group, Node, Sentinel
+from .replies import number
 
 # How far two hosts' clocks may be apart, in microseconds.
 CLOCK_LIMIT = 2_000_000
@@ -106,9 +107,7 @@ def late_replicas(group: Group) -> list[Node]:
 
 def offset(node: Node, name: str) -> int | None:
     """An offset that INFO tells; None when it is no number."""
-    told = node.info.get(name, "")
-    number = told.isascii() and told.isdigit() and len(told) <= 18 and (told == "0" or told[0] != "0")
-    return int(told) if number else None
+    return number(node.info.get(name))
 
 
 def moves(nodes: Sequence[Node], saves: bool = False) -> str:

@@ -8,6 +8,7 @@ from ..members import Member, Members
 from ..observe import Node, Sentinel
 from ..resp import Reply
 from .identity import is_id
+from .replies import number, pairs
 
 
 class View(NamedTuple):
@@ -34,11 +35,6 @@ def is_majority(members: Members, count: int) -> bool:
     return 2 * count > len(members.sentinels)
 
 
-def number(told: str | None) -> int | None:
-    """An epoch, an offset or a priority as a daemon tells it; None when it is no number."""
-    return int(told) if told and re.fullmatch("0|[1-9][0-9]{0,17}", told, re.ASCII) else None
-
-
 def view(address: Reply, master: Reply) -> View | None:
     """From the replies to SENTINEL GET-MASTER-ADDR-BY-NAME and SENTINEL MASTER; None where they tell nothing.
 
@@ -46,7 +42,7 @@ def view(address: Reply, master: Reply) -> View | None:
     """
     match address, master:
         case [str(ip), str(port)], list(words):
-            told = _fields(words)
+            told = pairs(words)
             epoch, flags = number(told.get("config-epoch")), told.get("flags", "").split(",")
             if epoch is not None:
                 return View(f"{ip}:{port}", epoch, "failover_in_progress" in flags)
@@ -95,7 +91,7 @@ def speaker(members: Members, known: Reply) -> str:
     """
     places = {each.place for each in members.sentinels}
     for words in known if isinstance(known, list) else []:
-        told = _fields(words)
+        told = pairs(words)
         ip, port, name = told.get("ip", ""), told.get("port", ""), told.get("runid", "")
         if f"{ip}:{port}" in places and is_id(name):
             return f"{ip},{port},{name}"
@@ -141,9 +137,3 @@ def heirs(replicas: Iterable[Node], master: Member) -> list[Member]:
         if follows and whole and priority and offset is not None:
             found.append((priority, -offset, each.member))
     return [member for _, _, member in sorted(found)]
-
-
-def _fields(words: Reply) -> dict[str, str]:
-    """Names and values in turns."""
-    told = [word if isinstance(word, str) else "" for word in words] if isinstance(words, list) else []
-    return dict(zip(told[::2], told[1::2], strict=False))

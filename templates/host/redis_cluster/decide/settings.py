@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from ..resp import Reply
-
 _SIZE = re.compile("([0-9]{1,15})(kb|mb|gb|k|m|g)")
 _FACTORS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -19,12 +17,6 @@ def plain_value(value: str) -> str:
         return "replica" if each == "slave" else each
 
     return " ".join(map(word, value.lower().split()))
-
-
-def pairs(reply: Reply) -> dict[str, str]:
-    """What follows each name in a reply of names and values; empty where it is none."""
-    words = [word if isinstance(word, str) else "" for word in reply] if isinstance(reply, list) else []
-    return dict(zip(words[::2], words[1::2], strict=False))
 
 
 def changed(now: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:

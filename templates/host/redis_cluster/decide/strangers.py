@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..members import Member, Members
 from ..resp import Reply
 from .answers import Heard, SentinelAnswer
+from .replies import pairs
 
 _ADDRESS, _PORT, _FLAGS = re.compile("[0-9.]+"), re.compile("[0-9]+"), re.compile("[a-z_,]+")
 
@@ -92,8 +93,7 @@ def knows_members(members: Members, sentinel: Member, known: Knows, watching: se
 def _known(reply: Reply) -> Known | None:
     if not isinstance(reply, list):
         return None
-    words = [word if isinstance(word, str) else "" for word in reply]
-    told = dict(zip(words[::2], words[1::2], strict=False))
+    told = pairs(reply)
     address, port, flags = told.get("ip", ""), told.get("port", ""), told.get("flags", "")
     if _ADDRESS.fullmatch(address) and _PORT.fullmatch(port) and _FLAGS.fullmatch(flags):
         return Known(address, port, tuple(flags.split(",")))

@@ -1,0 +1,65 @@
+"""Composes the file that a daemon runs with, before each of its starts: its release, and its role as it is now."""
+
+import os
+
+from .bootstrap import bootstrap_mark
+from .composed import node_text, sentinel_text
+from .decide.watched import Own
+from .files import Files
+from .join import Replica, join
+from .last_files import node_last, sentinel_last
+from .lead import operator_lets_lead
+from .marks import mark_data
+from .messages import Refused
+from .paths import DATA, ETC, INITIALISED, MANAGED
+from .put import put
+from .release import Release, current_release, note_release
+from .stamps import read_stamp
+from .watch import watch
+
+
+def compose_node() -> None:
+    """ExecStartPre of the node's unit. Raises Refused where its role is undecided."""
+    release = current_release(MANAGED)
+    host, last = release.members.host, node_last(release.members)
+    joins = join(release, last, bootstrap_mark(), os.path.exists(INITIALISED), operator_lets_lead(host))
+    text = node_text(release.directory)
+    if isinstance(joins, Replica):
+        text += f"replicaof {joins.master.pair}\nreplica-priority {joins.rank}\n"
+    _compose("node", release, text)
+
+
+def compose_sentinel() -> None:
+    """The same of the sentinel's, which waits for no node. Raises Refused where whom it watches is undecided.
+
+    Sentinel keeps what it knows in the file that it runs with, so that part is carried over.
+    """
+    release = current_release(MANAGED)
+    members, last = release.members, sentinel_last(release.members)
+    lead = operator_lets_lead(members.host)
+    found = watch(release, Own(last.master, last.epoch), os.path.exists(INITIALISED), lead)
+    lines = [f"sentinel config-epoch {members.master_name} {found.epoch}"]
+    # A sentinel that does not know the replicas cannot fail over, and learns them only after ten seconds.
+    others = [node for node in members.nodes if node != found.master]
+    lines += [f"sentinel known-replica {members.master_name} {node.pair}" for node in others]
+    lines += [*last.kept, *found.begins]
+    if lead:
+        lines.append(f"sentinel current-epoch {found.epoch}")
+    text = sentinel_text(release.directory, found.master.address, str(found.master.port))
+    _compose("sentinel", release, text + "".join(f"{line}\n" for line in lines))
+
+
+def _compose(daemon: str, release: Release, text: str) -> None:
+    path = f"{ETC}/redis-{'cluster' if daemon == 'node' else daemon}.conf"
+    name, host = os.path.basename(release.directory), release.members.host
+    try:
+        put(path, f"# composed from release {name}\n{text}")
+    except OSError as error:
+        raise Refused(
+            f"cannot replace {path}: {error.strerror}; expected it to be owned by redis: chown redis {path}", host
+        ) from None
+    if daemon == "node":
+        # From this start on it holds what it loads, and no more.
+        Files(release.settings, DATA).settle(read_stamp(DATA))
+        mark_data(host)
+    note_release(daemon, name)

@@ -1,0 +1,18 @@
+"""What daemons tell in words, as numbers and as values by their names."""
+
+import re
+
+from ..resp import Reply
+
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}", re.ASCII)
+
+
+def number(told: str | None) -> int | None:
+    """An epoch, an offset or a priority; None when it is no number."""
+    return int(told) if told and _NUMBER.fullmatch(told) else None
+
+
+def pairs(reply: Reply) -> dict[str, str]:
+    """What follows each name in a reply of names and values; empty where it is none."""
+    words = [word if isinstance(word, str) else "" for word in reply] if isinstance(reply, list) else []
+    return dict(zip(words[::2], words[1::2], strict=False))
