@@ -101,10 +101,6 @@ def _limit(daemons: Daemons) -> str:
     return f"{daemons.members.stall} s, redis-cluster:limits.stall"
 
 
-def _host(daemons: Daemons) -> str:
-    return daemons.members.host
-
-
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
