@@ -72,8 +72,13 @@ it("has its host keys collected by a command, with the fingerprints to compare",
   }
 });
 
-it("brings the group up", async () => {
+it("brings the group up, also where the package database is held and redis may not enter TMPDIR", async () => {
+  // As a host's first automatic upgrade does, and libpam-tmpdir.
+  const hold = `import fcntl, time; held = open("/var/lib/dpkg/lock-frontend", "w"); fcntl.lockf(held, fcntl.LOCK_EX); time.sleep(20)`;
+  on("app-2", `systemd-run --quiet --unit first-upgrade python3 -c '${hold}'`);
+  on("app-1", "install -d -m 0700 /root/tmp; echo TMPDIR=/root/tmp >>/etc/environment");
   const { summary, stdout } = await dev.stack.up();
+  expect(on("app-2", "systemctl is-active first-upgrade || true")).toBe("inactive");
   expect(summary.result).toBe("succeeded");
   expect(await namedMaster(dev)).toBe("console");
   for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim()]) {
