@@ -55,7 +55,7 @@ FORMS = {
     rf"|hash {WORD}( [0-9a-f]{{64}})+",
     "redis.conf": "[a-z][a-z0-9_-]* .+",
     # Its own table alone.
-    "firewall.nft": r"table inet redis_cluster( \{)?|delete table inet redis_cluster| *\}| *chain input \{"
+    "firewall.nft": r"table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
     r"| *type filter hook input priority filter; policy accept;| *tcp dport != \{ [0-9, ]+ \} accept"
     r"| *iif lo accept| *ip saddr [0-9./]+ accept| *meta l4proto tcp reject with tcp reset",
     "users.acl": f"user {WORD} .+",

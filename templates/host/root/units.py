@@ -138,8 +138,9 @@ def journal(unit: str, *since: str) -> str:
 def firewall() -> None:
     """Who reaches the two ports, where the stack says so, in one step: a table of its own, or none."""
     if has_rules(read(f"{CURRENT}/firewall.nft")):
+        same = unit_text(FIREWALL, CURRENT) == read(f"{UNITS}/{FIREWALL}")
         install_unit(FIREWALL)
-        if run("systemctl", "reload-or-restart", FIREWALL)[0]:
+        if run("systemctl", "reload-or-restart" if same else "restart", FIREWALL)[0]:
             raise Refused(
                 f"the firewall was refused: {journal(FIREWALL)}. Look at nft -c -f {CURRENT}/firewall.nft, then "
                 "run pulumi up again"
