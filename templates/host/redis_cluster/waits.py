@@ -1,4 +1,4 @@
-"""Waits of a step, which go on for as long as what they wait for makes progress, and then say which limit struck."""
+"""Waits for this host's daemons, for as long as what they wait for makes progress, and then the limit that struck."""
 
 import os
 import time
