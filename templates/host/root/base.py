@@ -128,7 +128,7 @@ def remove(*paths: str) -> None:
     Raises Refused where something stays.
     """
     status, said = run("rm", "-rf", "--", *paths)
-    left = [path for path in paths if os.path.lexists(path) and not (os.path.ismount(path) and not os.listdir(path))]
+    left = [path for path in paths if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))]
     if status and left:
         said = "\n".join(said.split("\n")[-5:])
         raise Refused(
