@@ -5,14 +5,14 @@ login. Its daemons learn this program's users, logins and addresses while they r
 restart them, one by one.
 """
 
-import re
 import time
 from collections.abc import Sequence
 
 from .acts import act
-from .answers import hear
+from .answers import heard_of
 from .composed import users_lines
-from .decide.answers import NodeAnswer, named, nobody_heard, only_master
+from .decide.answers import NodeAnswer, named, only_master
+from .decide.handover import linked
 from .decide.legacy import PRESET, Legacy, not_taken_over
 from .decide.replies import pairs
 from .host import running
@@ -118,9 +118,8 @@ def follow_by_address(members_file: str, secrets_file: str) -> None:
     it, the gate has its say. Raises Refused where one is not linked any more.
     """
     daemons = group_of(members_file, secrets_file)
-    members, heard = daemons.members, nobody_heard()
-    for answer in hear(daemons, members.sentinels, members.nodes):
-        heard.add(answer)
+    members = daemons.members
+    heard = heard_of(daemons, members.sentinels, members.nodes)
     master = only_master(heard, len(members.nodes) - 1)
     said = named(members, heard.sentinels.values(), None)
     if master is None or said.master != master or not said.by_majority:
@@ -132,12 +131,11 @@ def follow_by_address(members_file: str, secrets_file: str) -> None:
 
 def _linked(daemons: Daemons, master: Member, replica: Member) -> bool:
     """Whether the master has a link to this replica."""
-    link = f"ip={replica.address},port={replica.port},state=online,"
     try:
         told = fields(daemons.ask(master, "INFO replication")[0])
     except Unanswered:
         return False
-    return any(re.fullmatch("slave[0-9]+", name) and value.startswith(link) for name, value in told.items())
+    return replica in linked(master, told, daemons.members)
 
 
 def _follow(daemons: Daemons, master: Member, replica: NodeAnswer) -> None:

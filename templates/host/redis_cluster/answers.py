@@ -9,7 +9,7 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 
-from .decide.answers import NodeAnswer, SentinelAnswer, node_answer, sentinel_answer, told
+from .decide.answers import Heard, NodeAnswer, SentinelAnswer, nobody_heard, node_answer, sentinel_answer, told
 from .members import Member
 from .observe import Daemons, fields
 from .resp import Denied, ErrorReply, Unanswered
@@ -29,6 +29,21 @@ def hear(daemons: Daemons, sentinels: Sequence[Member], nodes: Sequence[Member])
         if isinstance(answer, Exception):
             raise answer
         yield answer
+
+
+def heard_of(
+    daemons: Daemons,
+    sentinels: Sequence[Member],
+    nodes: Sequence[Member],
+    enough: Callable[[Heard], bool] = lambda _: False,
+) -> Heard:
+    """What these say, up to where it is enough; default: all of it."""
+    heard = nobody_heard()
+    for answer in hear(daemons, sentinels, nodes):
+        heard.add(answer)
+        if enough(heard):
+            break
+    return heard
 
 
 def _put(answers: "SimpleQueue[Answer | Exception]", ask: Callable[[], Answer]) -> None:

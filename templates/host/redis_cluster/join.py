@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from .answers import hear
+from .answers import heard_of
 from .decide.answers import Heard, nobody_heard
 from .decide.last_file import Last
 from .decide.role import Here, Outdated, Verdict, enough, role, undecided
@@ -70,9 +70,6 @@ def join(release: Release, last: Last, bootstrap: str, was_whole: bool, lead: bo
 
 
 def _heard(daemons: Daemons, here: Here) -> Heard:
-    members, heard = daemons.members, nobody_heard()
-    for answer in hear(daemons, members.sentinels, [node for node in members.nodes if node != members.node_here]):
-        heard.add(answer)
-        if enough(members, heard, here):
-            break
-    return heard
+    members = daemons.members
+    others = [node for node in members.nodes if node != members.node_here]
+    return heard_of(daemons, members.sentinels, others, lambda heard: enough(members, heard, here))

@@ -5,8 +5,7 @@ import time
 
 from . import paths
 from .acts import act
-from .answers import hear
-from .decide.answers import nobody_heard
+from .answers import heard_of
 from .files import Files
 from .messages import say
 from .release import Release, current_release
@@ -52,10 +51,9 @@ def _agreed(here: Release, said: str) -> bool:
     """Whether the operator agrees to that; else prints it."""
     from hashlib import sha256
 
-    members, heard = here.members, nobody_heard()
+    members = here.members
     others = [node for node in members.nodes if node != members.node_here]
-    for answer in hear(here.daemons(), members.sentinels, others):
-        heard.add(answer)
+    heard = heard_of(here.daemons(), members.sentinels, others)
     files = Files(here.settings, paths.DATA)
     moment = time.localtime(files.as_of(read_stamp(paths.DATA)))
     mine = f"data as of {time.strftime('%Y-%m-%dT%H:%M:%S', moment)}" if files.hold_data() else "no data"

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from .answers import ask_sentinel, hear
-from .decide.answers import nobody_heard, only_master
+from .answers import ask_sentinel, heard_of
+from .decide.answers import only_master
 from .decide.strangers import Known, Knows, all_watch_one_member, epoch_of, knows, knows_members, strangers
 from .members import Member, load_members, secret
 from .messages import Refused, plain
@@ -46,9 +46,7 @@ class Mending:
         known = at_once([partial(self.known, sentinel) for sentinel in members.sentinels])
         if all_watch_one_member(members, dict(zip(members.sentinels, known, strict=True)), self._legacy):
             return
-        heard = nobody_heard()
-        for answer in hear(self._daemons, members.sentinels, members.nodes):
-            heard.add(answer)
+        heard = heard_of(self._daemons, members.sentinels, members.nodes)
         master = only_master(heard, len(members.nodes) - 1)
         epoch = epoch_of(members, heard, master) if master else None
         if master is None or epoch is None:

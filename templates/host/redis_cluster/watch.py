@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from .answers import ask_node, ask_sentinel, hear
-from .decide.answers import Heard, nobody_heard
+from .answers import ask_node, ask_sentinel, heard_of
+from .decide.answers import Heard
 from .decide.identity import first_id, known
 from .decide.watched import Own, Watched, enough, watched
 from .members import Member
@@ -55,10 +55,7 @@ def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bo
 
 
 def _watched(daemons: Daemons, own: Own, was_whole: bool, lead: bool) -> tuple[Watched, Heard]:
-    members, heard = daemons.members, nobody_heard()
+    members = daemons.members
     others = [sentinel for sentinel in members.sentinels if sentinel.name != members.host]
-    for answer in hear(daemons, others, members.nodes):
-        heard.add(answer)
-        if enough(members, heard, own, lead):
-            break
+    heard = heard_of(daemons, others, members.nodes, lambda heard: enough(members, heard, own, lead))
     return watched(members, heard, own, was_whole, lead), heard
