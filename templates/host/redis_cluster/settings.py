@@ -3,11 +3,10 @@
 import os
 import re
 
+from .decide.settings import divided
+
 # Bytes of a file of redis's, where anything may lie.
 FILE_LIMIT = 8 << 20
-
-# Above it is what a daemon reads at its start alone, below it what it takes while it runs.
-_LIVE = re.compile("^# live:.*$", re.MULTILINE)
 
 
 def read_file(path: str, limit: int = FILE_LIMIT) -> bytes:
@@ -37,9 +36,7 @@ class Settings:
 
     def live(self) -> list[list[str]]:
         """The words of each line that a running daemon takes."""
-        _, *below = _LIVE.split(self._text, maxsplit=1)
-        lines = below[0].split("\n") if below else []
-        return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+        return divided(self._text)[1]
 
     def lines(self, keyword: str) -> list[list[str]]:
         """The words of each line that begins with this one."""

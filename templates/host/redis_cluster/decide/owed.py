@@ -2,10 +2,9 @@
 
 from typing import Literal, NamedTuple
 
-Owed = Literal["none", "live", "restart"]
+from .settings import divided
 
-# What comes behind this line of a file, a daemon takes while it runs.
-_LIVE = "# live:"
+Owed = Literal["none", "live", "restart"]
 
 
 class Runs(NamedTuple):
@@ -35,7 +34,5 @@ def owed(daemon: str, staged: str, runs: Runs | None) -> Owed:
 
 def _parts(conf: str) -> tuple[list[str], set[str]]:
     """The lines that only a start reads, and the names of the settings that a daemon takes while it runs."""
-    lines = conf.split("\n")
-    at = next((number for number, line in enumerate(lines) if line.startswith(_LIVE)), len(lines))
-    live = [line.split() for line in lines[at + 1 :] if line and not line.startswith("#")]
-    return lines[:at], {words[1] if words[0] == "sentinel" else words[0] for words in live if words}
+    at_start, live = divided(conf)
+    return at_start, {words[1] if words[0] == "sentinel" else words[0] for words in live}

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+# The line between the two parts of a file that this program renders.
+_LIVE = "# live:"
 _SIZE = re.compile("([0-9]{1,15})(kb|mb|gb|k|m|g)")
 _FACTORS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -17,6 +19,14 @@ def plain_value(value: str) -> str:
         return "replica" if each == "slave" else each
 
     return " ".join(map(word, value.lower().split()))
+
+
+def divided(conf: str) -> tuple[list[str], list[list[str]]]:
+    """The lines of a file that a daemon reads at its start alone, and the words of those that it takes at run time."""
+    lines = conf.split("\n")
+    at = next((number for number, line in enumerate(lines) if line.startswith(_LIVE)), len(lines))
+    live = [line.split() for line in lines[at + 1 :] if not line.startswith("#")]
+    return lines[:at], [words for words in live if words]
 
 
 def changed(now: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
