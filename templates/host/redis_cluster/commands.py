@@ -67,11 +67,14 @@ def _run(arguments: list[str]) -> None:
 def _run_to_its_end(*arguments: str) -> None:
     """Those of which somebody waits for the end."""
     match arguments:
-        case ("node-start" | "node-roll" | "node-roll-master" as step,):
-            from .steps import take_step
-
-            print(take_step(step))
-        case ("sentinel-start" | "sentinel-stop" | "sentinel-roll" as step,):
+        case (
+            "node-start"
+            | "node-roll"
+            | "node-roll-master"
+            | "sentinel-start"
+            | "sentinel-stop"
+            | "sentinel-roll" as step,
+        ):
             from .steps import take_step
 
             print(take_step(step))

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from . import paths
 from .acts import act
-from .dry_run import complaint
+from .dry_run import LOG_LIMIT, apart, complaint
 from .host import UNIT
 from .last_files import node_last
 from .members import load_members
@@ -25,7 +25,6 @@ from .unread import unread
 
 # A Redis of ours is there, and busy, for as long as its data take; the verb has no other limit.
 _PATIENCE = 24 * 60 * 60
-_LOG_LIMIT = 100_000
 
 
 def convert(name: str) -> None:
@@ -170,10 +169,8 @@ class _Redis:
     def __init__(self, conf: str, scratch: str, host: str, arguments: tuple[str, ...]) -> None:
         self._socket, self._log, self._host = f"{scratch}/socket", f"{scratch}/log", host
         self._ended = False
-        options = ["--port", "0", "--tls-port", "0", "--tls-replication", "no", "--unixsocket", self._socket]
-        options += ["--dir", scratch, "--logfile", self._log, "--pidfile", "", "--daemonize", "no"]
-        options += ["--supervised", "no", "--save", "", "--maxmemory", "0", "--dbfilename", "dump.rdb", *arguments]
-        command = ["setpriv", "--pdeathsig=KILL", "redis-server", conf, *options]
+        options = ["--tls-replication", "no", "--save", "", "--maxmemory", "0", "--dbfilename", "dump.rdb", *arguments]
+        command = apart(conf, self._socket, scratch, options, self._log)
         silent = [(os.POSIX_SPAWN_OPEN, file, "/dev/null", os.O_WRONLY, 0) for file in (1, 2)]
         self._process = os.posix_spawnp(command[0], command, os.environ, file_actions=[*silent, *APART])
 
@@ -225,7 +222,7 @@ class _Redis:
     def _said(self) -> str:
         try:
             with open(self._log, encoding="utf-8", errors="replace") as file:
-                return file.read(_LOG_LIMIT)
+                return file.read(LOG_LIMIT)
         except OSError:
             return ""
 

@@ -13,6 +13,8 @@ from .messages import plain
 from .resp import Connection, Login, Reply, Unanswered
 from .run import APART
 
+Daemon = Literal["node", "sentinel"]
+
 # A file is read in a few hundredths of a second; more than this many seconds is a refusal.
 VALIDATE_LIMIT = 10
 # Characters of a log; a module may go on talking.
@@ -24,7 +26,7 @@ _READY = {
     "node": re.compile(r"^[0-9]+:[A-Z] .*eady to accept", re.MULTILINE),
     "sentinel": re.compile(r"^[0-9]+:[A-Z] .*\+monitor master", re.MULTILINE),
 }
-_ARGUMENTS = {
+_ARGUMENTS: dict[Daemon, list[str]] = {
     "node": ["--appendonly", "no", "--save", "", "--replicaof", "no", "one"],
     "sentinel": ["--sentinel"],
 }
@@ -32,8 +34,6 @@ _LOG_LINE = r"^[0-9]+:[A-Z] [0-9]{2} [A-Z][a-z]{2} [0-9:. ]+ [#*.-] "
 _TALK = re.compile(
     _LOG_LINE + "(WARNING|oO0|Redis version|Configuration loaded|monotonic|Running mode|Server init)", re.MULTILINE
 )
-
-Daemon = Literal["node", "sentinel"]
 
 
 class NotAccepted(Exception):
@@ -51,10 +51,7 @@ def dry_run(daemon: Daemon, text: str, login: Login | None = None, questions: Se
             file.write(text)
         # Without a port for it Redis reads the certificate only where it encrypts its own links.
         encryption = "yes" if re.search("^tls-cert-file ", text, re.MULTILINE) else "no"
-        arguments = ["redis-server", conf, *_ARGUMENTS[daemon], "--port", "0", "--tls-port", "0"]
-        arguments += ["--tls-replication", encryption, "--unixsocket", path, "--dir", place, "--logfile", ""]
-        arguments += ["--pidfile", "", "--daemonize", "no", "--supervised", "no"]
-        with _started(arguments) as log:
+        with _started(apart(conf, path, place, [*_ARGUMENTS[daemon], "--tls-replication", encryption])) as log:
             said = ""
             deadline = time.monotonic() + VALIDATE_LIMIT
             while not _READY[daemon].search(said):
@@ -69,6 +66,16 @@ def dry_run(daemon: Daemon, text: str, login: Login | None = None, questions: Se
                 return connection.ask([question.split(" ") for question in questions], VALIDATE_LIMIT)
             except Unanswered as error:
                 raise NotAccepted(plain(str(error))) from None
+
+
+def apart(conf: str, path: str, directory: str, more: Sequence[str], log: str = "") -> list[str]:
+    """The command of a daemon on that file that serves on the socket there alone, and ends with its parent.
+
+    log: its file; default: the output. more: other arguments.
+    """
+    options = ["--port", "0", "--tls-port", "0", "--unixsocket", path, "--dir", directory, "--logfile", log]
+    options += ["--pidfile", "", "--daemonize", "no", "--supervised", "no"]
+    return ["setpriv", "--pdeathsig=KILL", "redis-server", conf, *more, *options]
 
 
 def complaint(said: str) -> str:
@@ -105,12 +112,11 @@ def scratch() -> Iterator[str]:
 
 
 @contextmanager
-def _started(arguments: list[str]) -> Iterator[int]:
-    """A process that ends with this one at the latest; its output."""
+def _started(command: list[str]) -> Iterator[int]:
+    """A process; its output."""
     ours, theirs = os.pipe()
-    command = ["setpriv", "--pdeathsig=KILL", *arguments]
     output = [(os.POSIX_SPAWN_DUP2, theirs, 1), (os.POSIX_SPAWN_DUP2, theirs, 2)]
-    process = os.posix_spawnp("setpriv", command, os.environ, file_actions=[*output, *APART])
+    process = os.posix_spawnp(command[0], command, os.environ, file_actions=[*output, *APART])
     os.close(theirs)
     try:
         yield ours

@@ -47,7 +47,7 @@ class Files:
         if os.path.isfile(self.manifest):
             return manifest_holds(self.manifest)
         # Redis takes over the single AOF file of its versions before 7.
-        return _size(f"{self.directory}/{self._aof}") > 0
+        return size_of(f"{self.directory}/{self._aof}") > 0
 
     def remove_unfinished(self) -> None:
         """Removes what a killed save, sync or rewrite has left.
@@ -112,14 +112,15 @@ class Files:
 
 def has_keys(rdb: str) -> bool:
     """Whether the file holds a key. Every start with AOF leaves a base file, also an empty one."""
-    size = _size(rdb)
+    size = size_of(rdb)
     return size > 0 and (size >= _SURELY_KEYS or " 0 keys read" not in output_of("redis-check-rdb", rdb))
 
 
 def manifest_holds(manifest: str) -> bool:
     """Whether a file that it names holds a key or write."""
     return any(
-        has_keys(path) if kind == "b" and path.endswith(".rdb") else _size(path) > 0 for path, kind in _named(manifest)
+        has_keys(path) if kind == "b" and path.endswith(".rdb") else size_of(path) > 0
+        for path, kind in _named(manifest)
     )
 
 
@@ -138,7 +139,7 @@ def holds_files(data: str) -> bool:
     for directory, _, names in os.walk(data):
         for name in names:
             path = f"{directory}/{name}"
-            if not _OURS.fullmatch(name) and not os.path.islink(path) and os.path.isfile(path) and _size(path) > 0:
+            if not _OURS.fullmatch(name) and not os.path.islink(path) and os.path.isfile(path) and size_of(path) > 0:
                 return True
     return False
 
@@ -154,7 +155,8 @@ def _named(manifest: str) -> list[tuple[str, str]]:
     return [(f"{os.path.dirname(manifest)}/{each[1]}", each[5]) for each in words if len(each) > 5 and each[5] in "bi"]
 
 
-def _size(path: str) -> int:
+def size_of(path: str) -> int:
+    """Its bytes; none where it is not there."""
     try:
         return os.stat(path).st_size
     except OSError:

@@ -2,11 +2,10 @@
 
 from .acts import act
 from .messages import Refused
-from .paths import DATA, ETC, ROOT
+from .paths import DATA, ETC, LOGS
 from .run import output_of
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
-LOGS = f"{ROOT}/var/log/redis-cluster"
 
 # The file systems that are written to need this much room, in MiB: a release, and the first files of an empty node (a
 # fresh data directory takes under 1 MiB).

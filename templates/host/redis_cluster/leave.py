@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 
 from .decide.replies import pairs
+from .files import size_of
 from .messages import Refused, mistake, say
 from .observe import Daemons
 from .paths import DATA, ETC, MANAGED
@@ -65,7 +66,7 @@ def _finish_last_save(daemons: Daemons, process: int) -> None:
         os.kill(process, signal.SIGTERM)
         while True:
             os.kill(process, 0)
-            before, size = size, _size(f"{DATA}/temp-{process}.rdb")
+            before, size = size, size_of(f"{DATA}/temp-{process}.rdb")
             if size != before:
                 deadline = time.monotonic() + stall
             if time.monotonic() >= deadline:
@@ -99,10 +100,3 @@ def _ask_for_time(daemons: Daemons) -> None:
 
 def _limit(daemons: Daemons) -> str:
     return f"{daemons.members.stall} s, redis-cluster:limits.stall"
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

@@ -8,6 +8,7 @@ ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
 # The daemons' files, which they rename new ones into.
 ETC = f"{ROOT}/etc/redis-cluster"
 DATA = f"{ROOT}/var/lib/redis-cluster"
+LOGS = f"{ROOT}/var/log/redis-cluster"
 RUN = f"{ROOT}/run/redis-cluster"
 UNITS = f"{ROOT}/etc/systemd/system"
 PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"

@@ -6,9 +6,9 @@ import sys
 from hashlib import sha256
 
 from .acts import act
-from .host import LEAST_FREE, LOGS, UNIT, refuse_less_free
+from .host import LEAST_FREE, UNIT, refuse_less_free
 from .messages import Refused
-from .paths import DATA, ETC, PROGRAMS, ROOT, UNITS
+from .paths import DATA, ETC, LOGS, PROGRAMS, ROOT, UNITS
 from .run import output_of
 
 # The port of each daemon, by what tells of it on standard input, and its key.
