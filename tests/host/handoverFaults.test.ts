@@ -79,6 +79,19 @@ test("one that is ended by SIGTERM under the pause lifts it, itself or by the st
   expect((await writer.stop()).lost).toBe(0);
 });
 
+test("a SIGTERM that comes after it ends what goes on then", async () => {
+  await begin();
+  const [first] = group.all;
+  const { status, seconds, stderr } = await handOver(
+    first,
+    "import os, signal, time",
+    "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(20)",
+  );
+  expect(stderr).toContain("handed over to");
+  expect(status).not.toBe(0);
+  expect(seconds).toBeLessThan(15);
+});
+
 /** One that somebody asks for by hand; late is how long it has before the handover goes on, in ms. */
 async function failoverAt(stage: string, late: number): Promise<string> {
   const [from] = group.masters();

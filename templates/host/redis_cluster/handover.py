@@ -16,7 +16,7 @@ from typing import NoReturn
 from .decide.handover import heirs, linked, newer_masters, written
 from .decide.replies import number
 from .members import Member
-from .messages import Refused, plain, say
+from .messages import Refused, ended, plain, say
 from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, group_of, text
 from .resp import ErrorReply, Unanswered
 from .sentinels import Sentinels
@@ -78,7 +78,14 @@ class Handover:
 
     def run(self) -> Member:
         """The new master. What was not changed is let go on, also at SIGTERM."""
-        signal.signal(signal.SIGTERM, _ended)
+        before = signal.signal(signal.SIGTERM, ended)
+        try:
+            return self.by_either_way()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def by_either_way(self) -> Member:
+        """The new master, by votes or by Sentinel's own failover."""
         if self.info.get("role") == "slave":
             return self.handed_over_already()
         try:
@@ -343,10 +350,6 @@ class Handover:
             return Node(member, info=fields(replies[0])) if replies else Node(member, silence="no answer")
 
         return at_once([partial(one, each) for each in members])
-
-
-def _ended(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(143)
 
 
 @contextmanager

@@ -47,13 +47,14 @@ def mistake(verb: str, failure: Exception) -> str:
     )
 
 
+def ended(_signal: int, _frame: object) -> NoReturn:
+    """Ends this process in the middle, at a SIGTERM; what is to be let go on is."""
+    raise SystemExit(143)
+
+
 @contextmanager
 def told_when_ended(verb: str) -> Iterator[None]:
     """A SIGTERM ends the verb with a word about it."""
-
-    def ended(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(143)
-
     signal.signal(signal.SIGTERM, ended)
     try:
         yield

@@ -25,11 +25,12 @@ export const named = (host: Host): string | undefined =>
 /** What ExecStop does before the stop. */
 export const leave = (host: Host): Promise<Outcome> => host.run("leave");
 
-/** A handover as the step of a rollout does it, after some code. */
-export const handOver = (host: Host, before = ""): Promise<Outcome> =>
+/** A handover as the step of a rollout does it, after some code, and before some. */
+export const handOver = (host: Host, before = "", after = ""): Promise<Outcome> =>
   host.python(`${before}
 from redis_cluster.handover import handover
-print(handover("${host.path("current/members")}", "${host.path("current/secrets")}", "${host.path(".")}").pair)`);
+print(handover("${host.path("current/members")}", "${host.path("current/secrets")}", "${host.path(".")}").pair)
+${after}`);
 
 /** How a handover ends that went well. */
 export const handedOver = (from: Host): Partial<Outcome> => ({
