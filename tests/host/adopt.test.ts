@@ -131,10 +131,10 @@ admit_users("${host.path("staged")}")`);
     host.python("from redis_cluster.adopt import use_logins\nuse_logins()");
   const mend = (host: Host) =>
     host.python(`from redis_cluster.adopt import follow_by_address
+from redis_cluster.release import staged_daemons
 from redis_cluster.strangers import Mending
-files = "${host.path("staged/members")}", "${host.path("staged/secrets")}"
-follow_by_address(*files)
-for done in Mending(*files, "${host.path("staged/sentinel.conf")}", True).mend():
+follow_by_address(staged_daemons())
+for done in Mending(staged_daemons(), "${host.path("staged")}", True).mend():
     print(done, file=sys.stderr)`);
   const everywhere = async (step: (host: Host) => Promise<Outcome>) => {
     for (const host of hosts.all) expect(await step(host)).toMatchObject({ status: 0, stderr: "" });

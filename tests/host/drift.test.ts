@@ -57,12 +57,12 @@ async function drift(host: Host): Promise<string[]> {
 
 function repairing(host: Host, daemon: "node" | "sentinel"): Promise<Outcome> {
   pretendServices(host);
-  const staged = host.path("staged");
   return host.python(`from redis_cluster.repair import repair_node, repair_sentinel
+from redis_cluster.release import staged_daemons
 from redis_cluster.strangers import Mending
 print(${daemon === "node" ? "repair_node()" : "repair_sentinel(False)"}, file=sys.stderr, end="")
 if "${daemon}" == "sentinel":
-    mended = Mending("${staged}/members", "${staged}/secrets", "${staged}/sentinel.conf", False).mend()
+    mended = Mending(staged_daemons(), "${host.path("staged")}", False).mend()
     print(*mended, file=sys.stderr, end="")`);
 }
 

@@ -18,7 +18,7 @@ from .decide.replies import pairs
 from .host import running
 from .members import Member, Members, secret
 from .messages import Refused, plain, say
-from .observe import Daemons, fields, group_of, text
+from .observe import Daemons, fields, text
 from .paths import ETC, STAGED
 from .prepare import refuse_foreign_units
 from .release import staged_daemons
@@ -111,13 +111,12 @@ def _tell(daemons: Daemons, member: Member, commands: Sequence[Sequence[str]]) -
         )
 
 
-def follow_by_address(members_file: str, secrets_file: str) -> None:
+def follow_by_address(daemons: Daemons) -> None:
     """Has each replica that follows its master by a name follow it by its address, one after the other.
 
     The role names the master by its host's name. Where it is not clear who is the master, or a replica is not linked to
     it, the gate has its say. Raises Refused where one is not linked any more.
     """
-    daemons = group_of(members_file, secrets_file)
     members = daemons.members
     heard = heard_of(daemons, members.sentinels, members.nodes)
     master = only_master(heard, len(members.nodes) - 1)

@@ -38,9 +38,8 @@ class Look:
     """
 
     def __init__(self, directory: str, lead: bool, legacy: bool) -> None:
-        self.members_file, self.secrets_file = f"{directory}/members", f"{directory}/secrets"
-        self.members = load_members(self.members_file)
-        password = secret(self.secrets_file, "operator")
+        self.members = load_members(f"{directory}/members")
+        password = secret(f"{directory}/secrets", "operator")
         self.daemons = Daemons(self.members, password)
         self._login = Login("operator", password)
         self._lead, self._legacy = lead, legacy
@@ -135,7 +134,7 @@ class Look:
         deadline = time.monotonic() + SETTLE_TIME
         while True:
             was_whole = os.path.exists(paths.INITIALISED)
-            should = other_master(self.members_file, self.secrets_file, was_whole, self._lead)
+            should = other_master(self.daemons, was_whole, self._lead)
             if not should:
                 return
             if time.monotonic() >= deadline:
@@ -155,7 +154,7 @@ class Look:
 
         A master that somebody made it watch for a moment; a host that has another address now.
         """
-        for stranger in remembered(self.members_file, self.secrets_file, self._legacy):
+        for stranger in remembered(self.daemons, self._legacy):
             kind, _, place = stranger.partition(" ")
             yield Finding(f"sentinel.known-{kind}", "members alone", place)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from . import paths
 from .members import Members, load_members, secret
 from .messages import Refused, say
-from .observe import Daemons
+from .observe import Daemons, group_of
 from .settings import Settings, read_file
 
 _HASH = re.compile("[0-9a-f]{16}")
@@ -40,7 +40,7 @@ def open_release(directory: str) -> Release:
 
 def staged_daemons() -> Daemons:
     """The group's daemons as a step of a rollout asks them. Raises Refused."""
-    return open_release(paths.STAGED).daemons()
+    return group_of(f"{paths.STAGED}/members", f"{paths.STAGED}/secrets")
 
 
 def current_release(managed: str) -> Release:

@@ -12,10 +12,10 @@ from .decide.staged import CREATION, changed_creation, changed_name
 from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running
 from .members import load_members
 from .messages import Refused, plain
-from .observe import Daemons, fields, group_of
+from .observe import Daemons, fields
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
-from .release import CERTIFICATE, note_release, release_hash, running_release, same_files
+from .release import CERTIFICATE, note_release, release_hash, running_release, same_files, staged_daemons
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told
@@ -50,7 +50,7 @@ class Step:
     @property
     def daemons(self) -> Daemons:
         """The group's daemons."""
-        self._daemons = self._daemons or group_of(f"{STAGED}/members", f"{STAGED}/secrets")
+        self._daemons = self._daemons or staged_daemons()
         return self._daemons
 
     @property
@@ -147,7 +147,7 @@ class Step:
         """It now runs with all that is staged: its next start composes from that too. done: how it came to that."""
         self.make_release()
         self.done += done
-        self.switch()
+        act("switch", self.staged)
         note_release(daemon, self.staged)
         self.done.append("nothing restarted")
 

@@ -52,7 +52,7 @@ def node_start(step: Step) -> None:
 
         step.make_release()
         act("mark", "initialised")
-        step.switch()
+        act("switch", step.staged)
         admit_users(f"{RELEASES}/{step.staged}")
         step.done.append("the Ansible role's daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
@@ -123,7 +123,7 @@ def _move_to_tls(step: Step) -> None:
 
     step.make_release()
     follow_by_tls()
-    step.switch()
+    act("switch", step.staged)
     step.stop_sentinel()
     step.start("sentinel")
     step.done.append("moved to TLS")
@@ -134,10 +134,10 @@ def sentinel_stop(step: Step) -> None:
     from .adopt import follow_by_address
     from .strangers import Mending
 
-    files, is_legacy = (f"{STAGED}/members", f"{STAGED}/secrets"), legacy()
+    is_legacy = legacy()
     if is_legacy:
-        follow_by_address(*files)
-    for mended in Mending(*files, f"{STAGED}/sentinel.conf", is_legacy).mend():
+        follow_by_address(step.daemons)
+    for mended in Mending(step.daemons, STAGED, is_legacy).mend():
         what, _, name = mended.partition(" ")
         did = "forget what is no member" if what == "forgot" else "watch the master"
         step.done.append(f"had the sentinel on {name} {did}")

@@ -11,9 +11,9 @@ from functools import partial
 from .answers import ask_sentinel, heard_of
 from .decide.answers import only_master
 from .decide.strangers import Known, Knows, all_watch_one_member, epoch_of, knows, knows_members, strangers
-from .members import Member, load_members, secret
+from .members import Member, secret
 from .messages import Refused, plain
-from .observe import at_once, group_of, text
+from .observe import Daemons, at_once, text
 from .resp import ErrorReply, Reply, Unanswered
 
 # How long a sentinel that has forgotten may take to find the group again, in seconds; it took 2 s when measured.
@@ -27,13 +27,12 @@ class Mending:
     """The sentinels of a group, helped by this host.
 
     legacy: whether this host's daemons are still the old Ansible role's, which knows members by other addresses.
-    settings: the file of those that a sentinel is to have, in lines `sentinel OPTION MASTER VALUE`.
+    directory: where the settings that a sentinel is to have are, and its password.
     """
 
-    def __init__(self, members_file: str, secrets_file: str, settings: str, legacy: bool) -> None:
-        self._daemons = group_of(members_file, secrets_file)
-        self._members = self._daemons.members
-        self._secrets, self._settings, self._legacy = secrets_file, settings, legacy
+    def __init__(self, daemons: Daemons, directory: str, legacy: bool) -> None:
+        self._daemons, self._members = daemons, daemons.members
+        self._directory, self._legacy = directory, legacy
         self._watching: set[Member] = set()
 
     def mend(self) -> Iterator[str]:
@@ -43,7 +42,7 @@ class Mending:
         Refused where one does not find the group again.
         """
         members = self._members
-        known = at_once([partial(self.known, sentinel) for sentinel in members.sentinels])
+        known = at_once([partial(_known, self._daemons, sentinel) for sentinel in members.sentinels])
         if all_watch_one_member(members, dict(zip(members.sentinels, known, strict=True)), self._legacy):
             return
         heard = heard_of(self._daemons, members.sentinels, members.nodes)
@@ -58,18 +57,9 @@ class Mending:
                 yield f"{done} {sentinel.name}"
                 self._wait(sentinel, master, epoch)
 
-    def known(self, sentinel: Member) -> Knows:
-        """What a sentinel knows, nobody where it does not answer."""
-        name = self._members.master_name
-        questions = [f"SENTINEL {what} {name}" for what in ("MASTER", "REPLICAS", "SENTINELS")]
-        try:
-            return knows(self._daemons.ask(sentinel, *questions))
-        except Unanswered:
-            return knows([])
-
     def _mend(self, sentinel: Member, master: Member) -> str:
         """What was done; empty where nothing was to do, or could not be done now."""
-        known = self.known(sentinel)
+        known = _known(self._daemons, sentinel)
         if known.master is None or known.master.pair != master.pair:
             # Has the epoch with the first greeting of another one that watches the master.
             self._have_watch(sentinel, master, known.master is not None)
@@ -83,7 +73,7 @@ class Mending:
     def _linked(self, sentinel: Member, master: Member) -> bool:
         """Whether it has a link to the master, which one that has only just heard of him has soon."""
         deadline = time.monotonic() + LINK_LIMIT
-        while self.known(sentinel).master != Known(master.address, str(master.port), ("master",)):
+        while _known(self._daemons, sentinel).master != Known(master.address, str(master.port), ("master",)):
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.2)
@@ -92,8 +82,9 @@ class Mending:
     def _have_watch(self, sentinel: Member, master: Member, instead: bool) -> None:
         """Has it watch the master, instead of another where it watches any. Raises Refused where it does not."""
         name = self._members.master_name
-        settings = f"auth-user sentinel auth-pass {secret(self._secrets, 'sentinel')}"
-        for words in _lines(self._settings):
+        password = secret(f"{self._directory}/secrets", "sentinel")
+        settings = f"auth-user sentinel auth-pass {password}"
+        for words in _lines(f"{self._directory}/sentinel.conf"):
             match words:
                 case ["sentinel", option, whose, value] if whose == name:
                     settings += f" {option} {value}"
@@ -112,7 +103,7 @@ class Mending:
         """Until it names the master with the epoch that the others have, and knows every member."""
         deadline = time.monotonic() + FIND_LIMIT
         while True:
-            answer, known = ask_sentinel(self._daemons, sentinel), self.known(sentinel)
+            answer, known = ask_sentinel(self._daemons, sentinel), _known(self._daemons, sentinel)
             if (answer.master, answer.epoch) == (master, epoch) and knows_members(
                 self._members, sentinel, known, self._watching
             ):
@@ -134,14 +125,21 @@ class Mending:
             return [ErrorReply(str(error))]
 
 
-def remembered(members_file: str, secrets_file: str, legacy: bool) -> Iterator[str]:
+def remembered(daemons: Daemons, legacy: bool) -> Iterator[str]:
     """What this host's sentinel remembers that is no member's: `replica ADDRESS PORT` or `sentinel ADDRESS PORT`."""
-    mending = Mending(members_file, secrets_file, "", legacy)
-    members = load_members(members_file)
-    for here in members.sentinels:
-        if here.name == members.host:
-            for known in strangers(members, here, mending.known(here), legacy):
-                yield f"{'sentinel' if 'sentinel' in known.flags else 'replica'} {known.pair}"
+    members, here = daemons.members, daemons.members.sentinel_here
+    for known in strangers(members, here, _known(daemons, here), legacy):
+        yield f"{'sentinel' if 'sentinel' in known.flags else 'replica'} {known.pair}"
+
+
+def _known(daemons: Daemons, sentinel: Member) -> Knows:
+    """What a sentinel knows, nobody where it does not answer."""
+    name = daemons.members.master_name
+    questions = [f"SENTINEL {what} {name}" for what in ("MASTER", "REPLICAS", "SENTINELS")]
+    try:
+        return knows(daemons.ask(sentinel, *questions))
+    except Unanswered:
+        return knows([])
 
 
 def _lines(path: str) -> list[list[str]]:

@@ -8,7 +8,7 @@ from .decide.identity import first_id, known
 from .decide.watched import Own, Watched, enough, watched
 from .members import Member
 from .messages import Refused, say
-from .observe import Daemons, group_of
+from .observe import Daemons
 from .release import Release
 
 
@@ -40,12 +40,11 @@ def watch(release: Release, own: Own, was_whole: bool, lead: bool) -> Watches:
     return Watches(found.master, found.epoch, begins)
 
 
-def other_master(members_file: str, secrets_file: str, was_whole: bool, lead: bool) -> str:
+def other_master(daemons: Daemons, was_whole: bool, lead: bool) -> str:
     """`ADDRESS PORT` of the master that the running sentinel would watch, were it started now, and does not.
 
     Empty where it watches that, and where that is none or does not say that it is a master.
     """
-    daemons = group_of(members_file, secrets_file)
     members = daemons.members
     answer = ask_sentinel(daemons, members.sentinel_here)
     found, _ = _watched(daemons, Own(answer.master, answer.epoch), was_whole, lead)
