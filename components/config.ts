@@ -120,12 +120,8 @@ export function parseConfig(
 
   const ssh = readSsh(check);
   const overrides = {
-    node: check.settings("node", raw.redis === undefined ? {} : check.json("redis"), "redis"),
-    sentinel: check.settings(
-      "sentinel",
-      raw.sentinel === undefined ? {} : check.json("sentinel"),
-      "sentinel",
-    ),
+    node: check.settings("node", check.optional("redis"), "redis"),
+    sentinel: check.settings("sentinel", check.optional("sentinel"), "sentinel"),
   };
   const hosts = readHosts(check, overrides);
   const sentinels = hosts.filter((host) => host.sentinel).length;

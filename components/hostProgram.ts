@@ -18,13 +18,19 @@ export function fileWriter(): string {
   return readFileSync(join(templates, "write-files.sh"), "utf8");
 }
 
+/** It is the same for every host of a run, and takes reading and hashing some hundred files. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
+
 /** A line for each program, by which a host tells whether somebody edited it. */
-export function programSums(): string {
+export const programSums = once((): string => {
   const sum = (text: string) => createHash("sha256").update(text).digest("hex");
   return Object.entries(hostPrograms())
     .map(([name, text]) => `program ${sum(text)} ${name}\n`)
     .join("");
-}
+});
 
 /** All of them, by their paths below their directory. */
 export function hostPrograms(): Record<string, string> {
@@ -47,15 +53,9 @@ export function sections(files: Record<string, string>): string {
  * with every resource. fflate makes the same of them on every machine; what Node's own makes depends on its version and
  * on the processor, and would be a change to each host's program.
  */
-export function packedPrograms(): string {
-  packed ??= Buffer.from(gzipSync(strToU8(sections(hostPrograms())), { mtime: 0 })).toString(
-    "base64",
-  );
-  return packed;
-}
-
-/** The same for every host of a run. */
-let packed: string | undefined;
+export const packedPrograms = once((): string =>
+  Buffer.from(gzipSync(strToU8(sections(hostPrograms())), { mtime: 0 })).toString("base64"),
+);
 
 /**
  * The program that a host's units and this program's steps call, and all of it that runs as root: the files in

@@ -4,6 +4,7 @@ import { under } from "./config/path";
 import type { Daemon, Directive, Place, Settings } from "./directives/directive";
 import { nodeDirectives } from "./directives/node";
 import { sentinelDirectives } from "./directives/sentinel";
+import { isMap } from "./directives/values";
 
 /** The directives of one daemon. */
 export function directives(daemon: Daemon): Directive[] {
@@ -22,13 +23,13 @@ export function parseSettings(
 ): { settings: Settings; problems: Problem[] } {
   const settings: Settings = {};
   const problems: Problem[] = [];
-  if (typeof overrides !== "object" || overrides === null || Array.isArray(overrides)) {
+  if (!isMap(overrides)) {
     return {
       settings,
       problems: [{ key, seen: show(overrides), expected: "a map of directives" }],
     };
   }
-  for (const [name, value] of Object.entries(overrides) as [string, unknown][]) {
+  for (const [name, value] of Object.entries(overrides)) {
     const directive = directives(daemon).find((one) => one.name === name);
     const problem = (seen: string, expected: string): void => {
       problems.push({ key: under(key, name), seen, expected });

@@ -1,13 +1,9 @@
 /** Reads parts of a stack's configuration and collects what is wrong with them. */
 import type { Daemon, Settings } from "../directives/directive";
+import { Fields, isMap } from "../directives/values";
 import { parseSettings } from "../settings";
 import { under } from "./path";
 import { Problem, show } from "./problem";
-
-export type Fields = Record<string, unknown>;
-
-export const isMap = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const hostKeyLine = /^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [^\n]*)?$/;
 
@@ -27,6 +23,11 @@ export class Checker {
     } catch {
       return this.raw[key];
     }
+  }
+
+  /** The same of a key that need not be set: then an empty map. */
+  optional(key: string): unknown {
+    return this.raw[key] === undefined ? {} : this.json(key);
   }
 
   integer(key: string, preset: number): number | undefined {

@@ -1,10 +1,11 @@
 /** Who reaches the ports. */
 import { isIPv4 } from "net";
-import { Checker, isMap } from "./checker";
+import { isMap } from "../directives/values";
+import type { Checker } from "./checker";
 import type { TopologyConfig } from "./topology";
 
 export function readFirewall(check: Checker): TopologyConfig["firewall"] {
-  const value = check.raw.firewall === undefined ? {} : check.json("firewall");
+  const value = check.optional("firewall");
   if (isMap(value) && Object.keys(value).length === 0) {
     return undefined;
   }

@@ -1,8 +1,9 @@
 /** The members, each with the settings of its daemons. */
 import { isIPv4 } from "net";
 import type { Daemon, Place, Settings } from "../directives/directive";
+import { isMap } from "../directives/values";
 import { effectiveSettings } from "../settings";
-import { Checker, isMap } from "./checker";
+import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";
 import type { HostConfig } from "./topology";

@@ -5,7 +5,7 @@ import type { Limits } from "./topology";
 
 export function readLimits(check: Checker): Limits {
   const ranges = { stall: [60, 10, 3600], step: [3600, 900, 86400], pause: [10, 1, 60] };
-  const value = check.raw.limits === undefined ? {} : check.json("limits");
+  const value = check.optional("limits");
   const fields = check.fields(value, "limits", Object.keys(ranges)) ?? {};
   const limit = (name: keyof typeof ranges): number => {
     const [preset, least, most] = ranges[name];

@@ -6,8 +6,9 @@ import {
   readKey,
   unusableCertificate,
 } from "../certificates";
+import { Fields, isMap } from "../directives/values";
 import { quote } from "../shell";
-import { Checker, Fields, isMap } from "./checker";
+import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";
 import type { HostConfig, Tls } from "./topology";
@@ -27,7 +28,7 @@ export function readTls(
     ...["mode", "nodePort", "sentinelPort", "clientCertificates"],
     ...["renew", "authority", "certificates"],
   ];
-  const fields = check.fields(check.raw.tls === undefined ? {} : check.json("tls"), "tls", names);
+  const fields = check.fields(check.optional("tls"), "tls", names);
   const { mode = "off", clientCertificates = "required" } = fields ?? {};
   if (!fields || mode === "off") {
     return none;
@@ -90,7 +91,8 @@ function readOwnCertificates(
   if (plain) {
     check.problem("tlsKeys", "is in plain text", "secrets; make new keys and set them --secret");
   }
-  const keys = plain || !isMap(check.json("tlsKeys")) ? {} : (check.json("tlsKeys") as Fields);
+  const tlsKeys = check.json("tlsKeys");
+  const keys = !plain && isMap(tlsKeys) ? tlsKeys : {};
   const each = hosts.map(({ name, address }) => {
     const chain = readCertificates(text(certificates[name]));
     const key = readKey(text(keys[name]));

@@ -1,12 +1,13 @@
 /** The applications' users and their rights. */
-import { Checker, Fields, isMap } from "./checker";
+import { Fields, isMap } from "../directives/values";
+import type { Checker } from "./checker";
 import { under } from "./path";
 import { meant, PatternList, patternLists, unreadable } from "./patterns";
 import { show } from "./problem";
 import { applicationRights, ownUsers, User } from "./topology";
 
 export function readUsers(check: Checker): User[] {
-  const given = check.raw.users === undefined ? {} : check.json("users");
+  const given = check.optional("users");
   const value = isMap(given) && Object.keys(given).length === 0 ? { application: {} } : given;
   if (!isMap(value)) {
     check.problem("users", show(value), "a map of the applications' users, name to rights");

@@ -240,7 +240,7 @@ export function ruleFindings(hosts: Host[]): Record<"refused" | "told", Problem[
   const shortest = Math.min(
     ...hosts.flatMap(({ sentinel }) => (sentinel ? [Number(sentinel[down])] : [])),
   );
-  const findings = (which: Rule[]): Problem[] =>
+  const findings = (which: Omit<Rule, "refused">[]): Problem[] =>
     which.flatMap(({ name, by, wrong, expected }) => {
       const found = hosts.flatMap((host) => {
         const values: Settings = { ...host.redis, [down]: String(shortest) };
@@ -254,8 +254,5 @@ export function ruleFindings(hosts: Host[]): Record<"refused" | "told", Problem[
         found.length === hosts.length && new Set(found.map(({ seen }) => seen)).size === 1;
       return same ? [{ ...found[0], key: `redis.${name}` }] : found;
     });
-  return {
-    refused: findings(rules.filter((rule) => rule.refused)),
-    told: findings(rules.filter((rule) => !rule.refused)),
-  };
+  return { refused: findings(refused), told: findings(told) };
 }

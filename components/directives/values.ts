@@ -1,6 +1,12 @@
 /** The types of values, each checked and written as the configuration file has it. */
 import { isIPv4 } from "net";
 
+/** A map of the configuration. */
+export type Fields = Record<string, unknown>;
+
+export const isMap = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 export interface ValueType {
   /** What a value must be, for error messages and docs. */
   expected: string;

@@ -70,6 +70,11 @@ def run(*words: str, user: Sequence[str] = ()) -> tuple[int, str]:
         raise
 
 
+def end_of(said: str) -> str:
+    """The last lines of what a program printed, where it says why it failed."""
+    return "\n".join(said.split("\n")[-5:])
+
+
 def as_redis() -> list[str]:
     """Before a command that ends when this process does; as redis, or as nobody where there is no redis yet."""
     from pwd import getpwnam
@@ -130,10 +135,9 @@ def remove(*paths: str) -> None:
     status, said = run("rm", "-rf", "--", *paths)
     left = [path for path in paths if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))]
     if status and left:
-        said = "\n".join(said.split("\n")[-5:])
         raise Refused(
-            f"{' and '.join(left)} could not be taken away: {said}. Take away what holds it, then run the same command "
-            "again"
+            f"{' and '.join(left)} could not be taken away: {end_of(said)}. Take away what holds it, then run the same "
+            "command again"
         )
 
 

@@ -263,7 +263,7 @@ def unlocked(*words: str) -> tuple[int, str]:
         status, said = run(*words)
         held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
         if not status or not held or time.monotonic() >= deadline:
-            return status, "\n".join(said.split("\n")[-5:])
+            return status, end_of(said)
         if not told:
             say(f"waits up to {DATABASE_PATIENCE} s for process {held[1]}, which holds the package database")
             told = True
