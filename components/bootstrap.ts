@@ -4,6 +4,8 @@ import type { RouteArgs } from "./sshRoute";
 
 export interface BootstrapArgs extends Omit<RouteArgs, "privateKey"> {
   bootstrapMaster: string;
+  /** What the check at the end of the run connects to by way of each host. */
+  nodes: { name: string; address: string; port: number }[];
   after: pulumi.Input<string>[];
   /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
   privateKey?: pulumi.Input<string>;

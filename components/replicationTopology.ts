@@ -90,12 +90,18 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           ),
     );
 
+    const endpoints = config.hosts.map(({ name: host, address }) => ({
+      name: host,
+      address,
+      port: ports.node,
+    }));
     const installs = nodes.map(({ install }) => install);
     const bootstrap = new Bootstrap(
       "bootstrap",
       {
         ...route,
         bootstrapMaster: config.bootstrapMaster,
+        nodes: endpoints,
         after: installs.map(idOf),
       },
       { ...child, dependsOn: [...nodes, ...sentinels].flatMap((each) => each?.staged ?? []) },
@@ -118,11 +124,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       {
         masterName: config.masterName,
         quorum: config.quorum,
-        nodes: config.hosts.map(({ name: host, address }) => ({
-          name: host,
-          address,
-          port: ports.node,
-        })),
+        nodes: endpoints,
         sentinels: config.hosts
           .filter(({ sentinel }) => sentinel !== undefined)
           .map(({ name: host, address }) => ({ name: host, address, port: ports.sentinel })),

@@ -35,6 +35,9 @@ export interface Route {
   close(): void;
 }
 
+/** Why a host's sshd connects us to nothing. */
+export class ForwardingForbidden extends Error {}
+
 /** A host that has not logged us in within this many milliseconds is unreachable. */
 const sshTimeout = 10000;
 
@@ -148,12 +151,15 @@ function forward(name: string, client: Client, address: string, port: number): P
     client.forwardOut("127.0.0.1", 0, address, port, (error, channel) => {
       if (!error) return resolve(channel);
       const { reason } = error as Error & { reason?: number };
+      const from = `from ${name} to ${address}:${port}:`;
       // RFC 4254: 1 is "administratively prohibited".
-      const why =
+      reject(
         reason === 1
-          ? "its sshd forbids forwarding; expected AllowTcpForwarding yes or local"
-          : error.message.replace("(SSH) Channel open failure: ", "");
-      reject(new Error(`from ${name} to ${address}:${port}: ${why}`));
+          ? new ForwardingForbidden(
+              `${from} its sshd forbids forwarding; expected AllowTcpForwarding yes or local, and no DisableForwarding`,
+            )
+          : new Error(`${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`),
+      );
     });
   });
 }

@@ -2,11 +2,12 @@ import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
 import { hostCommand } from "../hostProgram";
-import { openRoute, RouteArgs, within } from "../sshRoute";
+import { ForwardingForbidden, openRoute, Route, RouteArgs, within } from "../sshRoute";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs {
   bootstrapMaster: string;
+  nodes: { name: string; address: string; port: number }[];
   /** The ids of every host's preparation: the hosts are asked anew when one changes. */
   after: string[];
   /** Of the provider's code: see dynamic.ts. */
@@ -80,6 +81,19 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
   return Promise.resolve({ changes });
 }
 
+/** The check at the end of a run connects so. Nobody may be listening yet; a host that forbids it is refused here. */
+async function refuseWithoutForwarding(
+  route: Route,
+  { name, address, port }: Inputs["nodes"][number],
+): Promise<void> {
+  try {
+    (await within(limit, route.dial(name, address, port))).destroy();
+  } catch (error) {
+    if (error instanceof ForwardingForbidden)
+      throw new Error(`${error.message}. Nothing was started`);
+  }
+}
+
 /** Asks every host what it holds, and decides by what they say now. */
 async function prove(inputs: Inputs): Promise<State> {
   const route = openRoute(inputs);
@@ -90,7 +104,10 @@ async function prove(inputs: Inputs): Promise<State> {
   };
   try {
     const asked = await Promise.allSettled(inputs.hosts.map(({ name }) => ask(name)));
-    const failed = asked.flatMap((each) =>
+    const tried = await Promise.allSettled(
+      inputs.nodes.map((node) => refuseWithoutForwarding(route, node)),
+    );
+    const failed = [...asked, ...tried].flatMap((each) =>
       each.status === "rejected" ? [each.reason as Error] : [],
     );
     if (failed.length > 0) throw new Error(failed.map(({ message }) => message).join("\n"));

@@ -9,6 +9,8 @@ export interface SshServer {
   hostKey: string;
   /** What a command that is run there prints, and its exit status; by default it is not known there. */
   answer: (command: string) => { stdout?: string; stderr?: string; status: number };
+  /** False: it refuses to forward, as AllowTcpForwarding=no does. */
+  forwards: boolean;
   /** Connections accepted so far. */
   logins(): number;
   stop(): Promise<void>;
@@ -24,13 +26,8 @@ export function keyPair(): { private: string; public: string } {
  *
  * @param host address to listen on; the port is a free one
  * @param authorizedKey public key line
- * @param forwards false: refuses to forward, as AllowTcpForwarding=no does
  */
-export async function startSshServer(
-  host: string,
-  authorizedKey: string,
-  forwards = true,
-): Promise<SshServer> {
+export async function startSshServer(host: string, authorizedKey: string): Promise<SshServer> {
   const authorized = utils.parseKey(authorizedKey);
   const hostKeys = keyPair();
   if (authorized instanceof Error) throw authorized;
@@ -62,8 +59,8 @@ export async function startSshServer(
         channel.end();
       });
     });
-    if (!forwards) return;
     client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+      if (!sshServer.forwards) return reject();
       const socket = connect(destPort, destIP, () => {
         const channel = accept();
         channel.on("error", () => socket.destroy()).on("close", () => socket.destroy());
@@ -77,6 +74,7 @@ export async function startSshServer(
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const sshServer: SshServer = {
     host,
+    forwards: true,
     answer: () => ({ stderr: "command not found", status: 127 }),
     port: (server.address() as { port: number }).port,
     user: "deploy",

@@ -52,7 +52,7 @@ import { Bootstrap } from "../../components/bootstrap";
 const config = new pulumi.Config();
 export const { chosen } = new Bootstrap("bootstrap", {
   hosts: require("./hosts.json"), privateKey: config.requireSecret("privateKey"),
-  bootstrapMaster: "console", after: [config.require("after")],
+  bootstrapMaster: "console", nodes: require("./hosts.json").map(({ name, host, port }) => ({ name, address: host, port })), after: [config.require("after")],
 });
 `,
     );
@@ -96,6 +96,19 @@ export const { chosen } = new Bootstrap("bootstrap", {
     await stack.setConfig("after", { value: "second" });
     expect(await failure()).toContain("data of unknown age on: app-1 app-2 console");
     say("initialised", "initialised", "data");
+    expect(await upped()).toEqual(["", { update: 1 }]);
+  });
+
+  test("a host that forbids what the check at the end needs is refused before anything is started", async () => {
+    await stack.setConfig("after", { value: "forbidden" });
+    say("initialised", "initialised", "initialised");
+    servers[1].forwards = false;
+    const said = await failure();
+    expect(said).toMatch(
+      /from app-2 to 127.0.0.1:\d+: its sshd forbids forwarding; expected AllowTcpForwarding yes/,
+    );
+    expect(said).toContain("Nothing was started");
+    servers[1].forwards = true;
     expect(await upped()).toEqual(["", { update: 1 }]);
   });
 

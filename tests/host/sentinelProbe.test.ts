@@ -129,7 +129,8 @@ test("a wrong password is said by every daemon and told nobody", async () => {
 });
 
 test("an sshd that forbids forwarding", async () => {
-  const strict = await startSshServer("127.0.0.1", key.public, false);
+  const strict = await startSshServer("127.0.0.1", key.public);
+  strict.forwards = false;
   const hosts = routeArgs().hosts.map((host) =>
     host.name === "app-2" ? { ...strict, name: "app-2" } : host,
   );

@@ -19,7 +19,8 @@ const resources: Record<string, () => void> = {
       ...{ masterName: "m", quorum: 1, nodes: [endpoint], sentinels: [endpoint], hosts: [host] },
       ...{ operatorPassword: "x", rollout: "x", foundBy: {}, live: {}, restart: {}, created: [] },
     }),
-  bootstrap: () => new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", after: [] }),
+  bootstrap: () =>
+    new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
   hostDrift: () => new HostDrift("it", { hosts: [host] }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
