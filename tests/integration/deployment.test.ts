@@ -225,7 +225,7 @@ it("previews without a route to the hosts, each file's change as a readable diff
     );
     expect(preview).toMatch(/- maxmemory 0\b/);
     expect(preview).toMatch(/\+ maxmemory 64mb/);
-    expect(preview).toContain("app-1-node-files");
+    expect(preview).toContain("app-1-node-install");
   } finally {
     await dev.stack.removeConfig("redis-cluster:redis.maxmemory", true);
     await dev.stack.removeConfig("redis-cluster:redis");

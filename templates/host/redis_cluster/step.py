@@ -119,11 +119,8 @@ class Step:
         return plain(told("role", ""))
 
     def waits_with_master(self) -> bool:
-        """Whether the sentinel has to wait for its host's node, the master; notes that it does."""
-        if self.owed("node") != "restart" or not self.is_master():
-            return False
-        self.done.append("let be, with the master: its turn is last")
-        return True
+        """Whether the sentinel has to wait for its host's node, the master."""
+        return self.owed("node") == "restart" and self.is_master()
 
     @property
     def consent(self) -> gate.Step:

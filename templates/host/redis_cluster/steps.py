@@ -144,7 +144,7 @@ def sentinel_stop(step: Step) -> None:
     if "restart" in (step.owed("node"), step.owed("sentinel")) and not step.waits_with_master():
         step.enter_rollout()
         step.stop_sentinel()
-        step.done.append("stopped")
+        step.done.append("stopped the sentinel")
 
 
 def node_roll(step: Step) -> None:
@@ -174,6 +174,7 @@ def sentinel_roll(step: Step) -> None:
         step.done.append("started")
     elif step.waits_with_master():
         let_be = True
+        step.done.append("let be, with the master: its turn is last")
     elif due == "live":
         from .live import sentinel_takes
 
@@ -217,8 +218,9 @@ STEPS = {
 }
 
 
-def take_step(verb: str) -> str:
-    """Takes that step; its last word."""
+def take_step(*verbs: str) -> str:
+    """Takes that step, or those, one after the other; the last word."""
     step = Step()
-    STEPS[verb](step)
+    for verb in verbs:
+        STEPS[verb](step)
     return step.end()
