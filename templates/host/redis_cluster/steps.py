@@ -15,7 +15,6 @@ from .release import running_release, tls_mode
 from .settings import Settings
 from .stamps import stamping
 from .step import Step
-from .waits import Patience
 
 
 def _ended(step: Step) -> bool:
@@ -74,9 +73,8 @@ def node_start(step: Step) -> None:
         act("start", "node")
         step.done.append("starts when the sentinels have theirs")
         return
+    # Whom it replicates may not have been started yet.
     step.start("node")
-    # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
-    step.linked(Patience(step.daemons))
     step.done.append(f"started as {step.role()}")
 
 
@@ -93,6 +91,9 @@ def sentinel_start(step: Step) -> None:
         # The release that the node runs is from before this host had a sentinel.
         if not os.path.exists(f"{CURRENT}/{UNIT['sentinel']}"):
             step.enter_rollout()
+        # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
+        if not step.was_whole:
+            step.wait_all_linked()
         step.start("sentinel")
         step.done.append("started")
     elif _ended(step):
@@ -200,6 +201,10 @@ def node_roll_master(step: Step) -> None:
         step.wait_replicas_written()
         new = handover(f"{STAGED}/members", f"{STAGED}/secrets", ETC)
         step.done.append(f"handed over to {new.place}")
+        # At the new master another may have come first: one that owes a restart since a failover in this rollout.
+        step.turn.leave()
+        if step.turn.take():
+            step.wait_whole()
     step.stop_sentinel()
     step.restart_node()
     if step.has_sentinel:
