@@ -40,9 +40,7 @@ interface Row {
 
 /** The steps of a rollout, in its order. */
 const steps = [
-  ...hosts.flatMap((host) =>
-    ["node-roll", "sentinel-roll"].map((verb) => ({ host, verb })),
-  ),
+  ...hosts.flatMap((host) => ["node-roll", "sentinel-roll"].map((verb) => ({ host, verb }))),
   ...hosts.map((host) => ({ host, verb: "node-roll-master" })),
 ];
 
