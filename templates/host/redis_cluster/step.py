@@ -271,7 +271,9 @@ class Step:
     def wait_whole(self) -> None:
         """Until the group is whole; where it is not, behind the hosts that restart at this time."""
         files = (f"{STAGED}/members", f"{STAGED}/secrets")
-        if not self.has_sentinel and not gate.is_whole(*files):
+        if not self.has_sentinel:
+            if gate.is_whole(*files):
+                return
             self.turn.take()
         gate.whole(*files, self.consent)
 

@@ -70,7 +70,7 @@ def told() -> tuple[list[str], bytes]:
     text = sys.stdin.buffer.read()
     found = re.search(rb"^==> ", text, re.MULTILINE)
     at = found.start() if found else len(text)
-    return text[:at].decode(errors="replace").splitlines(), text[at:]
+    return [line for line in text[:at].decode(errors="replace").split("\n") if line], text[at:]
 
 
 def stage(text: bytes) -> None:
