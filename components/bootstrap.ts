@@ -12,8 +12,8 @@ export interface BootstrapArgs extends Omit<RouteArgs, "privateKey"> {
 }
 
 /**
- * Every host says what it holds, whenever any of them was prepared anew, and which of them is the first master follows
- * from that. Asked and decided in one step, so that a refusal is never decided by what was said in an earlier run.
+ * Every host says what it holds, whenever the program of any of them was written anew, and which of them is the first
+ * master follows from that. Asked and decided in one step, so that a refusal is never decided by what was said in an earlier run.
  */
 export class Bootstrap extends DynamicResource {
   /** The host to mark; "" where the group needs no bootstrap. */

@@ -5,7 +5,7 @@ import { Certificates } from "./certificates";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
-import { remoteFiles, remoteProgram } from "./remoteFiles";
+import { remoteProgram } from "./remoteFiles";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
@@ -41,15 +41,16 @@ export class RedisNode extends pulumi.ComponentResource {
   /** Writes or compares the host program. */
   readonly program: remote.Command;
   /**
-   * Prepares the host; its delete takes the node away. The sentinels' claims depend on all of these, so that
-   * sentinels go first.
+   * Prepares the host and stages the node's files; its delete takes the node away. The sentinels' claims depend on all
+   * of these, so that sentinels go first.
    */
-  readonly install: remote.Command;
+  readonly staged: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
   private readonly plan: pulumi.Input<string>;
   private readonly limit: number;
   private readonly override?: string;
-  readonly staged: remote.Command[];
+  private readonly owner: string;
+  private readonly secrets: Record<string, pulumi.Input<string>>;
 
   constructor(
     private readonly prefix: string,
@@ -71,7 +72,7 @@ export class RedisNode extends pulumi.ComponentResource {
           { connection, repair },
           { parent: this, dependsOn: checks },
         );
-    this.install = remoteClaim(
+    this.staged = remoteClaim(
       `${prefix}-install`,
       {
         connection,
@@ -80,76 +81,84 @@ export class RedisNode extends pulumi.ComponentResource {
         program: this.program,
         deleteData: config.deleteData,
         limit: config.limits.step,
-        stdin: [
-          `owner ${owner}`,
+        lines: [
           `master-name ${config.masterName}`,
           ...(config.renamed === undefined ? [] : [`renamed ${config.renamed}`]),
           ...portsOf(config),
           ...(config.firewall ? ["firewall"] : []),
           ...(config.adopt ? ["adopt"] : []),
-          programSums(),
-        ].join("\n"),
+          programSums().trimEnd(),
+        ],
+        files: {
+          "redis.conf": renderRedisConf(config, host),
+          members: renderMembers(config, host),
+          "users.acl": renderNodeUsers(config),
+          "redis-cluster.service": renderNodeUnit(config),
+          "firewall.nft": renderFirewall(config),
+          "redis-cluster-firewall.service": renderFirewallUnit(config),
+        },
+        repair,
       },
       { parent: this, dependsOn: [...checks, this.program] },
     );
 
-    const stage = (name: string, files: Record<string, pulumi.Input<string>>) =>
-      remoteFiles(
-        `${prefix}-${name}`,
-        { connection, owner, files, repair },
-        { parent: this, dependsOn: this.install },
-      );
-    this.staged = [
-      stage("files", {
-        "redis.conf": renderRedisConf(config, host),
-        members: renderMembers(config, host),
-        "users.acl": renderNodeUsers(config),
-        "redis-cluster.service": renderNodeUnit(config),
-        "firewall.nft": renderFirewall(config),
-        "redis-cluster-firewall.service": renderFirewallUnit(config),
-      }),
-      stage("secrets", {
-        secrets: renderSecrets(config.secrets),
-        ...(args.certificates && tlsFiles(args.certificates, host)),
-      }),
-    ];
+    this.owner = owner;
+    this.secrets = {
+      secrets: renderSecrets(config.secrets),
+      ...(args.certificates && tlsFiles(args.certificates, host)),
+    };
     this.registerOutputs();
   }
 
-  /** Starts the node if it is down, in the role that the hosts decide. */
+  /**
+   * Starts the node if it is down, in the role that the hosts decide. The secrets come with it: among the files a
+   * secret would hide the whole diff of them.
+   */
   start(bootstrap: Bootstrap): remote.Command {
     const stdin = pulumi
       .all([bootstrap.chosen, bootstrap.round])
       .apply(([name, round]) =>
         [...(name ? [`bootstrap ${name}`] : []), `# after ${round}`].join("\n"),
       );
-    return this.step("start", { after: this.staged, stdin }, [bootstrap]);
+    const { secrets: files } = this;
+    const verb = ["node-start", this.owner];
+    return this.step("start", verb, { after: [], stdin, files }, [bootstrap]);
   }
 
   /** Brings a running replica to what is staged; a master that has to restart waits for `rollMaster`. */
   roll(after: remote.Command[]): remote.Command {
-    return this.step("roll", { after: [...this.staged, ...after] }, after);
+    return this.step("roll", ["node-roll"], { after }, after);
+  }
+
+  /**
+   * The same where the host has a sentinel, which is stopped first if it or its node has to restart, once nothing can
+   * refuse any more. Its own `roll` starts it again, the last on this host.
+   */
+  rollWithSentinelStopped(after: remote.Command[]): remote.Command {
+    return this.step("roll", ["sentinel-stop", "node-roll"], { after }, after);
   }
 
   /** Hands over and restarts, if this node was the master in its turn and a restart is owed. */
   rollMaster(after: remote.Command[]): remote.Command {
-    return this.step("roll-master", { after: [...this.staged, ...after] }, after);
+    return this.step("roll-master", ["node-roll-master"], { after }, after);
   }
 
   private step(
-    verb: string,
-    args: Pick<RemoteStepArgs, "after" | "stdin">,
+    name: string,
+    verb: string[],
+    args: Pick<RemoteStepArgs, "after" | "stdin" | "files">,
     dependsOn: pulumi.Resource[],
   ): remote.Command {
     return remoteStep(
-      `${this.prefix}-${verb}`,
+      `${this.prefix}-${name}`,
       {
         connection: this.connection,
         plan: this.plan,
         limit: this.limit,
         override: this.override,
-        verb: [`node-${verb}`],
+        verb,
         ...args,
+        after: [this.staged, ...args.after],
       },
       { parent: this, dependsOn },
     );

@@ -3,7 +3,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { RedisNode } from "./redisNode";
-import { remoteFiles } from "./remoteFiles";
 import { remoteClaim, remoteStep } from "./remoteService";
 import { renderSentinelConf, renderSentinelUnit, renderSentinelUsers } from "./render";
 
@@ -23,12 +22,12 @@ export interface RedisSentinelArgs {
 }
 
 /**
- * The sentinel of one host: its staged files and the steps that stop it first and start it last.
+ * The sentinel of one host: its staged files and the steps that start it, the last of its host in a rollout.
  * The topology says in which order the steps run.
  */
 export class RedisSentinel extends pulumi.ComponentResource {
-  /** The staged files of the sentinel. */
-  readonly staged: remote.Command[];
+  /** Stages the sentinel's files; its delete takes the sentinel away. */
+  readonly staged: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
   private readonly plan: pulumi.Input<string>;
   private readonly limit: number;
@@ -47,7 +46,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     this.limit = config.limits.step;
     this.override = config.override;
 
-    const claim = remoteClaim(
+    this.staged = remoteClaim(
       `${prefix}-claim`,
       {
         connection,
@@ -56,36 +55,22 @@ export class RedisSentinel extends pulumi.ComponentResource {
         program: node.program,
         deleteData: config.deleteData,
         limit: config.limits.step,
-      },
-      { parent: this, dependsOn: nodes.map(({ install }) => install) },
-    );
-    this.staged = [
-      remoteFiles(
-        `${prefix}-files`,
-        {
-          connection,
-          owner,
-          files: {
-            "sentinel.conf": renderSentinelConf(config, host),
-            "sentinel-users.acl": renderSentinelUsers(config),
-            "redis-sentinel.service": renderSentinelUnit(config),
-          },
-          repair,
+        lines: [],
+        files: {
+          "sentinel.conf": renderSentinelConf(config, host),
+          "sentinel-users.acl": renderSentinelUsers(config),
+          "redis-sentinel.service": renderSentinelUnit(config),
         },
-        { parent: this, dependsOn: claim },
-      ),
-    ];
+        repair,
+      },
+      { parent: this, dependsOn: nodes.map(({ staged }) => staged) },
+    );
     this.registerOutputs();
   }
 
   /** Starts the sentinel if it is down. */
   start(after: remote.Command[]): remote.Command {
     return this.step("start", after);
-  }
-
-  /** Stops the sentinel if it or its node has to restart, once nothing can refuse any more. */
-  stop(after: remote.Command[]): remote.Command {
-    return this.step("stop", after);
   }
 
   /** Brings the sentinel to what is staged, running, and waits until the group is whole. */
@@ -102,7 +87,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
         limit: this.limit,
         override: this.override,
         verb: [`sentinel-${verb}`],
-        after: [...this.staged, ...after],
+        after: [this.staged, ...after],
       },
       { parent: this, dependsOn: after },
     );

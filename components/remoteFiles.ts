@@ -10,19 +10,8 @@ import {
   programSums,
   pythonPackage,
   rootProgram,
-  sections,
 } from "./hostProgram";
 import { commandLine } from "./shell";
-
-export interface RemoteFilesArgs {
-  connection: pulumi.Input<Connection>;
-  /** The stack, whose the host has to be. */
-  owner: string;
-  /** What is in them, by name; it travels on standard input only. */
-  files: Record<string, pulumi.Input<string>>;
-  /** The files are written again when it changes. */
-  repair: pulumi.Input<string>;
-}
 
 export interface RemoteCheckArgs {
   connection: pulumi.Input<Connection>;
@@ -42,27 +31,11 @@ export interface RemoteProgramArgs {
   repair: pulumi.Output<string>;
 }
 
-// One write of small files; longer means that the host is stuck.
+// One look; longer means that the host is stuck.
 const deadlineSeconds = 60;
 
 // Python may have to be installed first.
 const programSeconds = 600;
-
-/**
- * Stages files on a host, each put there in one rename. They travel together, since a login costs more than a
- * file; in a preview's diff each stands below a line with its name. A component's claim takes them away, not
- * their own resource: a delete runs last in a replacement.
- *
- * @returns the Command; its stdout is a fresh id each time the files are written.
- */
-export function remoteFiles(
-  name: string,
-  { connection, owner, files, repair }: RemoteFilesArgs,
-  opts: pulumi.CustomResourceOptions,
-): remote.Command {
-  const create = hostCommand(deadlineSeconds, ["stage", owner]);
-  return silent(name, { connection, create, stdin: together(files, repair) }, opts);
-}
 
 /**
  * Refuses a host that is another stack's. It writes nothing: a run writes to no host before every host was looked at.
@@ -99,15 +72,8 @@ export function remoteProgram(
   return silent(name, { connection, create, stdin }, opts);
 }
 
-/** Files as write-files takes them, with the id of a repair. */
-function together(
-  files: Record<string, pulumi.Input<string>>,
-  repair: pulumi.Input<string>,
-): pulumi.Output<string> {
-  return pulumi.all([files, repair]).apply(([texts, id]) => sections(texts) + repaired(id));
-}
-
-const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);
+/** The id of a repair: what it is in is written again. */
+export const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);
 
 /** A host that has nothing of ours yet has to let the SSH user run anything as root. */
 const asRoot = (words: string[], seconds = deadlineSeconds) =>

@@ -1,8 +1,9 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
-import { hostCommand } from "./hostProgram";
+import { hostCommand, sections } from "./hostProgram";
 import { idOf } from "./protocol";
+import { repaired } from "./remoteFiles";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;
@@ -12,6 +13,8 @@ export interface RemoteStepArgs {
   after: remote.Command[];
   /** What the verb reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
+  /** What it stages first, by name. */
+  files?: Record<string, pulumi.Input<string>>;
   /** Stands for everything that is staged in the group: what an override is good for. */
   plan: pulumi.Input<string>;
   /** After how many seconds the step is ended. */
@@ -31,8 +34,12 @@ export interface RemoteClaimArgs {
   deleteData: boolean;
   /** After how many seconds it is ended. */
   limit: number;
-  /** What the claim reads, where it reads anything. */
-  stdin?: pulumi.Input<string>;
+  /** What else it reads, line by line. */
+  lines: string[];
+  /** What it stages, by name. */
+  files: Record<string, pulumi.Input<string>>;
+  /** The files are staged again when it changes. */
+  repair: pulumi.Input<string>;
 }
 
 /**
@@ -46,7 +53,7 @@ export function remoteStep(
   args: RemoteStepArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const stdin = pulumi
+  const lines = pulumi
     .all([args.stdin ?? "", args.plan, ...args.after.map(idOf)])
     .apply(([input, plan, ...ids]) =>
       [
@@ -61,7 +68,7 @@ export function remoteStep(
     {
       connection: args.connection,
       create: hostCommand(args.limit, args.verb),
-      stdin,
+      stdin: args.files ? pulumi.all([lines, args.files]).apply(followed) : lines,
       // Errors come with the failure itself.
       logging: remote.Logging.Stdout,
       addPreviousOutputInEnv: false,
@@ -70,13 +77,23 @@ export function remoteStep(
   );
 }
 
-/** The one resource of a component whose delete acts: it stops the service and removes what is ours. */
+/** Lines, and below them files, each put in its place in one rename; a diff shows them by line. */
+const followed = ([lines, files]: [string, Record<string, string>]) =>
+  `${lines}\n${sections(files)}`;
+
+/**
+ * The one resource of a component whose delete acts: it stops the service and removes what is ours. It stages the
+ * component's files too, since a login costs more than they do.
+ *
+ * @returns the Command; its stdout is a fresh id each time it runs.
+ */
 export function remoteClaim(
   name: string,
   args: RemoteClaimArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
   const token = idOf(args.program);
+  const lines = [`owner ${args.owner}`, ...args.lines].join("\n");
   const command = (verb: string, ...last: string[]) =>
     token.apply((id) => hostCommand(args.limit, [verb, args.component, id, ...last]));
   return new remote.Command(
@@ -86,7 +103,9 @@ export function remoteClaim(
       create: command("claim", "new"),
       update: command("claim"),
       delete: command("unclaim", args.deleteData ? "delete-data" : "keep-data", args.owner),
-      stdin: args.stdin,
+      stdin: pulumi
+        .all([args.files, args.repair])
+        .apply(([files, id]) => followed([lines, files]) + repaired(id)),
       logging: remote.Logging.None,
       addPreviousOutputInEnv: false,
     },

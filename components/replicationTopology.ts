@@ -19,8 +19,9 @@ export interface ReplicationTopologyArgs {
 
 /**
  * A replication group under Sentinel. It alone owns the order: all hosts agree to be this stack's, then they
- * are prepared and their files staged at once; daemons that are down start, nodes before sentinels; then host by host the sentinel
- * stops, the node takes what is staged, and the sentinel starts again; the master's turn comes last.
+ * are prepared and their files staged at once; daemons that are down start, nodes before sentinels; then host by host
+ * the sentinel stops, the node takes what is staged, and the sentinel starts again; then the hosts without a sentinel;
+ * the master's turn comes last.
  */
 export class ReplicationTopology extends pulumi.ComponentResource {
   readonly currentMaster: pulumi.Output<{ name: string; address: string }>;
@@ -95,29 +96,28 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       address,
       port: ports.node,
     }));
-    const installs = nodes.map(({ install }) => install);
     const bootstrap = new Bootstrap(
       "bootstrap",
       {
         ...route,
         bootstrapMaster: config.bootstrapMaster,
         nodes: endpoints,
-        after: installs.map(idOf),
+        after: nodes.map(({ program }) => idOf(program)),
       },
       { ...child, dependsOn: [...nodes, ...sentinels].flatMap((each) => each?.staged ?? []) },
     );
     const nodesUp = nodes.map((node) => node.start(bootstrap));
-    const sentinelsUp = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
+    let last = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 
-    let last = sentinelsUp;
+    const others: RedisNode[] = [];
     nodes.forEach((node, index) => {
       const sentinel = sentinels[index];
-      const stopped = sentinel ? [sentinel.stop(last)] : last;
-      const rolled = [node.roll(stopped)];
-      last = sentinel ? [sentinel.roll(rolled)] : rolled;
+      if (sentinel) last = [sentinel.roll([node.rollWithSentinelStopped(last)])];
+      else others.push(node);
     });
-    // One at a time: a failover during the rollout can leave a second one.
-    for (const node of nodes) last = [node.rollMaster(last)];
+    // All of them at once: of those to which a restart is owed the hosts themselves take one at a time.
+    if (others.length > 0) last = others.map((node) => node.roll(last));
+    last = nodes.map((node) => node.rollMaster(last));
 
     const check = new SentinelQuorum(
       "sentinel-quorum",
@@ -145,7 +145,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
                   identity: hosts[config.hosts[0].name],
                 }))
             : undefined,
-        rollout: idOf(last[0]),
+        rollout: pulumi.all(last.map(idOf)).apply((ids) => ids.join(" ")),
         stallSeconds: config.limits.stall,
       },
       { ...child, dependsOn: last },

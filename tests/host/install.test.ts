@@ -43,7 +43,7 @@ test("what Python makes of the modules is for redis to read", async () => {
   pretendDebian(host);
   rmSync(host.path("."), { recursive: true });
   const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
-  const outcome = await host.feed("owner a/b\n", "claim", "node", id);
+  const outcome = await host.feed("owner a/b\n==> end <==\n", "claim", "node", id);
   expect(outcome).toMatchObject({ status: 0, stderr: "" });
   const compiled = join(hosts.directory, "redis_cluster", "__pycache__");
   expect(readdirSync(compiled)).toContainEqual(expect.stringMatching(/^resp\..*\.pyc$/));
@@ -54,7 +54,7 @@ test("what Python makes of the modules is for redis to read", async () => {
 
 describe("a package that is missing", () => {
   const claim = () =>
-    host.feed("owner a/b\n", "claim", "node", "6f9619ff-8b86-d011-b42d-00cf4fc964ff");
+    host.feed("owner a/b\n==> end <==\n", "claim", "node", "6f9619ff-8b86-d011-b42d-00cf4fc964ff");
   /** apt-get installs; before that dpkg fails so often, with these words. */
   const missing = (times: number, words: string) => {
     pretendDebian(host);
@@ -92,7 +92,9 @@ test("logs are rotated where logrotate is there, until the node is taken away", 
   const [id, file] = ["6f9619ff-8b86-d011-b42d-00cf4fc964ff", "/etc/logrotate.d/redis-cluster"];
   rmSync(host.path("."), { recursive: true });
   mkdirSync(host.path("/etc/logrotate.d"));
-  expect(await host.feed("owner a/b\n", "claim", "node", id)).toMatchObject({ status: 0 });
+  expect(await host.feed("owner a/b\n==> end <==\n", "claim", "node", id)).toMatchObject({
+    status: 0,
+  });
   expect(host.read(file)).toContain("/var/log/redis-cluster/*.log {");
   expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
   expect(() => host.read(file)).toThrow("ENOENT");

@@ -39,7 +39,12 @@ function check(...args: string[]): Outcome & { stdout: string } {
 
 /** A claim, on a machine whose packages and users are left alone. */
 function claim(owner: string, id: string, ...more: string[]): Promise<Outcome> {
-  return host.feed(`owner ${owner}\n${more.join("\n")}\nnode-port 6389\n`, "claim", "node", id);
+  return host.feed(
+    `owner ${owner}\n${more.join("\n")}\nnode-port 6389\n==> end <==\n`,
+    "claim",
+    "node",
+    id,
+  );
 }
 
 const unclaim = (id: string, ...owner: string[]) =>
@@ -79,7 +84,7 @@ test("an empty host is anybody's, and gets nothing from being asked", () => {
   expect(everything()).toEqual(before);
 });
 
-test.each(["check", "claim", "stage", "check-programs"])(
+test.each(["check", "claim", "node-start", "check-programs"])(
   "another stack is refused by %s, which touches nothing",
   async (verb) => {
     empty();
@@ -93,7 +98,7 @@ test.each(["check", "claim", "stage", "check-programs"])(
     const outcomes: Record<string, () => Outcome | Promise<Outcome>> = {
       check: () => check(other, devName),
       claim: () => claim(other, otherToken, `master-name ${devName}`),
-      stage: () => host.run("stage", other),
+      "node-start": () => host.run("node-start", other),
       "check-programs": () => host.run("check-programs", other, devName),
     };
     const { status, stderr } = await outcomes[verb]();

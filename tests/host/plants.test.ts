@@ -88,7 +88,7 @@ act("mark", "initialised")`);
 
 const claim = () =>
   host.feed(
-    "owner a/b\nnode-port 1\nsentinel-port 2\n",
+    "owner a/b\nnode-port 1\nsentinel-port 2\n==> end <==\n",
     "claim",
     "node",
     "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
@@ -132,15 +132,7 @@ test.each(plantings)(
     rmSync(managed, { recursive: true });
     plant(managed, other);
     lchownSync(managed, uid, gid);
-    for (const verb of [
-      "gate",
-      "drift",
-      "lead",
-      "stage",
-      "node-prove",
-      "node-start",
-      "compose-node",
-    ]) {
+    for (const verb of ["gate", "drift", "lead", "node-prove", "node-start", "compose-node"]) {
       const { status, stderr } = await host.run(verb);
       const refused =
         isRoot || what === "a link" ? `${managed} is not there, or not root's` : "error";
@@ -153,7 +145,7 @@ test("a step that waited goes by nothing that came about meanwhile", async () =>
   const [managed, planted] = [dirname(host.path("staged")), join(hosts.directory, "other")];
   const held = spawn("flock", [host.path("/run/redis-cluster.lock"), "sleep", "3"]);
   await new Promise((done) => setTimeout(done, 500));
-  const waiting = host.feed("", "stage", "a/b");
+  const waiting = host.feed("", "node-start", "a/b");
   await new Promise((done) => setTimeout(done, 1000));
   renameSync(managed, planted);
   symlinkSync(planted, managed);

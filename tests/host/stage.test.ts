@@ -74,7 +74,14 @@ function installUnits(): void {
 
 function stage(what: Record<string, string>, end = "==> end <==\n"): Promise<Outcome> {
   const input = Object.entries(what).map(([name, text]) => `==> ${name} <==\n${text}`);
-  return host.feed(input.join("") + end, "stage", "redis-cluster/test");
+  const token = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  return host.feed(
+    `owner redis-cluster/test\n${input.join("")}${end}`,
+    "claim",
+    "sentinel",
+    token,
+    "new",
+  );
 }
 
 const stagedFiles = () => readdirSync(host.path("staged")).sort();
@@ -128,6 +135,29 @@ test("root starts the administrator's units, whatever is staged", async () => {
   rmSync(host.path(`${programs}/units`), { recursive: true });
   expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(installed()).toBe(asRoot);
+});
+
+test("what a step stages comes below its own lines, and the step goes on by those", async () => {
+  const input = `# plan 0123456789abcdef\nnonsense\n==> secrets <==\n${files.secrets}==> end <==\n`;
+  const { status, stderr } = await host.feed(input, "node-start", "redis-cluster/test");
+  expect([status, stderr]).toEqual([1, expect.stringContaining("this step was told 'nonsense'")]);
+  expect(host.read("staged/secrets")).toBe(files.secrets);
+  // Half of it.
+  const half = await host.feed(
+    "# plan 0123456789abcdef\n==> secrets <==\nx y",
+    "node-start",
+    "redis-cluster/test",
+  );
+  expect(half).toMatchObject({ status: 1 });
+  expect(half.stderr).toContain("nothing was staged: what came was not whole");
+  expect(host.read("staged/secrets")).toBe(files.secrets);
+});
+
+test("a claim whose files are refused is not in force: the next one is no replacement's", async () => {
+  expect(await stage({ "redis.sh": "x\n" })).toMatchObject({ status: 1 });
+  expect(existsSync(host.path(`${programs}/claim.sentinel`))).toBe(false);
+  expect(await stage(files)).toMatchObject({ status: 0 });
+  expect(host.read(`${programs}/claim.sentinel`)).toBe("6f9619ff-8b86-d011-b42d-00cf4fc964ff\n");
 });
 
 test("half of what was sent is refused", async () => {

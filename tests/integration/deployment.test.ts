@@ -230,7 +230,7 @@ it("previews without a route to the hosts, each file's change as a readable diff
     );
     expect(preview).toMatch(/- maxmemory 0\b/);
     expect(preview).toMatch(/\+ maxmemory 64mb/);
-    expect(preview).toContain("app-1-node-files");
+    expect(preview).toContain("app-1-node-install");
   } finally {
     await dev.stack.removeConfig("redis-cluster:redis.maxmemory", true);
     await dev.stack.removeConfig("redis-cluster:redis");
@@ -305,7 +305,7 @@ describe("an operator's accidents change nothing that runs", () => {
         secret: true,
       });
       const { summary } = await dev.stack.up();
-      expect(summary.resourceChanges?.update).toBeGreaterThan(40);
+      expect(summary.resourceChanges?.update).toBeGreaterThan(28);
     });
   });
 
@@ -319,7 +319,7 @@ describe("an operator's accidents change nothing that runs", () => {
     const ofOneHost = urns.filter((urn) =>
       /::app-1-|::(sentinel-quorum|host-drift|bootstrap)$/.test(urn),
     );
-    expect(ofOneHost.length).toBe(16);
+    expect(ofOneHost.length).toBe(12);
     await unchanged(async () => {
       for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {
         const { summary } = await dev.stack.up({ replace });
@@ -333,7 +333,7 @@ describe("an operator's accidents change nothing that runs", () => {
       await dev.stack.workspace.removeStack("dev", { force: true, preserveConfig: true });
       await dev.stack.workspace.createStack("dev");
       const { summary } = await dev.stack.up();
-      expect(summary.resourceChanges?.create).toBeGreaterThan(40);
+      expect(summary.resourceChanges?.create).toBeGreaterThan(30);
     });
   });
 });

@@ -40,9 +40,7 @@ interface Row {
 
 /** The steps of a rollout, in its order. */
 const steps = [
-  ...hosts.flatMap((host) =>
-    ["sentinel-stop", "node-roll", "sentinel-roll"].map((verb) => ({ host, verb })),
-  ),
+  ...hosts.flatMap((host) => ["node-roll", "sentinel-roll"].map((verb) => ({ host, verb }))),
   ...hosts.map((host) => ({ host, verb: "node-roll-master" })),
 ];
 
@@ -387,7 +385,7 @@ it("killed at the hard steps while they go on, and taken back by the next run", 
     const replicas = hosts.filter((host) => host !== lead);
     const chain = [
       { value: other, host: replicas[0], verb: "node-roll", before: [] },
-      { value: old, host: lead, verb: "sentinel-stop", before: [] },
+      { value: old, host: lead, verb: "node-roll", before: [] },
       { value: other, host: lead, verb: "node-roll-master", before: replicas },
     ];
     for (const { value, host, verb, before } of chain) {
@@ -461,7 +459,7 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     if ((await master()) === hosts[0]) await failOver("stop");
     const old = await master();
     const start = hosts[0];
-    const begin = { host: start, verb: "sentinel-stop", point: "before" } as const;
+    const begin = { host: start, verb: "node-roll", point: "before" } as const;
     const { up: cut } = await upTo(begin);
     await meanwhile("cut", old);
     await release(begin);

@@ -141,13 +141,11 @@ it("restart class: replicas first, one handover, every node restarted once, no w
     ...hosts.flatMap((host) =>
       host === oldMaster
         ? [
-            `${host}-sentinel-stop: let be, with the master: its turn is last`,
             `${host}-node-roll: let be: the master, whose turn is last`,
             `${host}-sentinel-roll: let be, with the master: its turn is last`,
           ]
         : [
-            `${host}-sentinel-stop: stopped`,
-            `${host}-node-roll: restarted as replica of ${from}`,
+            `${host}-node-roll: stopped the sentinel; restarted as replica of ${from}`,
             `${host}-sentinel-roll: started`,
           ],
     ),

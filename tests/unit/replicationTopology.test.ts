@@ -71,36 +71,45 @@ describe("three hosts", () => {
   });
 
   it.each(hosts)("stops the sentinel of %s first and starts it last", (host) => {
-    expect(before(`${host}-sentinel-stop`, `${host}-node-roll`)).toBe(true);
+    expect(graph.get(`${host}-node-roll`)?.inputs.create).toMatch(/ sentinel-stop node-roll$/);
     expect(before(`${host}-node-roll`, `${host}-sentinel-roll`)).toBe(true);
   });
 
   it("finishes with one host before the next, the bootstrap master last", () => {
-    expect(before("app-1-sentinel-roll", "app-2-sentinel-stop")).toBe(true);
-    expect(before("app-2-sentinel-roll", "console-sentinel-stop")).toBe(true);
+    expect(before("app-1-sentinel-roll", "app-2-node-roll")).toBe(true);
+    expect(before("app-2-sentinel-roll", "console-node-roll")).toBe(true);
+  });
+
+  it("asks all hosts at once whose turn was left because it was the master's, when all others are done", () => {
     for (const host of hosts) {
       expect(before("console-sentinel-roll", `${host}-node-roll-master`)).toBe(true);
+      for (const other of hosts)
+        expect(before(`${host}-node-roll-master`, `${other}-node-roll-master`)).toBe(false);
     }
-    expect(before("app-1-node-roll-master", "app-2-node-roll-master")).toBe(true);
-    expect(before("app-2-node-roll-master", "console-node-roll-master")).toBe(true);
   });
 
   it("proves every host before any node starts, and starts all nodes before any sentinel", () => {
     for (const one of hosts) {
       for (const other of hosts) {
-        expect(before(`${one}-node-files`, "bootstrap")).toBe(true);
+        expect(before(`${one}-node-install`, "bootstrap")).toBe(true);
+        expect(before(`${one}-sentinel-claim`, "bootstrap")).toBe(true);
         expect(before("bootstrap", `${other}-node-start`)).toBe(true);
         expect(before(`${one}-node-start`, `${other}-sentinel-start`)).toBe(true);
-        expect(before(`${one}-sentinel-start`, `${other}-sentinel-stop`)).toBe(true);
+        expect(before(`${one}-sentinel-start`, `${other}-node-roll`)).toBe(true);
       }
     }
   });
 
   it("starts nothing on a host before all of its files are staged", () => {
     for (const host of hosts) {
-      for (const files of ["node-files", "node-secrets", "sentinel-files"]) {
+      for (const files of ["node-install", "sentinel-claim"])
         expect(before(`${host}-${files}`, `${host}-node-start`)).toBe(true);
-      }
+      expect(graph.get(`${host}-node-start`)?.inputs.create).toMatch(
+        / node-start redis-cluster\/dev$/,
+      );
+      expect(graph.get(`${host}-node-start`)?.inputs.stdin).toMatch(
+        /\n==> secrets <==\n[^]*\n==> end <==\n$/,
+      );
     }
   });
 
@@ -115,13 +124,14 @@ describe("three hosts", () => {
       for (const check of checks) expect(before(check, name)).toBe(true);
     }
     for (const host of hosts) {
-      for (const files of ["node-files", "node-secrets", "sentinel-files"])
-        expect(graph.get(`${host}-${files}`)?.inputs.create).toMatch(/ stage redis-cluster\/dev$/);
+      expect(graph.get(`${host}-sentinel-claim`)?.inputs.stdin).toMatch(
+        /^owner redis-cluster\/dev\n==> sentinel.conf <==\n[^]*\n==> end <==\n/,
+      );
       expect(graph.get(`${host}-node-install`)?.inputs.stdin).toMatch(
-        /^owner redis-cluster\/dev\nmaster-name redis-dev-cluster\nnode-port/,
+        /^owner redis-cluster\/dev\nmaster-name redis-dev-cluster\nnode-port[^]*\n==> redis.conf <==\n[^]*\n==> end <==\n/,
       );
     }
-    expect(commands).toHaveLength(hosts.length * 13);
+    expect(commands).toHaveLength(hosts.length * 9);
   });
 
   it("packs the host's program, which the state has twice for each host", () => {
@@ -135,7 +145,7 @@ describe("three hosts", () => {
 
   it("prepares and stages all hosts at the same time", () => {
     expect(before("app-1-node-install", "app-2-node-install")).toBe(false);
-    expect(before("app-1-node-files", "app-2-node-files")).toBe(false);
+    expect(before("app-1-sentinel-claim", "app-2-sentinel-claim")).toBe(false);
     expect(before("app-1-node-start", "app-2-node-start")).toBe(false);
   });
 
@@ -164,23 +174,26 @@ describe("three hosts", () => {
   it("runs a step again when the step before it ran", () => {
     const stdin = (name: string) => graph.get(name)?.inputs.stdin;
     for (const host of hosts) {
-      expect(graph.get("bootstrap")?.inputs.after).toContainEqual(idGiven(`${host}-node-install`));
+      expect(graph.get("bootstrap")?.inputs.after).toContainEqual(idGiven(`${host}-node-program`));
       expect(stdin(`${host}-node-start`)).toMatch(
         /^bootstrap console\n(# .*\n)*# after 0123456789abcdef\n/,
       );
     }
     const after = (name: string) => `# after ${idGiven(name)}`;
-    expect(stdin("app-1-node-roll")).toContain(after("app-1-sentinel-stop"));
+    expect(stdin("app-1-node-start")).toContain(after("app-1-node-install"));
+    expect(stdin("app-1-node-roll")).toContain(after("app-2-sentinel-start"));
     expect(stdin("app-1-sentinel-roll")).toContain(after("app-1-node-roll"));
-    expect(stdin("app-2-sentinel-stop")).toContain(after("app-1-sentinel-roll"));
-    expect(graph.get("sentinel-quorum")?.inputs.rollout).toBe(idGiven("console-node-roll-master"));
+    expect(stdin("app-2-node-roll")).toContain(after("app-1-sentinel-roll"));
+    expect(graph.get("sentinel-quorum")?.inputs.rollout).toBe(
+      hosts.map((host) => idGiven(`${host}-node-roll-master`)).join(" "),
+    );
   });
 
   it("looks for drift before anything, and writes all files anew on a host that has drifted", () => {
     const files = [...graph.values()].filter(({ name }) =>
-      /-(check|program|node-files|node-secrets|sentinel-files)$/.test(name),
+      /-(check|program|node-install|sentinel-claim)$/.test(name),
     );
-    expect(files).toHaveLength(15);
+    expect(files).toHaveLength(12);
     for (const { name, inputs } of files) {
       expect(before("host-drift", name)).toBe(true);
       expect(String(inputs.stdin).includes("# repair drifted")).toBe(name.startsWith("app-1-"));
@@ -190,10 +203,9 @@ describe("three hosts", () => {
   it("keeps what is secret secret, and the rest readable", () => {
     const secretOf = (name: string) => graph.get(name)?.secretInputs ?? [];
     for (const host of hosts) {
-      expect(secretOf(`${host}-node-secrets`)).toContain("stdin");
-      for (const component of ["node", "sentinel"]) {
-        expect(secretOf(`${host}-${component}-files`)).not.toContain("stdin");
-      }
+      expect(secretOf(`${host}-node-start`)).toContain("stdin");
+      for (const claim of ["node-install", "sentinel-claim"])
+        expect(secretOf(`${host}-${claim}`)).not.toContain("stdin");
     }
     const plain = [...graph.values()].map(({ inputs, secretInputs }) =>
       JSON.stringify(Object.entries(inputs).filter(([key]) => !secretInputs.includes(key))),
@@ -203,7 +215,7 @@ describe("three hosts", () => {
 
   it("bounds every command, and shows of what they print only what each step has done", () => {
     const commands = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
-    const step = /-(node|sentinel)-(start|stop|roll|roll-master)$/;
+    const step = /-(node|sentinel)-(start|roll|roll-master)$/;
     for (const { name, inputs } of commands) {
       expect(inputs.create).toMatch(
         /^sudo -n (timeout -k 5 600?|\/usr\/local\/lib\/redis-cluster\/redis-cluster within \d+) /,
@@ -233,18 +245,18 @@ it("needs nothing but the host program as root where an administrator has instal
 it("passes on of what a host says its id alone", async () => {
   const forged = "took back # override 0123456789abcdef # plan 0123456789abcdef";
   const graph = await graphOf(three, {}, { "app-2-sentinel-start": `${forged} [0123abcd]` });
-  const step = /-(start|stop|roll|roll-master)$/;
+  const step = /-(start|roll|roll-master)$/;
   const headers = [...graph.values()].filter(({ name }) => step.test(name));
-  expect(headers).toHaveLength(18);
+  expect(headers).toHaveLength(15);
   for (const { name, inputs } of headers) {
-    const lines = String(inputs.stdin).split("\n");
+    const lines = String(inputs.stdin).split("\n==> ")[0].split("\n");
     const others = lines.filter((line) => !/^# after [0-9a-f]{8}$/.test(line));
     expect(others).toEqual([
       ...(name.endsWith("-node-start") ? ["bootstrap console", "# after 0123456789abcdef"] : []),
       expect.stringMatching(/^# plan [0-9a-f]{16}$/),
     ]);
   }
-  expect(graph.get("app-1-sentinel-stop")?.inputs.stdin).toContain("# after 0123abcd\n");
+  expect(graph.get("app-1-node-roll")?.inputs.stdin).toContain("# after 0123abcd\n");
 });
 
 it("tells the hosts the consent of a stack that was renamed", async () => {
@@ -254,13 +266,18 @@ it("tells the hosts the consent of a stack that was renamed", async () => {
   expect(graph.get("app-1-node-install")?.inputs.stdin).toContain(`\nrenamed ${consent}\n`);
 });
 
-it("leaves a host without a sentinel to its node", async () => {
+it("leaves hosts without a sentinel to their nodes, all at once after those that have one", async () => {
+  const plain = { hostKey, sentinel: false };
   const graph = await graphOf({
     ...three,
-    "app-3": { address: "10.77.0.14", hostKey, sentinel: false },
+    "app-3": { address: "10.77.0.14", ...plain },
+    "app-4": { address: "10.77.0.15", ...plain },
   });
   expect(graph.has("app-3-sentinel")).toBe(false);
-  expect(graph.has("app-3-sentinel-stop")).toBe(false);
-  expect(precedes(graph, "app-2-sentinel-roll", "app-3-node-roll")).toBe(true);
-  expect(precedes(graph, "app-3-node-roll", "console-sentinel-stop")).toBe(true);
+  expect(graph.get("app-3-node-roll")?.inputs.create).toMatch(/ \d+ node-roll$/);
+  for (const host of ["app-3", "app-4"]) {
+    expect(precedes(graph, "console-sentinel-roll", `${host}-node-roll`)).toBe(true);
+    expect(precedes(graph, `${host}-node-roll`, "console-node-roll-master")).toBe(true);
+  }
+  expect(precedes(graph, "app-3-node-roll", "app-4-node-roll")).toBe(false);
 });

@@ -78,6 +78,10 @@ def _run_to_its_end(*arguments: str) -> None:
             from .steps import take_step
 
             print(take_step(step))
+        case ("sentinel-stop", "node-roll"):
+            from .steps import take_step
+
+            print(take_step(*arguments))
         case ("drift",):
             from .drift import drift
 

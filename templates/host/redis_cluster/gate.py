@@ -68,6 +68,12 @@ def look() -> None:
     gate(f"{directory}/members", f"{directory}/secrets", CURRENT)
 
 
+def is_whole(members_file: str, secrets_file: str) -> bool:
+    """Whether what whole waits for holds now."""
+    daemons = group_of(members_file, secrets_file)
+    return not problems(_caught_up(daemons, daemons.look(thorough=False)), daemons.members.host)
+
+
 def whole(members_file: str, secrets_file: str, step: Step) -> None:
     """What must hold before the next host's turn; waits for as long as redis-cluster:limits.stall says."""
     daemons = group_of(members_file, secrets_file)

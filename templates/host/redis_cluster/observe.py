@@ -163,6 +163,10 @@ class Daemons:
         """The same. Raises Ended where the daemon has ended its connection, as one that starts anew does."""
         return self._asked(member, [command.split(" ") for command in commands])
 
+    def connect(self, member: Member) -> Connection:
+        """A connection of the caller's own. Raises Unanswered."""
+        return Connection(member.address, member.port, self._login, ASK_TIMEOUT)
+
     def clients(self, member: Member) -> list[Client]:
         """The connections that a daemon has. Raises Unanswered."""
         connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT, CLIENTS_LIMIT)
@@ -177,7 +181,7 @@ class Daemons:
     def _asked(self, member: Member, commands: Sequence[Sequence[str]]) -> list[Reply]:
         connection = self._connections.pop(member, None)
         if not connection:
-            connection = Connection(member.address, member.port, self._login, ASK_TIMEOUT)
+            connection = self.connect(member)
         try:
             replies = connection.ask(commands, ASK_TIMEOUT)
         except Unanswered:

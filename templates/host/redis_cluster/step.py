@@ -1,9 +1,9 @@
 """What the steps of a rollout have at hand: what is staged, what runs, and what is done with that."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from . import gate
 from .acts import act
@@ -21,6 +21,9 @@ from .settings import Settings
 from .told import last_word, read_told
 from .waits import Patience, start, unstoppable
 
+if TYPE_CHECKING:
+    from .turn import Turn
+
 Daemon = Literal["node", "sentinel"]
 
 
@@ -31,6 +34,7 @@ class Step:
         self.told = read_told()
         self.members = load_members(f"{STAGED}/members")
         self._daemons: Daemons | None = None
+        self._turn: Turn | None = None
         self.staged = release_hash(STAGED)
         self.done: list[str] = []
         self.known: dict[Daemon, Owed] = {}
@@ -52,6 +56,15 @@ class Step:
         """The group's daemons."""
         self._daemons = self._daemons or staged_daemons()
         return self._daemons
+
+    @property
+    def turn(self) -> "Turn":
+        """This host's turn to restart, for as long as the step goes on."""
+        if not self._turn:
+            from .turn import Turn
+
+            self._turn = Turn(self.daemons)
+        return self._turn
 
     @property
     def has_sentinel(self) -> bool:
@@ -119,11 +132,8 @@ class Step:
         return plain(told("role", ""))
 
     def waits_with_master(self) -> bool:
-        """Whether the sentinel has to wait for its host's node, the master; notes that it does."""
-        if self.owed("node") != "restart" or not self.is_master():
-            return False
-        self.done.append("let be, with the master: its turn is last")
-        return True
+        """Whether the sentinel has to wait for its host's node, the master."""
+        return self.owed("node") == "restart" and self.is_master()
 
     @property
     def consent(self) -> gate.Step:
@@ -167,6 +177,7 @@ class Step:
 
             refuse_evicting_maxmemory(self.daemons, f"{RELEASES}/{self.staged}")
         if running("node") or running("sentinel"):
+            self.turn.take()
             gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
         act("switch", self.staged)
 
@@ -196,12 +207,17 @@ class Step:
     def linked(self, patience: Patience) -> bool:
         """Waits until this host's node serves and, as a replica, is linked; false where nothing moves."""
         while True:
-            told = self.info().get
-            replica = told("master_link_status") == "up" and told("master_sync_in_progress") == "0"
-            if told("loading") == "0" and (told("role") == "master" or replica):
+            if _linked(self.info()):
                 return True
             if patience.over():
                 return False
+
+    def wait_all_linked(self) -> None:
+        """Until every node of the group is, or nothing moves: a large first sync goes on by itself."""
+        patience = Patience(self.daemons)
+        while not all(_linked(node.info) for node in self.daemons.nodes()):
+            if patience.over():
+                return
 
     def wait_stoppable(self) -> None:
         """Until the node may be stopped."""
@@ -252,11 +268,20 @@ class Step:
         reason = "for the data that this node gets from its master when it starts again, and the AOF written of them"
         refuse_less_free(self.members.host, DATA, size + LEAST_FREE, reason)
 
+    def wait_whole(self) -> None:
+        """Until the group is whole; where it is not, behind the hosts that restart at this time."""
+        files = (f"{STAGED}/members", f"{STAGED}/secrets")
+        if not self.has_sentinel:
+            if gate.is_whole(*files):
+                return
+            self.turn.take()
+        gate.whole(*files, self.consent)
+
     def end_turn(self, *of: Owed) -> None:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
         if set(of) == {"none"} and self.was_whole:
             return
-        gate.whole(f"{STAGED}/members", f"{STAGED}/secrets", self.consent)
+        self.wait_whole()
         act("mark", "initialised")
         act("prune", *filter(None, (os.path.basename(running_release(daemon)) for daemon in UNIT)))
 
@@ -264,6 +289,12 @@ class Step:
         """Notes what was set by hand."""
         if names:
             self.done.append(f"took back what was set by hand: {names}")
+
+
+def _linked(info: Mapping[str, str]) -> bool:
+    """Whether a node serves, by its INFO, and as a replica is linked."""
+    replica = info.get("master_link_status") == "up" and info.get("master_sync_in_progress") == "0"
+    return info.get("loading") == "0" and (info.get("role") == "master" or replica)
 
 
 def _directives(directory: str) -> dict[str, dict[str, str]]:

@@ -15,7 +15,6 @@ from .release import running_release, tls_mode
 from .settings import Settings
 from .stamps import stamping
 from .step import Step
-from .waits import Patience
 
 
 def _ended(step: Step) -> bool:
@@ -74,9 +73,8 @@ def node_start(step: Step) -> None:
         act("start", "node")
         step.done.append("starts when the sentinels have theirs")
         return
+    # Whom it replicates may not have been started yet.
     step.start("node")
-    # Linked replicas are what the first sentinels should see; a large first sync goes on by itself.
-    step.linked(Patience(step.daemons))
     step.done.append(f"started as {step.role()}")
 
 
@@ -93,6 +91,9 @@ def sentinel_start(step: Step) -> None:
         # The release that the node runs is from before this host had a sentinel.
         if not os.path.exists(f"{CURRENT}/{UNIT['sentinel']}"):
             step.enter_rollout()
+        # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
+        if not step.was_whole:
+            step.wait_all_linked()
         step.start("sentinel")
         step.done.append("started")
     elif _ended(step):
@@ -144,7 +145,7 @@ def sentinel_stop(step: Step) -> None:
     if "restart" in (step.owed("node"), step.owed("sentinel")) and not step.waits_with_master():
         step.enter_rollout()
         step.stop_sentinel()
-        step.done.append("stopped")
+        step.done.append("stopped the sentinel")
 
 
 def node_roll(step: Step) -> None:
@@ -174,6 +175,7 @@ def sentinel_roll(step: Step) -> None:
         step.done.append("started")
     elif step.waits_with_master():
         let_be = True
+        step.done.append("let be, with the master: its turn is last")
     elif due == "live":
         from .live import sentinel_takes
 
@@ -199,6 +201,10 @@ def node_roll_master(step: Step) -> None:
         step.wait_replicas_written()
         new = handover(f"{STAGED}/members", f"{STAGED}/secrets", ETC)
         step.done.append(f"handed over to {new.place}")
+        # At the new master another may have come first: one that owes a restart since a failover in this rollout.
+        step.turn.leave()
+        if step.turn.take():
+            step.wait_whole()
     step.stop_sentinel()
     step.restart_node()
     if step.has_sentinel:
@@ -217,8 +223,9 @@ STEPS = {
 }
 
 
-def take_step(verb: str) -> str:
-    """Takes that step; its last word."""
+def take_step(*verbs: str) -> str:
+    """Takes that step, or those, one after the other; the last word."""
     step = Step()
-    STEPS[verb](step)
+    for verb in verbs:
+        STEPS[verb](step)
     return step.end()

@@ -65,12 +65,18 @@ FORMS = {
 FORMS |= {"sentinel.conf": FORMS["redis.conf"], "sentinel-users.acl": FORMS["users.acl"]}
 
 
-def stage(*owner: str) -> None:
-    """Verb stage OWNER: puts the files of stdin, each below a line `==> NAME <==`, where the next steps find them."""
-    take_lock()
+def told() -> tuple[list[str], bytes]:
+    """The lines of stdin, and what of it are files, the first of which begins with a line `==> NAME <==`."""
+    text = sys.stdin.buffer.read()
+    found = re.search(rb"^==> ", text, re.MULTILINE)
+    at = found.start() if found else len(text)
+    return [line for line in text[:at].decode(errors="replace").split("\n") if line], text[at:]
+
+
+def stage(text: bytes) -> None:
+    """Puts files, each below a line `==> NAME <==`, where the next steps find them: all of them, or none."""
     refuse_planted()
-    refuse_other_owner(*owner)
-    whole = re.match(rb"(.*\n)==> end <==\n", sys.stdin.buffer.read(), re.DOTALL)
+    whole = re.match(rb"(.*\n|)==> end <==\n", text, re.DOTALL)
     nothing, *parts = re.split(rb"^==> ([A-Za-z0-9._-]+) <==\n", whole[1] if whole else b"x", flags=re.MULTILINE)
     files = {name.decode(): text for name, text in zip(parts[::2], parts[1::2], strict=True)}
     refused = "; ".join(filter(None, map(strange, files, files.values()))) or (
@@ -88,7 +94,20 @@ def stage(*owner: str) -> None:
     if "secrets" in files:
         remove(*(f"{STAGED}/{name}" for name in ("tls.ca", "tls.crt", "tls.key") if name not in files))
     remove(f"{RELEASES}/.incoming")
-    fresh_id()
+
+
+def stage_first(*owner: str) -> None:
+    """For `node-start OWNER`: stages the files that come with it, and leaves the lines before them on stdin."""
+    lines, files = told()
+    refuse_planted()
+    refuse_other_owner(*owner)
+    stage(files)
+    reads, writes = os.pipe()
+    # Some hundred bytes, which a pipe holds.
+    os.write(writes, "".join(f"{line}\n" for line in lines).encode())
+    os.close(writes)
+    os.dup2(reads, 0)
+    os.close(reads)
 
 
 def strange(name: str, text: bytes) -> str:
@@ -110,16 +129,24 @@ REPLACEMENT_LIMIT = 1800
 
 
 def claim(component: str = "", token: str = "", new: str = "") -> int:
-    """Verb claim COMPONENT TOKEN [new]: who may take it away, by the id of the program's last writing.
+    """Verb claim COMPONENT TOKEN [new]: who may take it away, by the id of the program's last writing; and its files.
 
     Pulumi's delete runs last in a replacement, and also after the state was lost and made anew; so it only acts when
     the claim that it was made with is in force. A new resource with the token already in force replaces one whose
     delete is still to come.
+
+    On stdin the lines that prepare takes, for a sentinel `owner PROJECT/STACK` alone, then what stage does.
     """
     file = claim_file(component, token)
     take_lock()
-    if component == "node" and (status := prepare()):
+    lines, files = told()
+    words = [line.partition(" ") for line in lines]
+    one = {keyword: value for keyword, _, value in words}
+    refuse_other_owner(one.get("owner", ""), one.get("master-name", ""), one.get("renamed", ""))
+    if component == "node" and (status := prepare(words)):
         return status
+    stage(files)
+    # The last: a claim whose making has failed is made again as a new one, and would be taken for a replacement's.
     replaces = new == "new" and lines_of(file)[0] == token
     write(file, f"{token}\n" + (f"replaced {int(time.time())}\n" if replaces else ""), 0o600, redis=False)
     fresh_id()
@@ -209,15 +236,13 @@ ROTATED = """# Managed by Pulumi: redis-cluster
 # --- preparing a host ---------------------------------------------------------------------------
 
 
-def prepare() -> int:
+def prepare(told: list[tuple[str, str, str]]) -> int:
     """What a host needs before anything of ours may be put on it; whether it may be is for the director to see.
 
-    On stdin: `owner PROJECT/STACK`, `master-name NAME`, the consent `renamed PROJECT/STACK to PROJECT/STACK`, `program
-    SHA256 NAME` for each, and what redis_cluster/prepare.py is told.
+    told: `owner PROJECT/STACK`, `master-name NAME`, the consent `renamed PROJECT/STACK to PROJECT/STACK`, `program
+    SHA256 NAME` for each, and what redis_cluster/prepare.py is told; a keyword, a space and its value.
     """
-    told = [line.rstrip("\n").partition(" ") for line in sys.stdin]
     one = {keyword: value for keyword, _, value in told}
-    refuse_other_owner(one.get("owner", ""), one.get("master-name", ""), one.get("renamed", ""))
     words = ["=".join((keyword, value)) for keyword, _, value in told if keyword.endswith("-port") or not value]
     status = direct("claim", words)
     if status:

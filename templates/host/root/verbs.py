@@ -120,7 +120,6 @@ DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.
 OWN: dict[str, Callable[..., int | None]] = {
     "claim": claim,
     "unclaim": unclaim,
-    "stage": stage,
     "check-owner": check_owner,
     "check-programs": check_programs,
 }
@@ -149,6 +148,9 @@ def do(verb: str, arguments: list[str]) -> int:
     if verb in STEPS | CONSENTED:
         take_lock()
     refuse_planted()
+    if verb == "node-start" and arguments:
+        stage_first(*arguments)
+        arguments = []
     try:
         status = direct(verb, arguments)
     finally:
@@ -189,7 +191,7 @@ def main(verb: str = "", *arguments: str) -> int:
             ) from None
         limit = ", which is redis-cluster:limits.step; where it only takes longer, raise that"
         raise Refused(
-            f"{verb} was ended after {seconds} s{'' if verb in ('stage', 'check-programs', 'drift') else limit}. "
+            f"{verb} was ended after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}. "
             "Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
         ) from None
     finally:

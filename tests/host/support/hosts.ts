@@ -206,7 +206,7 @@ export class Host {
   }
 
   /** Runs a line of shell as the director of a verb, whom root's part serves. */
-  direct(line: string, verb = "node-start"): Promise<Outcome> {
+  direct(line: string, verb = "node-roll"): Promise<Outcome> {
     return this.execute([`${this.group.program}.direct`, verb, line]);
   }
 
