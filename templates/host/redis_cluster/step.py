@@ -277,8 +277,16 @@ class Step:
             self.turn.take()
         gate.whole(*files, self.consent)
 
+    def settle(self) -> None:
+        """The next start takes what both daemons run with: a run that was cut off may have left another release."""
+        daemons: tuple[Daemon, ...] = ("node", "sentinel") if self.has_sentinel else ("node",)
+        run = {os.path.basename(running_release(daemon)) for daemon in daemons}
+        if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
+            act("switch", self.staged)
+
     def end_turn(self, *of: Owed) -> None:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
+        self.settle()
         if set(of) == {"none"} and self.was_whole:
             return
         self.wait_whole()
