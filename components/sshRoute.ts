@@ -41,6 +41,12 @@ export class ForwardingForbidden extends Error {}
 /** A host that has not logged us in within this many milliseconds is unreachable. */
 const sshTimeout = 10000;
 
+/** For so many milliseconds a refused connection is tried again, as the Commands do it: see connection.ts. */
+const refusedPatience = 11000;
+
+/** Nobody listens there, or a firewall says so. */
+class ConnectionRefused extends Error {}
+
 /** A route that connects to nothing yet. Close it, or the process does not end. */
 export function openRoute(args: RouteArgs): Route {
   const clients = new Map<string, Promise<Client>>();
@@ -60,19 +66,30 @@ export function openRoute(args: RouteArgs): Route {
     return opening;
   }
 
+  async function patiently<T>(connect: () => Promise<T>): Promise<T> {
+    const end = performance.now() + refusedPatience;
+    for (;;) {
+      try {
+        return await connect();
+      } catch (error) {
+        if (!(error instanceof ConnectionRefused) || closed || performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+    }
+  }
+
   function host(name: string): Promise<Client> {
     const target = args.hosts.find((each) => each.name === name);
     if (!target) return Promise.reject(new Error(`${name}: no such host in the SSH route`));
     return client(`host ${name}`, async () => {
       const { bastion, privateKey } = args;
-      if (!bastion) return login(name, target, privateKey);
-      const jump = await client("bastion", () => login("bastion", bastion, privateKey));
-      return login(
-        name,
-        target,
-        privateKey,
-        await forward("bastion", jump, target.host, target.port),
+      if (!bastion) return patiently(() => login(name, target, privateKey));
+      const jump = await client("bastion", () =>
+        patiently(() => login("bastion", bastion, privateKey)),
       );
+      const { host: at, port } = target;
+      const sock = await patiently(() => forward("bastion", jump, at, port));
+      return login(name, target, privateKey, sock);
     });
   }
 
@@ -104,10 +121,11 @@ async function login(
     let mismatch = "";
     // Stays attached after the login too: an 'error' that nobody hears ends the process.
     client.on("error", (error) => {
-      const { level } = error as { level?: string };
+      const { level, code } = error as { level?: string; code?: string };
       const left = !privateKey && level === "client-authentication" ? notOffered : "";
+      const Kind = code === "ECONNREFUSED" ? ConnectionRefused : Error;
       reject(
-        new Error(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
+        new Kind(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
       );
     });
     client.on("close", () => {
@@ -158,7 +176,9 @@ function forward(name: string, client: Client, address: string, port: number): P
           ? new ForwardingForbidden(
               `${from} its sshd forbids forwarding; expected AllowTcpForwarding yes or local, and no DisableForwarding`,
             )
-          : new Error(`${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`),
+          : new (error.message.includes("refused") ? ConnectionRefused : Error)(
+              `${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`,
+            ),
       );
     });
   });
