@@ -41,7 +41,7 @@ export class ForwardingForbidden extends Error {}
 /** A host that has not logged us in within this many milliseconds is unreachable. */
 const sshTimeout = 10000;
 
-/** For so many milliseconds a refused connection is tried again, as the Commands do it: see connection.ts. */
+/** For so many milliseconds a refused connection is tried again before a command, as Command does: see connection.ts. */
 const refusedPatience = 11000;
 
 /** Nobody listens there, or a firewall says so. */
@@ -66,11 +66,28 @@ export function openRoute(args: RouteArgs): Route {
     return opening;
   }
 
-  async function patiently<T>(connect: () => Promise<T>): Promise<T> {
+  function host(name: string): Promise<Client> {
+    const target = args.hosts.find((each) => each.name === name);
+    if (!target) return Promise.reject(new Error(`${name}: no such host in the SSH route`));
+    return client(`host ${name}`, async () => {
+      const { bastion, privateKey } = args;
+      if (!bastion) return login(name, target, privateKey);
+      const jump = await client("bastion", () => login("bastion", bastion, privateKey));
+      return login(
+        name,
+        target,
+        privateKey,
+        await forward("bastion", jump, target.host, target.port),
+      );
+    });
+  }
+
+  // Who asks daemons bounds each answer himself, and asks again.
+  async function patiently(name: string): Promise<Client> {
     const end = performance.now() + refusedPatience;
     for (;;) {
       try {
-        return await connect();
+        return await host(name);
       } catch (error) {
         if (!(error instanceof ConnectionRefused) || closed || performance.now() > end) throw error;
         await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -78,24 +95,9 @@ export function openRoute(args: RouteArgs): Route {
     }
   }
 
-  function host(name: string): Promise<Client> {
-    const target = args.hosts.find((each) => each.name === name);
-    if (!target) return Promise.reject(new Error(`${name}: no such host in the SSH route`));
-    return client(`host ${name}`, async () => {
-      const { bastion, privateKey } = args;
-      if (!bastion) return patiently(() => login(name, target, privateKey));
-      const jump = await client("bastion", () =>
-        patiently(() => login("bastion", bastion, privateKey)),
-      );
-      const { host: at, port } = target;
-      const sock = await patiently(() => forward("bastion", jump, at, port));
-      return login(name, target, privateKey, sock);
-    });
-  }
-
   return {
     dial: async (name, address, port) => forward(name, await host(name), address, port),
-    run: async (name, command) => execute(name, await host(name), command),
+    run: async (name, command) => execute(name, await patiently(name), command),
     close: () => {
       closed = true;
       for (const opening of clients.values()) opening.then((open) => open.end()).catch(() => null);
