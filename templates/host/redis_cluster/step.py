@@ -115,10 +115,14 @@ class Step:
 
     def is_master(self) -> bool:
         """Whether this host's node is the master. Refused where it runs and does not say."""
-        role = self.info("replication").get("role", "")
+        role, why = "", "it tells none"
+        try:
+            role = fields(self.daemons.ask(self.members.node_here, "INFO replication")[0]).get("role", "")
+        except Unanswered as error:
+            why = plain(str(error))
         if not role and running("node"):
             raise Refused(
-                "the node runs but does not tell its role; expected an answer within 2 s. Look at it with "
+                f"the node runs but does not tell its role: {why}; expected an answer within 2 s. Look at it with "
                 "'redis-cluster gate', then run pulumi up again",
                 self.members.host,
             )
