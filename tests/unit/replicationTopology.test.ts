@@ -267,7 +267,7 @@ it("tells the hosts the consent of a stack that was renamed", async () => {
 });
 
 it("gives a claim the secrets where a group is taken over, which is asked before anything starts", async () => {
-  const graph = await graphOf(three, {}, {}, { adopt: true });
+  const graph = await graphOf(three, {}, {}, { adoptPassword: "before" });
   const claim = graph.get("app-1-node-install");
   expect(claim?.inputs.stdin).toContain("\n==> secrets <==\n");
   expect(claim?.secretInputs).toContain("stdin");
