@@ -103,6 +103,7 @@ test("killed before it has an AOF again it goes on from its RDB, and no handover
   const beside = replica.path("/run/redis-cluster/node");
   rmSync(beside, { recursive: true });
   await pause(1500);
+  mkdirSync(beside);
   expect(await replica.compose("node")).toMatchObject({ status: 0 });
   await replica.start("node");
   await linked(replica);
@@ -120,7 +121,6 @@ test("killed before it has an AOF again it goes on from its RDB, and no handover
   expect({ status, stderr }).toEqual({ status: 0, stderr: "redis-cluster[x]: nobody\n" });
   other.ask("node", "CONFIG", "SET", "replica-priority", "100");
   await replica.stop("node");
-  mkdirSync(beside);
   await replica.composeAndStart("node");
   expect(withoutAof(replica)).toBe(true);
   await linked(replica);
