@@ -158,7 +158,8 @@ describe("while it writes its AOF", () => {
     other.ask("node", "CONFIG", "SET", "replica-priority", "0");
     const known = () => other.ask("sentinel", "SENTINEL", "replicas", masterName);
     await eventually(30, () => known().includes("slave-priority\n0\n"));
-    expect(says(other, "FAILOVER", masterName)).toBe("OK\n");
+    // A sentinel looks at replicas only every ten seconds.
+    await eventually(30, () => says(other, "FAILOVER", masterName) === "OK\n");
     await eventually(30, () => info(replica, "replication", "connected_slaves") === "2");
     other.ask("node", "CONFIG", "SET", "replica-priority", "100");
     replica.ask("node", "EVAL", 'for i = 1, 500 do redis.call("set", "late" .. i, i) end', "0");
