@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 
 from .certificate import certificate_end, utc
-from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, text_of
+from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, strangers, text_of
 from .members import Members
 from .messages import Refused, say
 from .observe import Daemons, Group, group_of
@@ -43,6 +43,12 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
         found = problems(group, members.host, Certificate(ends, least))
         if not found and not step:
             say("the group is whole", members.host)
+            for each in strangers(group):
+                say(
+                    f"note: {each} replicates, and is none of redis-cluster:hosts. A failover may make it the master, "
+                    "unless its replica-priority is 0 or it has replica-announced no",
+                    members.host,
+                )
         if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):

@@ -57,6 +57,10 @@ def node_start(step: Step) -> None:
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
+    if not step.has_sentinel and running("sentinel"):
+        step.refuse_without_majority()
+        act("disable", "sentinel")
+        step.done.append("stopped the sentinel, of which the stack has none here any more")
     if running("node"):
         act("enable", "node")
         from .marks import mark_unmarked
