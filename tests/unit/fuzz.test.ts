@@ -399,7 +399,7 @@ describe("what daemons reply", () => {
     const { said: whole } = await said(
       sentinelSaid(sentinel(Object.entries(fields).flat(), "id") as never, "g"),
     );
-    expect(whole).toMatchObject({ master: "10.0.0.1:6389", epoch: 3, replicas: 2 });
+    expect(whole).toMatchObject({ master: "10.0.0.1:6389", epoch: 3, otherSentinels: 2 });
   });
 
   test("a value that is called as a field is not taken for it", async () => {
