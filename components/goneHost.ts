@@ -11,7 +11,12 @@ export function keepGone({ name, hadSentinel }: GoneHost, opts: pulumi.Component
   if (hadSentinel) keep("RedisSentinel", `${name}-sentinel`, `${name}-sentinel-claim`, opts);
 }
 
-function keep(type: string, component: string, claim: string, opts: pulumi.ComponentResourceOptions) {
+function keep(
+  type: string,
+  component: string,
+  claim: string,
+  opts: pulumi.ComponentResourceOptions,
+) {
   const parent = new pulumi.ComponentResource(`redis-cluster:index:${type}`, component, {}, opts);
   new remote.Command(
     claim,

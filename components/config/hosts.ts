@@ -18,7 +18,11 @@ export function readHosts(
   const entries = isMap(all) ? Object.entries(all) : [];
   const value = Object.fromEntries(entries.filter(([, host]) => !isGone(host)));
   if (Object.keys(value).length === 0) {
-    check.problem("hosts", show(all), "a map of at least three hosts, name to address and the rest");
+    check.problem(
+      "hosts",
+      show(all),
+      "a map of at least three hosts, name to address and the rest",
+    );
     return { hosts: [], gone: [] };
   }
   const gone = entries

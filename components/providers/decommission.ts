@@ -50,7 +50,8 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
     if (ran.status !== 0) {
       throw new Error(`${name}: ${ran.stderr.trim().slice(-2000) || `status ${ran.status}`}`);
     }
-    const [, did = "stopped for good"] = lastWord.exec(ran.stdout.trimEnd().replace(/^[^]*\n/, "")) ?? [];
+    const [last] = ran.stdout.trimEnd().split("\n").slice(-1);
+    const [, did = "stopped for good"] = lastWord.exec(last) ?? [];
     console.log(`${name}: ${plain(did)}`);
   } finally {
     route.close();

@@ -343,7 +343,6 @@ describe("what daemons reply", () => {
     flags: "master",
     "config-epoch": "3",
     quorum: "2",
-    "num-slaves": "2",
     "num-other-sentinels": "2",
   };
   const sentinel = (master: unknown, other: unknown) => ({

@@ -37,8 +37,8 @@ def decommission() -> str:
     left = [UNIT[daemon] for daemon in daemons if running(daemon)]
     if left:
         raise Refused(
-            f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts any "
-            "more. Look at journalctl -u redis-cluster, then run pulumi up again",
+            f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts "
+            "any more. Look at journalctl -u redis-cluster, then run pulumi up again",
             step.members.host,
         )
     return step.end()
