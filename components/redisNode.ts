@@ -2,6 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
+import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
@@ -115,7 +116,7 @@ export class RedisNode extends pulumi.ComponentResource {
    * Starts the node if it is down, in the role that the hosts decide. The secrets come with it: among the files a
    * secret would hide the whole diff of them.
    */
-  start(bootstrap: Bootstrap): remote.Command {
+  start(bootstrap: Bootstrap, decommission: Decommission): remote.Command {
     const stdin = pulumi
       .all([bootstrap.chosen, bootstrap.round])
       .apply(([name, round]) =>
@@ -123,7 +124,7 @@ export class RedisNode extends pulumi.ComponentResource {
       );
     const { secrets: files } = this;
     const verb = ["node-start", this.owner];
-    return this.step("start", verb, { after: [], stdin, files }, [bootstrap]);
+    return this.step("start", verb, { after: [], stdin, files }, [bootstrap, decommission]);
   }
 
   /** Brings a running replica to what is staged; a master that has to restart waits for `rollMaster`. */

@@ -30,8 +30,11 @@ export interface Ran {
 export interface Route {
   /** A connection from the named host to address:port; rejects with an Error naming the host. */
   dial(name: string, address: string, port: number): Promise<Duplex>;
-  /** Runs a command on the named host; rejects with an Error naming the host when it cannot be run there. */
-  run(name: string, command: string): Promise<Ran>;
+  /**
+   * Runs a command on the named host, with `input` on its standard input; rejects with an Error naming the host when it
+   * cannot be run there.
+   */
+  run(name: string, command: string, input?: string): Promise<Ran>;
   close(): void;
 }
 
@@ -97,7 +100,7 @@ export function openRoute(args: RouteArgs): Route {
 
   return {
     dial: async (name, address, port) => forward(name, await host(name), address, port),
-    run: async (name, command) => execute(name, await patiently(name), command),
+    run: async (name, command, input) => execute(name, await patiently(name), command, input),
     close: () => {
       closed = true;
       for (const opening of clients.values()) opening.then((open) => open.end()).catch(() => null);
@@ -189,7 +192,7 @@ function forward(name: string, client: Client, address: string, port: number): P
 /** What a command may print, in bytes: a host could go on for ever. */
 const longest = 1 << 20;
 
-function execute(name: string, client: Client, command: string): Promise<Ran> {
+function execute(name: string, client: Client, command: string, input = ""): Promise<Ran> {
   return new Promise((resolve, reject) => {
     client.exec(command, (refused, channel) => {
       if (refused) return reject(new Error(`${name}: ${refused.message}`));
@@ -205,6 +208,7 @@ function execute(name: string, client: Client, command: string): Promise<Ran> {
       channel.stderr.on("data", take("stderr"));
       channel.on("exit", (status: number | null) => (ran.status = status ?? -1));
       channel.on("close", () => resolve(ran));
+      channel.end(input);
     });
   });
 }

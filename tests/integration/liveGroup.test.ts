@@ -272,6 +272,46 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   await dev.stack.removeConfig("redis-cluster:override");
 });
 
+it("a host more, and a host less while it is the master: one run each, nobody else restarts, no write is lost", async () => {
+  lab("up", "4");
+  dev = await openStack("dev");
+  await set("hosts.app-3.sentinel", "false");
+  // The first to take over.
+  await set("hosts.app-3.redis.replica-priority", "10");
+  const app3 = { host: "app-3", daemon: "node" } as const;
+  await losingNothing(dev, async () => {
+    const [before, old] = [await identities(dev), (await namedMaster(dev))!];
+    await dev.stack.up();
+    expect(await identities(dev)).toEqual(before);
+    expect((await info(dev, app3, "replication")).master_link_status).toBe("up");
+    for (const host of hosts) expect(await nodeSetting(host, "min-replicas-to-write")).toBe("2");
+
+    await meanwhileOn(old, "systemctl restart redis-cluster");
+    expect((await info(dev, app3, "replication")).role).toBe("master");
+    await untilWhole();
+    const [after, oldEpoch] = [await identities(dev), await epoch(dev)];
+    await dev.stack.removeConfig("redis-cluster:hosts.app-3", true);
+    let said = "";
+    const up = async () => {
+      said = (await dev.stack.up({ color: "never" })).stdout;
+    };
+    expect(await fewestSentinelsDuring(up)).toBe(3);
+    expect(said).toMatch(/app-3: handed over to 10\.77\.\d+\.1[123]:6389; stopped for good/);
+    expect(await identities(dev)).toEqual(after);
+    expect(hosts).toContain(await namedMaster(dev));
+    expect(await epoch(dev)).toBe(oldEpoch + 1);
+  });
+  for (const host of hosts) {
+    expect(await monitored(dev, host, "num-slaves")).toBe("2");
+    expect(await nodeSetting(host, "min-replicas-to-write")).toBe("1");
+  }
+  expect(on("app-3", "ls /etc/redis-cluster /usr/local/lib/redis-cluster 2>&1 || true")).toMatch(
+    /cannot access[^]*cannot access/,
+  );
+  const { summary } = await dev.stack.up();
+  expect(changes(summary.resourceChanges)).toEqual({});
+});
+
 const passphrase = () => ({ PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") });
 
 const select = (stackName: string) =>

@@ -15,6 +15,7 @@ def main(arguments: list[str]) -> int:
     """Runs one verb.
 
     node-start and the other steps of a rollout: see steps.py.
+    decommission: prints decommission.decommission.
     claim WORD...: see prepare.prepare.
     check-programs: see prepare.check_programs.
     drift: prints drift.drift.
@@ -82,6 +83,10 @@ def _run_to_its_end(*arguments: str) -> None:
             from .steps import take_step
 
             print(take_step(*arguments))
+        case ("decommission",):
+            from .decommission import decommission
+
+            print(decommission())
         case ("drift",):
             from .drift import drift
 

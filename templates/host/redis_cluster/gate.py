@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .acts import act
 from .certificate import certificate_end, utc
-from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, text_of
+from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, strangers, text_of
 from .host import UNIT
 from .members import Members
 from .messages import Refused, say
@@ -52,6 +52,12 @@ def gate(
         found = problems(group, members.host, Certificate(ends, least), replaced)
         if not found and not step:
             say("the group is whole", members.host)
+            for each in strangers(group):
+                say(
+                    f"note: {each} replicates, and is none of redis-cluster:hosts. A failover may make it the master, "
+                    "unless its replica-priority is 0 or it has replica-announced no",
+                    members.host,
+                )
         if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):

@@ -100,6 +100,13 @@ def stop_sentinel(seconds: str) -> None:
     systemctl("stop", UNIT["sentinel"])
 
 
+def disable(daemon: str) -> None:
+    """Stops it for good: it starts neither by itself nor with the host."""
+    if daemon == "sentinel":
+        disarm_return()
+    systemctl("disable", "--now", "--quiet", UNIT[daemon])
+
+
 def disarm_return() -> None:
     """The sentinel is back, or to go."""
     systemctl("stop", f"{RETURN}.timer")

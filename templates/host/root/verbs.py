@@ -42,6 +42,8 @@ OF_VERB: dict[str, dict[str, Act]] = {
         ),
         "restart (node)": restart,
     },
+    "decommission": {f"disable {DAEMON}": disable},
+    "node-start": {"disable (sentinel)": disable},
     "claim": {"listener ([0-9]{1,5})": listener, "install (redis-server|nftables)": install},
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
@@ -125,6 +127,7 @@ OWN: dict[str, Callable[..., int | None]] = {
 }
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
+STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
 # As redis, by units.

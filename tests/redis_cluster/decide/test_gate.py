@@ -54,6 +54,9 @@ class Said(Daemons):
         if "error" in reply:
             return ErrorReply(reply["error"])
         told = {name: value for name, value in {**whole[key], **reply}.items() if value is not None}
+        if key == "SENTINEL REPLICAS":
+            places = [(*place.split(":"), flags) for place, flags in told.items()]
+            return [["ip", address, "port", port, "flags", flags] for address, port, flags in places]
         if key == "SENTINEL MASTER":
             return [word for pair in told.items() for word in pair]
         return "# Section\r\n" + "".join(f"{name}:{value}\r\n" for name, value in told.items())
