@@ -10,6 +10,7 @@ import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -96,6 +97,7 @@ export class RedisNode extends pulumi.ComponentResource {
           "redis-cluster.service": renderNodeUnit(config),
           "firewall.nft": renderFirewall(config),
           "redis-cluster-firewall.service": renderFirewallUnit(config),
+          "redis-cluster-kernel.service": renderKernelUnit(config),
         },
         repair,
       },

@@ -23,8 +23,8 @@ def main(arguments: list[str]) -> int:
     lead [HASH]: see lead.lead.
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
-    compose-node, compose-sentinel, restore-priority, keep-stamp, leave: what units call; see compose.py, keep_stamp.py
-    and leave.py.
+    compose-node, compose-sentinel, restore-priority, keep-stamp, leave, kernel: what units call; see compose.py,
+    keep_stamp.py, leave.py and kernel.py.
     """
     try:
         _run(arguments)
@@ -117,6 +117,10 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             compose_sentinel()
+        case ("kernel", what):
+            from .kernel import kernel
+
+            kernel(what)
         case ("leave",):
             from .leave import leave
 

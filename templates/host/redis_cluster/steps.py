@@ -63,7 +63,7 @@ def node_start(step: Step) -> None:
         from .repair import repair_node
 
         mark_unmarked(step.members.host)
-        act("firewall")
+        act("beside")
         if os.path.exists(f"{CURRENT}/redis.conf") and not stamping():
             act("stamp")
         step.took_back(repair_node())
