@@ -6,7 +6,12 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
 import { hostPrograms } from "../components/hostProgram";
-import { renderFirewallUnit, renderKernelUnit, renderNodeUnit, renderSentinelUnit } from "../components/render";
+import {
+  renderFirewallUnit,
+  renderKernelUnit,
+  renderNodeUnit,
+  renderSentinelUnit,
+} from "../components/render";
 
 // The description alone tells the group, and is not compared.
 const any = { masterName: "this host" };

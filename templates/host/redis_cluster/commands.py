@@ -23,8 +23,8 @@ def main(arguments: list[str]) -> int:
     lead [HASH]: see lead.lead.
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
-    compose-node, compose-sentinel, restore-priority, keep-stamp, leave, kernel: what units call; see compose.py,
-    keep_stamp.py, leave.py and kernel.py.
+    compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
+    compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
     try:
         _run(arguments)
@@ -121,6 +121,11 @@ def _run_to_its_end(*arguments: str) -> None:
             from .kernel import kernel
 
             kernel(what)
+        case ("last-words", "node" | "sentinel" as daemon):
+            from .last_words import last_words
+
+            _refuse_root()
+            last_words(daemon)
         case ("leave",):
             from .leave import leave
 

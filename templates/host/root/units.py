@@ -133,7 +133,7 @@ def binary(daemon: str) -> str:
 
 def journal(unit: str, *since: str) -> str:
     """The last words of a unit, in one line."""
-    return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "8", "--no-pager")[1].replace("\n", ";")[-4000:]
+    return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "20", "--no-pager")[1].replace("\n", ";")[-4000:]
 
 
 def beside() -> None:

@@ -130,7 +130,7 @@ STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "senti
 CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
-OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "kernel"}
+OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 
 
 class Late(BaseException):
