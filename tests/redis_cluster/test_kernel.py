@@ -92,7 +92,7 @@ def test_a_longer_backlog(there: Kernel) -> None:
 
 
 def test_may_not_be_set(there: Kernel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A container's are told, and are no difference that every run would try to mend; a change of one is."""
+    """A container's are told, and are no difference that every run would try to mend, whatever they are."""
     # Whoever runs the tests may write all files.
     monkeypatch.setattr(kernel, "_write", lambda *_: None)
     there.files["transparent_hugepage"].unlink()
@@ -102,7 +102,18 @@ def test_may_not_be_set(there: Kernel, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "huge" not in said
     assert [*kernel.findings(str(there.release))] == []
     there.say(overcommit="2")
-    assert [*kernel.findings(str(there.release))] == [Finding("kernel vm.overcommit_memory", "1", "2")]
+    assert [*kernel.findings(str(there.release))] == []
+    assert kernel.refused()[0] == "vm.overcommit_memory is 2, not 1"
+
+
+def test_read_only(there: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is as Redis asks for, and may not be set here, is nobody's to mend later."""
+    there.say("1", "511", MADVISE)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    kernel.kernel("set")
+    there.say(overcommit="0")
+    assert [*kernel.findings(str(there.release))] == []
+    assert kernel.refused() == ["vm.overcommit_memory is 0, not 1"]
 
 
 def test_without_its_unit(there: Kernel) -> None:

@@ -10,7 +10,7 @@ from redis_cluster.last_words import Told, pause_after, read_log
 DATE = "27 Nov 2026 04:09:58.358"
 STARTS = "".join(
     f"12:C {DATE} # {words}\n"
-    for words in ("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo", "Redis version=7.0.15, bits=64", "Configuration loaded")
+    for words in ("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo", "Redis version=7.0.15", "Configuration loaded")
 )
 SERVES = f"12:M {DATE} * Ready to accept connections\n"
 LOADS = f"12:M {DATE} # Server initialized\n12:M {DATE} # WARNING The TCP backlog\n12:M {DATE} * Loading RDB\n"
@@ -22,7 +22,10 @@ MANIFEST = f"12:M {DATE} # \n*** FATAL AOF MANIFEST FILE ERROR ***\n\n12:M {DATE
     ("log", "told"),
     [
         (STARTS + LOADS + f"12:M {DATE} # {BAD}\n", Told(BAD, False, 1)),
-        (STARTS + LOADS + MANIFEST, Told("*** FATAL AOF MANIFEST FILE ERROR ***; Found an empty AOF manifest", False, 1)),
+        (
+            STARTS + LOADS + MANIFEST,
+            Told("*** FATAL AOF MANIFEST FILE ERROR ***; Found an empty AOF manifest", False, 1),
+        ),
         ((STARTS + LOADS) * 3, Told("", False, 3)),
         (STARTS + SERVES + (STARTS + LOADS) * 2, Told("", False, 2)),
         (STARTS + SERVES + f"12:M {DATE} # Can't write\n", Told("Can't write", True, 0)),

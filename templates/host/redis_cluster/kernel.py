@@ -25,11 +25,11 @@ FILES = {
 
 
 class Set(NamedTuple):
-    """A setting as the unit found it, as it left it, and what it was to be."""
+    """A setting as the unit found it and as it left it. here: `yes` where this host may set it, else `no`."""
 
     before: str
     after: str
-    asked: str
+    here: str
 
 
 def kernel(what: str) -> None:
@@ -81,21 +81,12 @@ def recorded() -> dict[str, Set]:
 
 def refused() -> list[str]:
     """The settings that nobody may set on this host, a container say, each with what is seen and what Redis asks for."""
+    asked = wanted(paths.CURRENT)
     return [
-        f"{name} is {each.after}, not {each.asked}"
+        f"{name} is {now}, not {asked[name]}"
         for name, each in recorded().items()
-        if not is_enough(name, each.asked, each.after)
+        if each.here == "no" and not is_enough(name, asked[name], now := seen(name))
     ]
-
-
-def tell_refused(host: str) -> None:
-    """Says so, where there are any: the group works all the same."""
-    if left := refused():
-        say(
-            f"may not set what Redis asks of the kernel: {'; '.join(left)}. Where this host is a container, set it on "
-            "the machine under it",
-            host,
-        )
 
 
 def findings(release: str) -> Iterator[Finding]:
@@ -103,8 +94,8 @@ def findings(release: str) -> Iterator[Finding]:
     known = recorded()
     for name, asked in wanted(release).items():
         now = seen(name)
-        given_up = name in known and known[name][1:] == (now, asked)
-        if not given_up and not is_enough(name, asked, now):
+        mine = name not in known or known[name].here == "yes"
+        if mine and not is_enough(name, asked, now):
             yield Finding(f"kernel {name}", {BACKLOG: f"at least {asked}"}.get(name, asked), now)
 
 
@@ -115,12 +106,18 @@ def _set() -> None:
         before = known[name].before if name in known else now
         if not is_enough(name, asked, now):
             _write(name, asked)
+        after = seen(name)
+        here = os.access(FILES[name], os.W_OK) and is_enough(name, asked, after)
         if before:
-            lines.append(f"{name} {before} {seen(name)} {asked}\n")
+            lines.append(f"{name} {before} {after} {'yes' if here else 'no'}\n")
     with open(RECORD, "w", encoding="utf-8") as file:
         file.writelines(lines)
     os.chmod(RECORD, 0o644)
-    tell_refused("")
+    if left := refused():
+        say(
+            f"may not set what Redis asks of the kernel: {'; '.join(left)}. Where this host is a container, set it on "
+            "the machine under it"
+        )
 
 
 def _restore() -> None:
