@@ -144,7 +144,9 @@ def beside() -> None:
             same = unit_text(unit, CURRENT) == read(f"{UNITS}/{unit}")
             install_unit(unit)
             if run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
-                raise Refused(f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again")
+                raise Refused(
+                    f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again"
+                )
         elif os.path.lexists(f"{UNITS}/{unit}"):
             remove_unit(unit)
 
