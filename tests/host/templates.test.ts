@@ -362,6 +362,33 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
   });
 });
 
+/** What an exporter that asks as the user monitoring tells of the first host's daemons. */
+async function scrapedByExporter(options: string[]): Promise<Record<Daemon, string>> {
+  const listen = `${address}:9121`;
+  const child = spawn(
+    "prometheus-redis-exporter",
+    ["-redis.user", "monitoring", "-web.listen-address", listen, ...options],
+    { env: { ...process.env, REDIS_PASSWORD: passwords.monitoring }, stdio: "ignore" },
+  );
+  running.push(child);
+  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  await eventually(10, () =>
+    fetch(`http://${listen}/`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
+  const scrape = async (port: number) =>
+    (await fetch(`http://${listen}/scrape?target=redis://${address}:${port}`)).text();
+  return { node: await scrape(nodePort), sentinel: await scrape(sentinelPort) };
+}
+
+/** Which commands a daemon of the first host refused. */
+const refused = (port: number): Promise<string[]> =>
+  as("operator", port, async (call) =>
+    ((await call("acl", "log")) as string[][]).map((entry) => entry[entry.indexOf("object") + 1]),
+  );
+
 describe("a sentinel", () => {
   test("starts on the defaults", async () => {
     const { output } = await start("sentinel", rendered().sentinel);
@@ -455,6 +482,19 @@ test("the users have the rights that replication and a failover need, and a grou
     ).length;
 
   await eventually(15, async () => (await whole()) && (await linked()) === 2);
+
+  // Debian's exporter as the user monitoring, with all that it can be told to ask.
+  const scraped = await scrapedByExporter(["-export-client-list", "-ping-on-connect"]);
+  expect(scraped.node).toMatch(/^redis_connected_slaves 2$/m);
+  expect(scraped.node).toMatch(/^redis_connected_client_info\{/m);
+  expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_slaves\{.*\} 2$/m);
+  expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_sentinels\{.*\} 3$/m);
+  expect(scraped.sentinel).toMatch(/^redis_connected_client_info\{/m);
+  // It asks for the whole configuration, in which there are passwords, and goes on without.
+  expect(await refused(nodePort)).toEqual(["config|get"]);
+  expect(await refused(sentinelPort)).toEqual([]);
+  await as("operator", nodePort, (call) => call("acl", "log", "reset"));
+
   await kill(nodes[0]);
   await eventually(15, async () =>
     (await masters()).every((master) => (master as string[])[0] !== address),

@@ -105,9 +105,10 @@ def _unit_file(release: str, unit: str) -> str:
 def _unit(release: str, daemon: str) -> Unit:
     unit = UNIT[daemon]
     path = f"{paths.UNITS}/{unit}"
-    names = (os.path.basename(directory) for directory in (release, running_release(daemon)))
+    runs = os.path.basename(running_release(daemon))
     wanted, active, enabled = _text(_unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
-    return Unit(unit, path, wanted, _text(path), active, enabled, act("drop-ins", daemon).split(), *names)
+    drop_ins, binary = act("drop-ins", daemon).split(), act("binary", daemon)
+    return Unit(unit, path, wanted, _text(path), active, enabled, drop_ins, os.path.basename(release), runs, binary)
 
 
 def _firewall(release: str) -> Iterator[Finding]:
