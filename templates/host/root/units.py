@@ -137,7 +137,7 @@ def journal(unit: str, *since: str) -> str:
 
 
 def beside() -> None:
-    """Who reaches the two ports, and what Redis asks of the kernel, where the stack says so: a unit for each, or none."""
+    """Who reaches the two ports, and what Redis asks of the kernel: a unit for each where the stack says so."""
     rules, text = has_rules(read(f"{CURRENT}/firewall.nft")), read(f"{CURRENT}/{KERNEL}")
     for unit, wanted, file in ((FIREWALL, rules, "firewall.nft"), (KERNEL, b"[Service]" in text, KERNEL)):
         if wanted:
