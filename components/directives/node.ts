@@ -141,7 +141,9 @@ export const nodeDirectives: Directive[] = [
   live("repl-ping-replica-period", integer(1), "10"),
   live("repl-timeout", integer(1), "60"),
   live("repl-disable-tcp-nodelay", boolean, "no"),
-  live("repl-backlog-size", bytes(1), "1mb"),
+  live("repl-backlog-size", bytes(2 ** 14), "1mb", {
+    note: "at run time Redis takes no less than 16384, at a start it does",
+  }),
   live("repl-backlog-ttl", integer(0, maxLong), "3600"),
   live("replica-priority", integer(0), "100", {
     note: "0: never promoted; some host must have more",

@@ -80,7 +80,7 @@ def recorded() -> dict[str, Set]:
 
 
 def refused() -> list[str]:
-    """The settings that nobody may set on this host, a container say, each with what is seen and what Redis asks for."""
+    """What nobody may set on this host, a container say, each with what is seen and what Redis asks for."""
     asked = wanted(paths.CURRENT)
     return [
         f"{name} is {now}, not {asked[name]}"

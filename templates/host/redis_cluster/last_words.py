@@ -28,7 +28,7 @@ _NO_REASON = re.compile(r"Redis version=|Configuration loaded|Server initialized
 
 
 class Told(NamedTuple):
-    """What a log says of the last start: Redis's words on why it ended, whether it served, and the failures in a row."""
+    """What a log says of the last start: why it ended, whether it served, and how many in a row have failed."""
 
     words: str
     served: bool
