@@ -120,6 +120,7 @@ def _run_to_its_end(*arguments: str) -> None:
         case ("kernel", what):
             from .kernel import kernel
 
+            _refuse_capabilities()
             kernel(what)
         case ("last-words", "node" | "sentinel" as daemon):
             from .last_words import last_words
@@ -133,6 +134,16 @@ def _run_to_its_end(*arguments: str) -> None:
             leave()
         case _:
             raise Refused(f"unknown verb {' '.join(arguments)!r}")
+
+
+def _refuse_capabilities() -> None:
+    """Outside its unit, by sudo say, root could do more than that verb needs."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        if not any(line.split() == ["CapEff:", "0" * 16] for line in file):
+            raise Refused(
+                "this is done by a unit, without capabilities; expected that. Start the unit: systemctl restart "
+                "redis-cluster-kernel"
+            )
 
 
 def _refuse_root() -> None:
