@@ -356,7 +356,7 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
   [
     "node",
     "monitoring",
-    ["slowlog", "get"],
+    ["latency", "histogram"],
     [
       ["get", "key"],
       ["keys", "*"],
@@ -379,7 +379,7 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
   [
     "sentinel",
     "monitoring",
-    ["sentinel", "ckquorum", masterName],
+    ["sentinel", "slaves", masterName],
     [
       ["sentinel", "failover", masterName],
       ["sentinel", "reset", "*"],
@@ -525,10 +525,10 @@ test("the users have the rights that replication and a failover need, and a grou
   // Debian's exporter as the user monitoring, with all that it can be told to ask.
   const scraped = await scrapedByExporter(["-export-client-list", "-ping-on-connect"]);
   expect(scraped.node).toMatch(/^redis_connected_slaves 2$/m);
-  expect(scraped.node).toMatch(/^redis_connected_client_info\{/m);
+  expect(scraped.node).toMatch(/^redis_connected_clients_details\{/m);
   expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_slaves\{.*\} 2$/m);
   expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_sentinels\{.*\} 3$/m);
-  expect(scraped.sentinel).toMatch(/^redis_connected_client_info\{/m);
+  expect(scraped.sentinel).toMatch(/^redis_connected_clients_details\{/m);
   // It asks for the whole configuration, in which there are passwords, and goes on without.
   expect(await refused(nodePort)).toEqual(["config|get"]);
   expect(await refused(sentinelPort)).toEqual([]);
