@@ -162,9 +162,8 @@ it("says in Redis's own words why a node does not start, and takes it back once 
     Number(at),
   );
   const between = times.slice(1).map((at, i) => at - times[i]);
-  expect(between.length).toBeGreaterThan(3);
-  expect(between.length).toBeLessThan(15);
-  expect(between[between.length - 1]).toBeGreaterThan(3);
+  expect(between.length).toBeGreaterThan(1);
+  expect(between[between.length - 1]).toBeGreaterThan(between[0] + 0.5);
   on("app-1", `mkdir /root/damaged && mv ${data}/appendonlydir ${data}/dump.rdb /root/damaged/`);
   await dev.stack.up();
   await untilWhole();
