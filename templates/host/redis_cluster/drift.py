@@ -127,6 +127,9 @@ def _kernel(release: str) -> Iterator[Finding]:
     from .kernel import findings
 
     path = f"{paths.UNITS}/{KERNEL}"
-    yield from differs(KERNEL, "active", act("state", "kernel"))
+    state = act("state", "kernel")
+    yield from differs(KERNEL, "active", state)
     yield from file_findings(path, _text(_unit_file(release, KERNEL)), _text(path))
-    yield from findings(release)
+    # What may be set here only that unit knows.
+    if state == "active":
+        yield from findings(release)
