@@ -11,6 +11,7 @@ import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -102,6 +103,7 @@ export class RedisNode extends pulumi.ComponentResource {
           "redis-cluster.service": renderNodeUnit(config),
           "firewall.nft": renderFirewall(config),
           "redis-cluster-firewall.service": renderFirewallUnit(config),
+          "redis-cluster-kernel.service": renderKernelUnit(config),
           // A group that is taken over is asked with its clients' password before anything starts.
           ...(config.adopt && this.secrets),
         },

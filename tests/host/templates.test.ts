@@ -250,6 +250,45 @@ describe("a node", () => {
     });
   });
 
+  test("takes at run time what a start makes of the same value, and tells it alike", async () => {
+    const least = Object.fromEntries(
+      offered
+        .filter(({ class: kind, name }) => kind === "live" && name !== "bind-source-addr")
+        .map(({ name, type }) => [
+          name,
+          others[name] ?? /(?:at least|from) (-?\d+)/.exec(type!.expected)?.[1],
+        ])
+        .filter(([, value]) => value !== undefined),
+    ) as Settings;
+    expect(Object.keys(least).length).toBeGreaterThan(50);
+    const [started, set] = addresses;
+    // Together they break rules of ours, which Redis does not know.
+    const node = Object.entries(least).reduce(
+      (text, [name, value]) =>
+        text.replace(new RegExp(`^${name} .*$`, "m"), () => `${name} ${value}`),
+      rendered({}, started).node,
+    );
+    await start("node", node, [], started);
+    await start("node", rendered({}, set).node, [], set);
+    const names = Object.keys(least);
+    const told = (at: string) =>
+      as(
+        "operator",
+        nodePort,
+        async (call) => {
+          for (const name of at === set ? names : [])
+            expect([name, await call("config", "set", name, bare(least[name]))]).toEqual([
+              name,
+              "OK",
+            ]);
+          const values = names.map(async (name) => [name, await call("config", "get", name)]);
+          return Object.fromEntries((await Promise.all(values)) as [string, unknown][]);
+        },
+        at,
+      );
+    expect(await told(set)).toEqual(await told(started));
+  });
+
   test("has no directive that the table does not know", async () => {
     await start("node", rendered().node);
     await as("operator", nodePort, async (call) => {

@@ -175,7 +175,7 @@ describe("values", () => {
     ["maxmemory", {}],
     ["maxmemory-clients", "0%"],
     ["maxmemory-clients", "101%"],
-    ["repl-backlog-size", 0],
+    ["repl-backlog-size", 16383],
     ["client-query-buffer-limit", "1kb"],
     ["hz", 0],
     ["hz", 501],

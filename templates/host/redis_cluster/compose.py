@@ -1,6 +1,7 @@
 """Composes the file that a daemon runs with, before each of its starts: its release, and its role as it is now."""
 
 import os
+from errno import EDQUOT, ENOSPC
 
 from .bootstrap import bootstrap_mark
 from .composed import node_text, sentinel_text
@@ -62,6 +63,7 @@ def _compose(daemon: str, release: Release, text: str) -> None:
     try:
         put(path, f"# composed from release {name}\n{text}")
     except OSError as error:
-        raise Refused(
-            f"cannot replace {path}: {error.strerror}; expected it to be owned by redis: chown redis {path}", host
-        ) from None
+        expected = f"it to be owned by redis: chown redis {path}"
+        if error.errno in (ENOSPC, EDQUOT):
+            expected = f"room: df {ETC}"
+        raise Refused(f"cannot replace {path}: {error.strerror}; expected {expected}", host) from None
