@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { deploy, releaseOfStaged } from "./support/deployed";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
@@ -12,6 +21,8 @@ let hosts: Hosts;
 let consoleHost: Host, app1: Host, app2: Host;
 const up = { active: "active", enabled: "enabled" };
 let services: Record<string, typeof up> = {};
+/** Of both units. */
+let mainPid = 0;
 
 beforeEach(() => {
   services = { "redis-cluster.service": up, "redis-sentinel.service": up };
@@ -42,7 +53,8 @@ function pretendServices(host: Host): void {
   );
   const searched =
     "*UnitPath*) echo /run/systemd/system.control /etc/systemd/system /usr/local/lib/systemd/system ;;";
-  host.program("systemctl", `case "$*" in ${searched} ${cases.join(" ")} esac`);
+  const pid = `*MainPID*) echo ${mainPid} ;;`;
+  host.program("systemctl", `case "$*" in ${searched} ${pid} ${cases.join(" ")} esac`);
 }
 
 /** The lines that `redis-cluster drift` prints. */
@@ -286,6 +298,30 @@ describe("files, units and services", () => {
     );
     expect(await app1.tell("node-roll", [])).toMatchObject({ status: 0, stderr: "" });
     expect(await drift(app1)).toEqual([]);
+  });
+
+  test("a program whose file was replaced under the daemon", async () => {
+    const program = app1.path("/tmp/program");
+    copyFileSync("/bin/sleep", program);
+    const daemon = spawn(program, ["60"], { stdio: "ignore" });
+    try {
+      mainPid = daemon.pid ?? 0;
+      expect(await drift(app1)).toEqual([]);
+      copyFileSync("/bin/sleep", `${program}.new`);
+      renameSync(`${program}.new`, program);
+      const found =
+        "wanted the installed redis-server, seen one that was replaced since; a restart is owed";
+      expect(await drift(app1)).toEqual([
+        `app-1 redis-cluster.service: ${found}`,
+        `app-1 redis-sentinel.service: ${found}`,
+      ]);
+      // Whoever looks by hand is told too.
+      const named = "app-1 sentinel: runs a redis-server whose file was replaced since";
+      expect((await app1.run("gate")).stderr).toContain(named);
+    } finally {
+      mainPid = 0;
+      daemon.kill("SIGKILL");
+    }
   });
 
   test("a stopped, a disabled service", async () => {
