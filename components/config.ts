@@ -123,7 +123,7 @@ export function parseConfig(
     node: check.settings("node", check.optional("redis"), "redis"),
     sentinel: check.settings("sentinel", check.optional("sentinel"), "sentinel"),
   };
-  const { hosts, gone } = readHosts(check, overrides);
+  const hosts = readHosts(check, overrides);
   const sentinels = hosts.filter((host) => host.sentinel).length;
   const together = ruleFindings(hosts);
   check.problems.push(...together.refused);
@@ -225,7 +225,6 @@ export function parseConfig(
       sentinelPort,
       tls,
       hosts: inOrder(hosts, bootstrapMaster),
-      gone,
       ssh,
       sentinelReturn,
       limits,
