@@ -31,6 +31,7 @@ const otherKeys = [
   "override",
   "renamed",
   "firewall",
+  "kernelSettings",
   "users",
   "sshPrivateKey",
   "adoptPassword",
@@ -185,10 +186,8 @@ export function parseConfig(
 
   const limits = readLimits(check);
 
-  const deleteData = raw.deleteData ?? "false";
-  if (deleteData !== "true" && deleteData !== "false") {
-    check.problem("deleteData", show(deleteData), "true or false");
-  }
+  const deleteData = check.flag(check.json("deleteData"), "deleteData");
+  const kernelSettings = check.flag(check.json("kernelSettings"), "kernelSettings", true);
 
   const override = raw.override === "" ? undefined : raw.override;
   if (override !== undefined && !/^[0-9a-f]{16}$/.test(override)) {
@@ -228,10 +227,11 @@ export function parseConfig(
       ssh,
       sentinelReturn,
       limits,
-      deleteData: deleteData === "true",
+      deleteData,
       override,
       renamed,
       firewall,
+      kernelSettings,
       users,
       adopt: secrets.adoptPassword !== undefined,
       secrets: { ...secrets, tlsKeys },

@@ -11,6 +11,7 @@ import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -73,6 +74,11 @@ export class RedisNode extends pulumi.ComponentResource {
           { connection, repair },
           { parent: this, dependsOn: checks },
         );
+    this.owner = owner;
+    this.secrets = {
+      secrets: renderSecrets(config.secrets),
+      ...(args.certificates && tlsFiles(args.certificates, host)),
+    };
     this.staged = remoteClaim(
       `${prefix}-install`,
       {
@@ -97,17 +103,14 @@ export class RedisNode extends pulumi.ComponentResource {
           "redis-cluster.service": renderNodeUnit(config),
           "firewall.nft": renderFirewall(config),
           "redis-cluster-firewall.service": renderFirewallUnit(config),
+          "redis-cluster-kernel.service": renderKernelUnit(config),
+          // A group that is taken over is asked with its clients' password before anything starts.
+          ...(config.adopt && this.secrets),
         },
         repair,
       },
       { parent: this, dependsOn: [...checks, this.program] },
     );
-
-    this.owner = owner;
-    this.secrets = {
-      secrets: renderSecrets(config.secrets),
-      ...(args.certificates && tlsFiles(args.certificates, host)),
-    };
     this.registerOutputs();
   }
 

@@ -95,6 +95,8 @@ export interface Topology<Secret> {
   renamed?: string;
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */
   firewall?: { allow: string[] };
+  /** Whether what Redis asks of the kernel is set on the hosts. */
+  kernelSettings: boolean;
   users: User[];
   /** Whether what the old Ansible role deployed is taken over, and its clients are served as the user default. */
   adopt: boolean;

@@ -55,6 +55,15 @@ async function nodeSetting(host: string, name: string): Promise<string> {
   return ((await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", name)) as string[])[1];
 }
 
+/** How often the nodes of the group have got all data anew. */
+const fullSyncs = () =>
+  hosts
+    .map((host) =>
+      on(host, "grep -c 'Full resync from master' /var/log/redis-cluster/redis-cluster.log || :"),
+    )
+    .map(Number)
+    .reduce((sum, count) => sum + count, 0);
+
 /** The classes of change that a plain preview tells. */
 async function previewedClasses(): Promise<string[]> {
   const { stdout } = await dev.stack.preview();
@@ -123,8 +132,8 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
   expect(await monitored(dev, replica, "down-after-milliseconds")).toBe("5001");
 });
 
-it("restart class: replicas first, one handover, every node restarted once, no write lost", async () => {
-  const before = await identities(dev);
+it("restart class: replicas first, one handover, every node restarted once, no full sync, no write lost", async () => {
+  const [before, syncs] = [await identities(dev), fullSyncs()];
   const [oldMaster, oldEpoch] = [(await namedMaster(dev))!, await epoch(dev)];
   let said = "";
   const up = async () => {
@@ -155,7 +164,11 @@ it("restart class: replicas first, one handover, every node restarted once, no w
   for (const daemon of Object.keys(before)) expect(after[daemon]).not.toBe(before[daemon]);
   expect(await epoch(dev)).toBe(oldEpoch + 1);
   expect(await namedMaster(dev)).not.toBe(oldMaster);
-  for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("600");
+  for (const host of hosts) {
+    expect(await nodeSetting(host, "tcp-backlog")).toBe("600");
+    expect(await nodeSetting(host, "appendonly")).toBe("yes");
+  }
+  expect(fullSyncs()).toBe(syncs);
   const { summary } = await dev.stack.up();
   expect(changes(summary.resourceChanges)).toEqual({});
   expect(await identities(dev)).toEqual(after);

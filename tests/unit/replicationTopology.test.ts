@@ -268,6 +268,13 @@ it("tells the hosts the consent of a stack that was renamed", async () => {
   expect(graph.get("app-1-node-install")?.inputs.stdin).toContain(`\nrenamed ${consent}\n`);
 });
 
+it("gives a claim the secrets where a group is taken over, which is asked before anything starts", async () => {
+  const graph = await graphOf(three, {}, {}, { adoptPassword: "before" });
+  const claim = graph.get("app-1-node-install");
+  expect(claim?.inputs.stdin).toContain("\n==> secrets <==\n");
+  expect(claim?.secretInputs).toContain("stdin");
+});
+
 it("leaves hosts without a sentinel to their nodes, all at once after those that have one", async () => {
   const plain = { hostKey, sentinel: false };
   const graph = await graphOf({

@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
     lead [HASH]: see lead.lead.
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
-    compose-node, compose-sentinel, restore-priority, keep-stamp, leave: what units call; see compose.py, keep_stamp.py
-    and leave.py.
+    compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
+    compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
     try:
         _run(arguments)
@@ -122,6 +122,16 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             compose_sentinel()
+        case ("kernel", what):
+            from .kernel import kernel
+
+            _refuse_capabilities()
+            kernel(what)
+        case ("last-words", "node" | "sentinel" as daemon):
+            from .last_words import last_words
+
+            _refuse_root()
+            last_words(daemon)
         case ("leave",):
             from .leave import leave
 
@@ -129,6 +139,16 @@ def _run_to_its_end(*arguments: str) -> None:
             leave()
         case _:
             raise Refused(f"unknown verb {' '.join(arguments)!r}")
+
+
+def _refuse_capabilities() -> None:
+    """Outside its unit, by sudo say, root could do more than that verb needs."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        if not any(line.split() == ["CapEff:", "0" * 16] for line in file):
+            raise Refused(
+                "this is done by a unit, without capabilities; expected that. Start the unit: systemctl restart "
+                "redis-cluster-kernel"
+            )
 
 
 def _refuse_root() -> None:

@@ -115,10 +115,14 @@ class Step:
 
     def is_master(self) -> bool:
         """Whether this host's node is the master. Refused where it runs and does not say."""
-        role = self.info("replication").get("role", "")
+        role, why = "", "it tells none"
+        try:
+            role = fields(self.daemons.ask(self.members.node_here, "INFO replication")[0]).get("role", "")
+        except Unanswered as error:
+            why = plain(str(error))
         if not role and running("node"):
             raise Refused(
-                "the node runs but does not tell its role; expected an answer within 2 s. Look at it with "
+                f"the node runs but does not tell its role: {why}; expected an answer within 2 s. Look at it with "
                 "'redis-cluster gate', then run pulumi up again",
                 self.members.host,
             )
@@ -281,8 +285,16 @@ class Step:
             self.turn.take()
         gate.whole(*files, self.consent)
 
+    def settle(self) -> None:
+        """The next start takes what both daemons run with: a run that was cut off may have left another release."""
+        daemons: tuple[Daemon, ...] = ("node", "sentinel") if self.has_sentinel else ("node",)
+        run = {os.path.basename(running_release(daemon)) for daemon in daemons}
+        if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
+            act("switch", self.staged)
+
     def end_turn(self, *of: Owed) -> None:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
+        self.settle()
         if set(of) == {"none"} and self.was_whole:
             return
         self.wait_whole()

@@ -63,7 +63,7 @@ def node_start(step: Step) -> None:
         from .repair import repair_node
 
         mark_unmarked(step.members.host)
-        act("firewall")
+        act("beside")
         if os.path.exists(f"{CURRENT}/redis.conf") and not stamping():
             act("stamp")
         step.took_back(repair_node())
@@ -76,6 +76,10 @@ def node_start(step: Step) -> None:
     # Whom it replicates may not have been started yet.
     step.start("node")
     step.done.append(f"started as {step.role()}")
+    from .kernel import refused
+
+    # The group works all the same.
+    step.done += [f"{each}, which may not be set here" for each in refused()]
 
 
 def sentinel_start(step: Step) -> None:

@@ -59,7 +59,7 @@ FORMS = {
     r"| *type filter hook input priority filter; policy accept;| *tcp dport != \{ [0-9, ]+ \} accept"
     r"| *iif lo accept| *ip saddr [0-9./]+ accept| *meta l4proto tcp reject with tcp reset",
     "users.acl": f"user {WORD} .+",
-    **dict.fromkeys(("redis-cluster.service", "redis-sentinel.service", "redis-cluster-firewall.service")),
+    **dict.fromkeys(f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")),
     **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
 }
 FORMS |= {"sentinel.conf": FORMS["redis.conf"], "sentinel-users.acl": FORMS["users.acl"]}
@@ -210,8 +210,9 @@ def remove_node(keep: bool) -> None:
         if follows < 2:
             run("rm" if follows == 0 else "touch", *["-f"][follows:], f"{DATA}/retired-master", user=as_redis())
     remove_unit(UNIT["node"])
-    if os.path.lexists(f"{UNITS}/{FIREWALL}"):
-        remove_unit(FIREWALL)
+    for unit in (FIREWALL, KERNEL):
+        if os.path.lexists(f"{UNITS}/{unit}"):
+            remove_unit(unit)
     shut()
     remove(ETC, LOGS, ROTATION, *([] if keep else [DATA]))
 

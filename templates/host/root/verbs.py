@@ -5,7 +5,9 @@ NAME = f"({WORD})"
 Act = Callable[..., object]
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Act] = {
-    "state (node|sentinel|firewall)": lambda unit: word_of("is-active", (UNIT | {"firewall": FIREWALL})[unit]),
+    "state (node|sentinel|firewall|kernel)": lambda unit: word_of(
+        "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL})[unit]
+    ),
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
     f"unit {DAEMON}": lambda daemon: "installed" if installed(UNIT[daemon]) else "other",
@@ -24,7 +26,7 @@ ACTS: dict[str, Act] = LOOKS | {
     f"journal {DAEMON} ([0-9]{{1,12}})": lambda daemon, since: say(
         f"{UNIT[daemon]} said: {journal(UNIT[daemon], '--since', f'@{since}')}"
     ),
-    "firewall": firewall,
+    "beside": beside,
     f"make-release {HASH}": make_release,
     f"renew-release {HASH}": renew_release,
     f"switch {HASH}": switch,
@@ -129,8 +131,8 @@ STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "senti
 STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove"}
-# As redis, by units.
-OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
+# By units: as redis, and kernel as root who may write kernel settings alone.
+OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 
 
 class Late(BaseException):

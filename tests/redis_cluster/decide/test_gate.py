@@ -66,7 +66,7 @@ def failing(but: dict[str, Any], thorough: bool) -> list[str]:
     """Host and condition of each problem."""
     group = Said(but).look(thorough)
     certificate = Certificate(but.get("certificate", ""), "20240101000000")
-    found = problems(group, MEMBERS.host, certificate)
+    found = problems(group, MEMBERS.host, certificate, but.get("replaced", ()))
     return sorted(f"{problem.text.split()[0].rstrip(':')} {problem.condition}" for problem in found)
 
 

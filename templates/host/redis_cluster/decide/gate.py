@@ -20,6 +20,13 @@ CERTIFICATE_NOTICE = 30 * 24 * 60 * 60
 
 LOG = "/var/log/redis-cluster/redis-cluster.log"
 
+# How the last write of each kind went, and what clears it. A replica whose save has failed ends itself at the next
+# write of its master's; once it is back it says ok.
+WRITES = {
+    "rdb_last_bgsave_status": "a BGSAVE",
+    "aof_last_write_status": "a write",
+    "aof_last_bgrewrite_status": "a BGREWRITEAOF",
+}
 
 Condition = Literal[
     "sentinel-answers",
@@ -48,6 +55,7 @@ Condition = Literal[
     "replica-sync",
     "replica-offset",
     "host-certificate",
+    "host-program",
 ]
 
 
@@ -71,10 +79,13 @@ class Certificate(NamedTuple):
     least: str
 
 
-def problems(group: Group, host: str, certificate: Certificate | None = None) -> list[Problem]:
+def problems(
+    group: Group, host: str, certificate: Certificate | None = None, replaced: Sequence[str] = ()
+) -> list[Problem]:
     """What is wrong with the group; nothing when it is whole.
 
-    host: this host's name. certificate: None where there is none to judge.
+    host: this host's name. certificate: None where there is none to judge. replaced: the daemons of this host that run
+    a program whose file was replaced since.
     """
     found = [*_sentinel_problems(group), *_node_problems(group)]
     if group.thorough:
@@ -82,6 +93,7 @@ def problems(group: Group, host: str, certificate: Certificate | None = None) ->
         found += _replay_problems(group)
         found += certificate_problems(host, certificate)
         found += _clock_problems(group, host)
+        found += _program_problems(host, replaced)
     return found
 
 
@@ -212,12 +224,12 @@ def _node_problems(group: Group) -> Iterator[Problem]:
             yield Problem("node-answers", f"{who} {node.member.place}: {plain(node.silence)}; expected an answer")
             continue
         yield from _expect("node-loading", who, "loading", told("loading", ""), "0")
-        for last in ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"):
+        for last, cleared_by in WRITES.items():
             if told(last) != "ok":
                 yield Problem(
                     "node-writes",
                     f"{who}: {last} is {plain(told(last, ''))}; expected ok. The reason is in {LOG} there; "
-                    "a BGSAVE or BGREWRITEAOF that succeeds clears it",
+                    f"{cleared_by} that succeeds clears it",
                 )
         if node.member.place == master:
             yield from _expect("master-role", who, "role", told("role", ""), "master")
@@ -307,3 +319,13 @@ def _clock_problems(group: Group, host: str) -> Iterator[Problem]:
                 f"{node.member.name} node: its clock is more than {CLOCK_LIMIT // 1_000_000} s off that of {host}; "
                 "expected the same time on all hosts: have NTP set them",
             )
+
+
+def _program_problems(host: str, replaced: Sequence[str]) -> Iterator[Problem]:
+    """What an upgrade of the package was to mend goes on until then, and a crash would start the new program anyway."""
+    for daemon in replaced:
+        yield Problem(
+            "host-program",
+            f"{host} {daemon}: runs a redis-server whose file was replaced since, by an upgrade of the package say; "
+            "expected the installed one: pulumi up --refresh restarts it in its turn",
+        )
