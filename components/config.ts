@@ -124,7 +124,7 @@ export function parseConfig(
     node: check.settings("node", check.optional("redis"), "redis"),
     sentinel: check.settings("sentinel", check.optional("sentinel"), "sentinel"),
   };
-  const { hosts, gone } = readHosts(check, overrides);
+  const hosts = readHosts(check, overrides);
   const sentinels = hosts.filter((host) => host.sentinel).length;
   const together = ruleFindings(hosts);
   check.problems.push(...together.refused);
@@ -224,7 +224,6 @@ export function parseConfig(
       sentinelPort,
       tls,
       hosts: inOrder(hosts, bootstrapMaster),
-      gone,
       ssh,
       sentinelReturn,
       limits,

@@ -4,13 +4,11 @@ export interface Membership {
   nodes: { name: string; address: string }[];
   /** The hosts that have a sentinel. */
   sentinels: string[];
-  /** Hosts that are gone for good, still named in the configuration. */
-  gone: string[];
 }
 
-/** The hosts that have to leave: they were members, and are neither that nor gone. */
+/** The hosts that have to leave: they were members, and are none any more. */
 export function leaving(olds: Membership, news: Membership): string[] {
-  const stays = new Set([...news.nodes.map(({ name }) => name), ...news.gone]);
+  const stays = new Set(news.nodes.map(({ name }) => name));
   return olds.nodes.map(({ name }) => name).filter((name) => !stays.has(name));
 }
 
@@ -42,13 +40,12 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
         `has replicas enough to take writes. Leave ${off.slice(1).join(" and ")} for the next run`,
     );
   }
-  const stay = olds.sentinels.filter((name) => news.sentinels.includes(name));
-  if (olds.sentinels.length > 0 && 2 * stay.length <= olds.sentinels.length) {
-    const less = olds.sentinels.filter((name) => !news.sentinels.includes(name));
+  // Only a sentinel's own host stops it before the others are to forget it.
+  for (const name of olds.sentinels) {
+    if (news.sentinels.includes(name) || off.includes(name)) continue;
     refused.push(
-      `redis-cluster:hosts has the sentinels on ${less.join(" and ")} no more; expected that a majority of the ` +
-        `${olds.sentinels.length} stays, which alone can fail over. Take fewer off in this run; machines that are lost ` +
-        "are replaced under the same names",
+      `redis-cluster:hosts.${name}.sentinel is false; expected that the host keeps its sentinel, which the others count ` +
+        `on. Set it back, or take ${name} off the list and, in a run after that, add it without a sentinel`,
     );
   }
   return refused;

@@ -4,7 +4,6 @@ import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
 import { connectionTo } from "./connection";
 import { Decommission } from "./decommission";
-import { keepGone } from "./goneHost";
 import { HostDrift } from "./hostDrift";
 import { planOf } from "./plan";
 import { idOf } from "./protocol";
@@ -93,8 +92,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           ),
     );
 
-    for (const host of config.gone) keepGone(host, child);
-
     const endpoints = config.hosts.map(({ name: host, address }) => ({
       name: host,
       address,
@@ -119,7 +116,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         ...route,
         nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address })),
         sentinels: sentinelEndpoints.map(({ name: host }) => host),
-        gone: config.gone.map(({ name: host }) => host),
         plan,
         override: config.override,
         limit: config.limits.step,

@@ -16,12 +16,6 @@ export interface HostConfig {
   sentinel?: Settings;
 }
 
-/** A host that is gone for good: what is left of it is the state's record of its files. */
-export interface GoneHost {
-  name: string;
-  hadSentinel: boolean;
-}
-
 export interface Bastion {
   host: string;
   port: number;
@@ -82,8 +76,6 @@ export interface Topology<Secret> {
   tls?: Tls;
   /** In natural order of their names, the bootstrap master last. */
   hosts: HostConfig[];
-  /** Named among them in the configuration, and no members. */
-  gone: GoneHost[];
   /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
   ssh: {
     user: string;

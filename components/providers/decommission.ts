@@ -14,11 +14,11 @@ interface Inputs extends RouteArgs, Membership {
 }
 
 /** The others are for the run alone in which somebody leaves: a change of them is none by itself. */
-const compared = ["hosts", "bastion", "nodes", "sentinels", "gone", "sources"] as const;
+const compared = ["hosts", "bastion", "nodes", "sentinels", "sources"] as const;
 
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
-  const { nodes = [], sentinels = [], gone = [] } = olds;
-  const refused = refusedMembership({ nodes, sentinels, gone }, news);
+  const { nodes = [], sentinels = [] } = olds;
+  const refused = refusedMembership({ nodes, sentinels }, news);
   return Promise.resolve({
     inputs: news,
     failures: refused.map((reason) => ({ property: "nodes", reason })),
@@ -43,8 +43,8 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
     const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
       throw new Error(
         `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
-          "and stops first. Nothing was made live. If that machine is gone for good, put it back on the list with " +
-          `gone: true, run pulumi up, then take it off: see "Taking a host off" in docs/operations.md`,
+          `and stops first. Nothing was made live. Put ${name} back on the list; a machine that is lost is replaced ` +
+          'under the same name: see "Taking a host off" in docs/operations.md',
       );
     });
     if (ran.status !== 0) {

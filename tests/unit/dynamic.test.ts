@@ -24,7 +24,7 @@ const resources: Record<string, () => void> = {
     new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
   decommission: () =>
     new Decommission("it", {
-      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], gone: [], plan: "x", limit: 1 },
+      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], plan: "x", limit: 1 },
     }),
   hostDrift: () => new HostDrift("it", { hosts: [host] }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),

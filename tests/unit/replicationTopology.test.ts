@@ -290,23 +290,3 @@ it("leaves hosts without a sentinel to their nodes, all at once after those that
   }
   expect(precedes(graph, "app-3-node-roll", "app-4-node-roll")).toBe(false);
 });
-
-it("keeps of a host that is gone its claims alone, which nobody asks it to take away", async () => {
-  const graph = await graphOf({
-    ...three,
-    "app-3": { address: "10.77.0.14", hostKey, gone: true },
-    "app-4": { address: "10.77.0.15", hostKey, gone: true, sentinel: false },
-  });
-  const left = [...graph.values()].filter(({ name }) => /^app-[34]/.test(name));
-  expect(left.map(({ name, type }) => `${name} ${type.split(":").slice(-1)[0]}`).sort()).toEqual([
-    "app-3-node RedisNode",
-    "app-3-node-install Command",
-    "app-3-sentinel RedisSentinel",
-    "app-3-sentinel-claim Command",
-    "app-4-node RedisNode",
-    "app-4-node-install Command",
-  ]);
-  for (const host of ["app-1", "console"])
-    expect(graph.get(`${host}-node-install`)?.inputs.stdin).not.toContain("10.77.0.14");
-  expect(graph.get("decommission")?.inputs.gone).toEqual(["app-3", "app-4"]);
-});

@@ -189,20 +189,6 @@ class Step:
         self.turn.take()
         gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
 
-    def refuse_without_majority(self) -> None:
-        """Unless a majority of the sentinels names one master: one more that stops is not missed."""
-        from .answers import heard_of
-        from .decide.answers import named
-
-        heard = heard_of(self.daemons, self.members.sentinels, [])
-        if not named(self.members, heard.sentinels.values(), None).by_majority:
-            raise Refused(
-                f"no majority of the sentinels names a master: {'; '.join(heard.lines())}; expected that before this "
-                "host's stops, of which the stack has none here any more. Look at 'redis-cluster gate', then run "
-                "pulumi up again",
-                self.members.host,
-            )
-
     def start(self, daemon: str) -> None:
         """Until it serves. Refused where nothing moves."""
         start(self.daemons, daemon)

@@ -57,10 +57,6 @@ def node_start(step: Step) -> None:
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
-    if not step.has_sentinel and running("sentinel"):
-        step.refuse_without_majority()
-        act("disable", "sentinel")
-        step.done.append("stopped the sentinel, of which the stack has none here any more")
     if running("node"):
         act("enable", "node")
         from .marks import mark_unmarked
@@ -102,16 +98,8 @@ def sentinel_start(step: Step) -> None:
         # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
         if not step.was_whole:
             step.wait_all_linked()
-        from .strangers import sentinels_naming, wait_counted
-
-        # One new one at a time: of two that came at once some would know one and others none, with two majorities.
-        others = [] if os.path.exists(f"{ETC}/redis-sentinel.conf") else sentinels_naming(step.daemons)
-        if len(others) > 1:
-            step.turn.take()
         step.start("sentinel")
         step.done.append("started")
-        if len(others) > 1 and wait_counted(step.daemons, others):
-            step.done.append(f"counted by the sentinels on {', '.join(each.name for each in others)}")
     elif _ended(step):
         step.stop_sentinel()
         step.start("sentinel")

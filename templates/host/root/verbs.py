@@ -45,7 +45,6 @@ OF_VERB: dict[str, dict[str, Act]] = {
         "restart (node)": restart,
     },
     "decommission": {f"disable {DAEMON}": disable},
-    "node-start": {"disable (sentinel)": disable},
     "claim": {"listener ([0-9]{1,5})": listener, "install (redis-server|nftables)": install},
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from redis_cluster.decide.gate import Certificate, Condition, late_replicas, moves, problems
+from redis_cluster.decide.gate import Certificate, Condition, late_replicas, moves, problems, strangers
 from redis_cluster.members import Member, Members
 from redis_cluster.observe import Clock, Daemons, Group, Node, Sentinel
 from redis_cluster.resp import ErrorReply, Reply, Unanswered
@@ -153,3 +153,12 @@ def test_what_daemons_say_steers_no_terminal() -> None:
     for problem in problems(group, "console"):
         assert problem.text.isprintable()
         assert len(problem.text) < 700
+
+
+def test_who_replicates_and_is_no_member() -> None:
+    """As the sentinels and the master tell it; a member's other port is a member's."""
+    listed = {"10.9.9.9:6379": "slave", "10.77.0.13:6390": "slave", "evil:1": "slave"}
+    connected = {"slave2": "ip=10.9.9.8,port=7000,state=online,offset=5,lag=0", "slave3": "ip=x,port=1,state=online"}
+    group = Said({"app-1 sentinel": {"SENTINEL REPLICAS": listed}, "console node": {"INFO": connected}}).look(False)
+    assert strangers(group) == ["10.9.9.8:7000", "10.9.9.9:6379"]
+    assert strangers(Said({}).look(False)) == []
