@@ -81,7 +81,7 @@ export function hostPackage(): Record<string, string> {
   );
 }
 
-/** Tells whose a host is with root's program on standard input, or without Python. */
+/** Tells whose a host is that may have nothing of ours yet. */
 export const ownerCheck = (): string => readFileSync(join(templates, "check-owner.sh"), "utf8");
 
 /**

@@ -223,9 +223,9 @@ STEPS = {
 }
 
 
-def take_step(*verbs: str) -> str:
-    """Takes that step, or those, one after the other; the last word."""
-    step = Step()
+def take_step(*verbs: str, lines: str | None = None) -> str:
+    """Takes that step, or those, one after the other; the last word. lines: see Step."""
+    step = Step(lines)
     for verb in verbs:
         STEPS[verb](step)
     return step.end()

@@ -90,7 +90,7 @@ def initialised() -> None:
 
 def accept(hashes: str) -> None:
     """Passwords that daemons accept besides the release's, and since when; of those that are staged."""
-    staged = [line.split() for line in lines_of(f"{STAGED}/secrets")]
+    staged = [line.split() for line in read(f"{STAGED}/secrets").decode(errors="replace").split("\n")]
     known = {(words[1], each) for words in staged if words[:1] == ["hash"] for each in words[2:]}
     entries = re.findall("([^ ]+) ([^ ]+) ([^ ]+)", hashes)
     if not all((name, each) in known for name, each, _ in entries):

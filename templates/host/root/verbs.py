@@ -1,22 +1,18 @@
 # --- the conversation ---------------------------------------------------------------------------
 
-ID, HASH, DAEMON = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)"
-NAME = f"({WORD})"
-Act = Callable[..., object]
+ID, HASH, DAEMON, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)", "([A-Za-z0-9_][A-Za-z0-9._-]*)"
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
-LOOKS: dict[str, Act] = {
+LOOKS: dict[str, Callable[..., object]] = {
     "state (node|sentinel|firewall)": lambda unit: word_of("is-active", (UNIT | {"firewall": FIREWALL})[unit]),
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
-    f"unit {DAEMON}": lambda daemon: "installed" if installed(UNIT[daemon]) else "other",
-    f"legacy {DAEMON}": lambda daemon: "yes" if is_legacy(UNIT[daemon]) else "no",
     f"binary {DAEMON}": binary,
     "rules": lambda: "none" if run("nft", "list", "table", "inet", "redis_cluster")[0] else "in-force",
 }
-ACTS: dict[str, Act] = LOOKS | {
+ACTS = LOOKS | {
     f"start {DAEMON}": start,
-    f"start-as-it-is {DAEMON}": lambda daemon: void(systemctl("start", "--no-block", UNIT[daemon])),
-    f"stop {DAEMON}": lambda daemon: void(systemctl("stop", UNIT[daemon])),
+    f"start-as-it-is {DAEMON}": lambda daemon: systemctl("start", "--no-block", UNIT[daemon]),
+    f"stop {DAEMON}": lambda daemon: systemctl("stop", UNIT[daemon]),
     f"enable {DAEMON}": lambda daemon: enable(UNIT[daemon]),
     "stop-sentinel ([0-9]{1,9})": stop_sentinel,
     "disarm-return": disarm_return,
@@ -31,28 +27,27 @@ ACTS: dict[str, Act] = LOOKS | {
     "prune((?: [0-9a-f]{16}){0,9})": prune,
     "mark initialised": initialised,
     f"mark bootstrap {NAME}": lambda name: write(f"{MANAGED}/bootstrap", f"{name}\n"),
-    f"accept((?: {WORD} [0-9a-f]{{64}} [0-9]{{1,12}})*)": accept,
+    f"accept((?: {NAME[1:-1]} [0-9a-f]{{64}} [0-9]{{1,12}})*)": accept,
 }
 # What one verb alone has beside or instead of them. The operator's consents are in those by which he gives them.
-OF_VERB: dict[str, dict[str, Act]] = {
+OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
     "lead": {f"lead {NAME}": lead},
     "trust-data": {
         f"trust (device [0-9]+, inode [0-9]+, mark (?:{ID}|none); expected the mark (?:{ID}))": lambda seen: write(
             f"{ROOT}/run/redis-cluster.trust", f"{seen}\n", redis=False
         ),
-        "restart (node)": restart,
+        "restart (node)": lambda daemon: systemctl("restart", "--no-block", UNIT[daemon]),
     },
-    "claim": {"listener ([0-9]{1,5})": listener, "install (redis-server|nftables)": install},
+    "claim": {
+        "listener ([0-9]{1,5})": listener,
+        "package (configure|update|install redis-server|install nftables)": package,
+    },
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
 LONGEST_LINE = 64 << 10
 
 
-def void(_: object) -> None:
-    """An act that comes to nothing that is told."""
-
-
-def perform(line: bytes, acts: dict[str, Act]) -> bytes:
+def perform(line: bytes, acts: Mapping[str, Callable[..., object]]) -> bytes:
     """Does what the line asks for, and says what it came to. Raises Refused where it is no act."""
     text = line.decode("ascii", "replace")
     for form, act in acts.items():
@@ -70,34 +65,41 @@ def perform(line: bytes, acts: dict[str, Act]) -> bytes:
     )
 
 
-def direct(verb: str, arguments: list[str]) -> int:
+def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> int:
     """Has a process of redis's direct the verb, and does what it asks for; its status.
 
     It asks on its file 3 and reads the answers on 4, in a session of its own, away from the terminal.
+
+    told: what it reads on stdin, a copy: what it has staged of that, root reads in its own. Default: this one's.
     """
-    asked, asks = os.pipe()
-    answered, answers = os.pipe()
-    files = [(os.POSIX_SPAWN_DUP2, asks, 3), (os.POSIX_SPAWN_DUP2, answered, 4)]
-    command = [*as_redis(), *DIRECTOR, verb, *arguments]
+    (asked, asks), (answered, answers) = os.pipe(), os.pipe()
     acts = (ACTS if verb in STEPS | CONSENTED else LOOKS) | OF_VERB.get(verb, {})
-    child = os.posix_spawnp(
-        command[0], command, ENVIRONMENT, file_actions=files, setsid=True, setsigdef=[signal.SIGPIPE]
-    )
-    os.close(asks)
-    os.close(answered)
+    files = {3: asks, 4: answered}
+    if told is not None:
+        files[0] = os.memfd_create("told")
+        os.write(files[0], told)
+        os.lseek(files[0], 0, os.SEEK_SET)
+        if verb != "claim":
+            acts["stage"] = lambda: stage(told)
+    child = begin([*as_redis(), *DIRECTOR, verb, *arguments], files, apart=True)
+    for file in files.values():
+        os.close(file)
+    # One that asks on and reads no answer holds nobody up.
+    os.set_blocking(answers, False)
     ended, pending = os.pidfd_open(child), b""
     try:
-        while asked in select.select([asked, ended], [], [])[0]:
+        # What outlives it has no acts.
+        while ended not in (ready := select.select([asked, ended], [], [])[0]) and ready:
             came = os.read(asked, LONGEST_LINE)
+            if not came:
+                os.close(answers)
+                select.select([ended], [], [])
+                break
             *lines, pending = (pending + came).split(b"\n")
             for line in lines:
                 os.write(answers, perform(line, acts))
             if len(pending) > LONGEST_LINE:
                 perform(pending, {})
-            if not came:
-                os.close(answers)
-                select.select([ended], [], [])
-                break
     except BaseException:
         # It lifts what it holds up, or goes on to an end that is better than the middle.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -117,16 +119,11 @@ END_PATIENCE = 10
 PROGRAM = r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py"
 # What runs as redis, by the distribution's own Python: what stands in /usr/local may be any.
 DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
-OWN: dict[str, Callable[..., int | None]] = {
-    "claim": claim,
-    "unclaim": unclaim,
-    "check-owner": check_owner,
-    "check-programs": check_programs,
-}
+OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs"}
 # As redis, by units.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
 
@@ -140,19 +137,19 @@ def late(number: int, _: object) -> None:
     raise Late(number)
 
 
-def do(verb: str, arguments: list[str]) -> int:
+def do(verb: str, arguments: Sequence[str]) -> int:
     """A verb's status, after it has said why where it failed."""
     if verb in OWN:
-        status = OWN[verb](*arguments)
-        return 1 if status else 0
+        return OWN[verb](*arguments) or 0
+    # With files to stage.
+    told = sys.stdin.buffer.read() if verb == "node-start" and arguments else None
     if verb in STEPS | CONSENTED:
-        take_lock()
-    refuse_planted()
-    if verb == "node-start" and arguments:
-        stage_first(*arguments)
-        arguments = []
+        lock()
+    # Asked before there is anything of ours.
+    if verb != "check-programs":
+        refuse_planted()
     try:
-        status = direct(verb, arguments)
+        status = direct(verb, arguments, told)
     finally:
         if verb == "lead":
             remove(f"{ROOT}/run/redis-cluster.lead")
@@ -166,7 +163,7 @@ def do(verb: str, arguments: list[str]) -> int:
 
 def main(verb: str = "", *arguments: str) -> int:
     """Runs a verb, ended after so many seconds where it comes as `within SECONDS VERB`."""
-    seconds = ""
+    seconds = "0"
     if verb == "within":
         seconds, verb = (*arguments, "", "")[:2]
         arguments = arguments[2:]
@@ -180,9 +177,9 @@ def main(verb: str = "", *arguments: str) -> int:
         os.execve(DIRECTOR[0], [*DIRECTOR, verb, *arguments], {**os.environ, **ENVIRONMENT})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, late)
-    signal.alarm(int(seconds or 0))
+    signal.alarm(int(seconds))
     try:
-        return do(verb, list(arguments))
+        return do(verb, arguments)
     except Late as end:
         if end.args[0] != signal.SIGALRM:
             raise Refused(
