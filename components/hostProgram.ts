@@ -36,6 +36,7 @@ export const programSums = once((): string => {
 export function hostPrograms(): Record<string, string> {
   return {
     "write-files": fileWriter(),
+    logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
     "redis-cluster": rootProgram(),
     ...hostPackage(),
   };

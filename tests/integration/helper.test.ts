@@ -142,6 +142,7 @@ it("is left to the administrator when the group is taken away", async () => {
   await dev.stack.destroy();
   for (const host of hosts) {
     expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
+      "logrotate",
       "redis-cluster",
       "redis_cluster",
       "units",

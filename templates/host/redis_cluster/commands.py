@@ -84,8 +84,8 @@ def _run_to_its_end(*arguments: str) -> None:
         case ("node-start", owner):
             from .incoming import incoming, refuse_other_owner
 
-            came = incoming()
             refuse_other_owner(owner)
+            came = incoming()
             act("stage")
             from .steps import take_step
 

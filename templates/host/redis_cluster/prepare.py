@@ -21,7 +21,7 @@ _PORTS = {
 }
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
-_PROGRAM = re.compile(r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py")
+_PROGRAM = re.compile(r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py")
 
 
 def prepare(lines: list[str]) -> None:

@@ -19,8 +19,10 @@ def stage(told: bytes) -> None:
     _, *parts = re.split(rb"^==> ([A-Za-z0-9._-]+) <==\n", whole[1] if whole else b"", flags=re.MULTILINE)
     files = {name.decode(): text for name, text in zip(parts[::2], parts[1::2], strict=True)}
     rules = files.get("firewall.nft", b"").split(b"\n")
-    if not whole or not {*files} <= FILES | CERTIFICATE or not all(re.fullmatch(RULE, line) for line in rules):
-        raise Refused("nothing was staged; expected files as this version of the program writes them")
+    wrong = next((number for number, line in enumerate(rules, 1) if not re.fullmatch(RULE, line)), 0)
+    if wrong or not whole or not {*files} <= FILES | CERTIFICATE:
+        seen = f"firewall.nft: line {wrong}" if wrong else "what came is no release"
+        raise Refused(f"nothing was staged: {seen}; expected files as this version writes them. Run pulumi up again")
     with_room(f"{RELEASES}/.incoming", files)
     for name in files:
         os.rename(f"{RELEASES}/.incoming/{name}", f"{STAGED}/{name}")
@@ -57,6 +59,9 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
     return 0
 
 
+ROTATION = f"{ROOT}/etc/logrotate.d/redis-cluster"
+
+
 def claim_file(component: str, token: str) -> str:
     """Where a claim is. Both become part of what root reads again."""
     if component not in UNIT or not re.fullmatch(ID, token):
@@ -87,7 +92,7 @@ def prepare(told: bytes) -> None:
     for path in (DATA, LOGS):
         directory(path, "redis", 0o750)
     if os.path.isdir(os.path.dirname(ROTATION)):
-        write(ROTATION, ROTATED, redis=False)
+        write(ROTATION, read(f"{PROGRAMS}/logrotate"), redis=False)
     lines = told.decode(errors="replace").split("\n")
     for path, form in (("sums", f"program (?P<sum>[0-9a-f]{{64}}) (?P<name>{PROGRAM})"), ("owner", "owner (.*)")):
         found = [match for match in (re.fullmatch(form, line) for line in lines) if match]
@@ -119,12 +124,18 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         remove_unit(UNIT[component])
         remove(f"{ETC}/redis-sentinel.conf")
     else:
-        remove_node(data == "keep-data")
+        # With the data stays the role that they were written in.
+        if data == "keep-data":
+            direct("retire", [])
+        remove_unit(UNIT["node"])
+        remove_unit(FIREWALL)
+        shut()
+        remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))
     if component == "node":
         remove(f"{PROGRAMS}/sums", f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.
         if not os.path.isdir(f"{PROGRAMS}/units"):
-            remove(*(f"{PROGRAMS}/{name}" for name in ("redis-cluster", "write-files", "redis_cluster")))
+            remove(*(f"{PROGRAMS}/{name}" for name in ("redis-cluster", "write-files", "logrotate", "redis_cluster")))
     remove(file)
     if os.path.isdir(PROGRAMS) and not os.listdir(PROGRAMS):
         os.rmdir(PROGRAMS)
@@ -135,31 +146,3 @@ def shut() -> None:
     if os.path.isdir(ETC):
         os.chown(ETC, os.geteuid(), os.getegid())
         os.chmod(ETC, 0o700)
-
-
-def remove_node(keep: bool) -> None:
-    """With the data stays the role that they were written in."""
-    if keep:
-        direct("retire", [])
-    for unit in (UNIT["node"], FIREWALL):
-        if unit != FIREWALL or os.path.lexists(f"{UNITS}/{FIREWALL}"):
-            remove_unit(unit)
-    shut()
-    remove(ETC, LOGS, ROTATION, *([] if keep else [DATA]))
-
-
-# Both daemons open their logs by name for every line. Logrotate looks once a day; at `loglevel verbose` a node that
-# cannot start writes 200 MB meanwhile.
-ROTATION = f"{ROOT}/etc/logrotate.d/redis-cluster"
-ROTATED = """# Managed by Pulumi: redis-cluster
-/var/log/redis-cluster/*.log {
-    weekly
-    maxsize 100M
-    rotate 12
-    compress
-    delaycompress
-    missingok
-    notifempty
-    su redis redis
-}
-"""

@@ -33,8 +33,8 @@ def make_release(wanted: str, files: dict[str, bytes] | None = None) -> None:
                 "in the stack's configuration, then run pulumi up again"
             )
     # One in which somebody has edited a file makes room.
-    remove(edited)
     if os.path.lexists(f"{RELEASES}/{wanted}"):
+        remove(edited)
         os.rename(f"{RELEASES}/{wanted}", edited)
     os.rename(made, f"{RELEASES}/{wanted}")
     remove(edited)

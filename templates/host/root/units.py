@@ -32,7 +32,7 @@ def install_unit(unit: str) -> None:
     if unit_text(unit) != read(f"{UNITS}/{unit}"):
         write(f"{UNITS}/{unit}", unit_text(unit), redis=False)
     systemctl("daemon-reload")
-    enable(unit)
+    systemctl("enable", "--quiet", unit)
 
 
 def unit_text(unit: str) -> bytes:
@@ -48,14 +48,10 @@ def drop_ins(unit: str) -> list[str]:
     return [path for path in found if path.endswith(".conf")]
 
 
-def enable(unit: str) -> None:
-    """So that it starts with the host."""
-    if run("systemctl", "is-enabled", "--quiet", unit)[0]:
-        systemctl("enable", "--quiet", unit)
-
-
 def remove_unit(unit: str) -> None:
-    """Stops it, and takes its file away."""
+    """Stops it, and takes its file away, where there is one."""
+    if not os.path.lexists(f"{UNITS}/{unit}"):
+        return
     systemctl("disable", "--now", "--quiet", unit)
     remove(f"{UNITS}/{unit}")
     systemctl("daemon-reload")
@@ -123,7 +119,7 @@ def firewall() -> None:
                 f"the firewall was refused: {journal(FIREWALL)}. Look at nft -c -f {CURRENT}/firewall.nft, then "
                 "run pulumi up again"
             )
-    elif os.path.lexists(f"{UNITS}/{FIREWALL}"):
+    else:
         remove_unit(FIREWALL)
 
 

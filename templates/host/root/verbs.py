@@ -13,7 +13,7 @@ ACTS = LOOKS | {
     f"start {DAEMON}": start,
     f"start-as-it-is {DAEMON}": lambda daemon: systemctl("start", "--no-block", UNIT[daemon]),
     f"stop {DAEMON}": lambda daemon: systemctl("stop", UNIT[daemon]),
-    f"enable {DAEMON}": lambda daemon: enable(UNIT[daemon]),
+    f"enable {DAEMON}": lambda daemon: systemctl("enable", "--quiet", UNIT[daemon]),
     "stop-sentinel ([0-9]{1,9})": stop_sentinel,
     "disarm-return": disarm_return,
     "stamp": stamp,
@@ -116,7 +116,7 @@ def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> in
 # What is told to end has so many seconds for it.
 END_PATIENCE = 10
 # What lies in PROGRAMS.
-PROGRAM = r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py"
+PROGRAM = r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py"
 # What runs as redis, by the distribution's own Python: what stands in /usr/local may be any.
 DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
 OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
@@ -128,13 +128,9 @@ QUESTIONS = {"gate", "drift", "node-prove", "check-programs"}
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
 
 
-class Late(BaseException):
-    """The time of this verb is over, or somebody ends it."""
-
-
-def late(number: int, _: object) -> None:
-    """Ends what is going on."""
-    raise Late(number)
+def end_now(number: int, _: object) -> None:
+    """The time of this verb is over, or somebody ends it: ends what is going on."""
+    raise SystemExit(number)
 
 
 def do(verb: str, arguments: Sequence[str]) -> int:
@@ -176,40 +172,32 @@ def main(verb: str = "", *arguments: str) -> int:
         refuse_planted()
         os.execve(DIRECTOR[0], [*DIRECTOR, verb, *arguments], {**os.environ, **ENVIRONMENT})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, late)
+        signal.signal(number, end_now)
     signal.alarm(int(seconds))
     try:
         return do(verb, arguments)
-    except Late as end:
-        if end.args[0] != signal.SIGALRM:
-            raise Refused(
-                f"{verb} was ended before it was done: somebody stopped it. Look what it waits for with 'redis-cluster "
-                "gate' here, then run pulumi up again"
-            ) from None
+    except SystemExit as end:
         limit = ", which is redis-cluster:limits.step; where it only takes longer, raise that"
+        late = f"after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}"
         raise Refused(
-            f"{verb} was ended after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}. "
-            "Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
+            f"{verb} was ended {late if end.code == signal.SIGALRM else 'before it was done: somebody stopped it'}. Look "
+            "at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
         ) from None
     finally:
         # What is left of this process has no handler any more.
         signal.alarm(0)
 
 
-def unlimited() -> None:
-    """Limits of an SSH session, which sudo lets through, may not end a check half-way."""
-    import resource
-
-    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
-        resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
 if __name__ == "__main__":
     os.umask(0o077)
     if not sys.flags.isolated:
         raise SystemExit("expected /usr/bin/python3 -IS, which nobody's files or environment change")
+    # Limits of an SSH session, which sudo lets through, may not end a check half-way.
     if IS_ROOT:
-        unlimited()
+        import resource
+
+        for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
+            resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     try:
         status = main(*sys.argv[1:])
     except (Refused, OSError) as failure:
