@@ -83,7 +83,7 @@ def as_redis() -> list[str]:
     except KeyError:
         user, group = "nobody", "nogroup"
     words = [f"--reuid={user}", f"--regid={group}", "--init-groups"] if IS_ROOT else []
-    return ["setpriv", *words, "--pdeathsig=KILL"]
+    return ["setpriv", *words, "--no-new-privs", "--pdeathsig=KILL"]
 
 
 def read(path: str) -> bytes:

@@ -46,7 +46,7 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
 
     On stdin is what redis_cluster/incoming.py is told, then what stage does.
     """
-    file, told = claim_file(component, token), sys.stdin.buffer.read()
+    file, told = claim_file(component, token), sys.stdin.buffer.read(LONGEST_TOLD)
     lock()
     if status := direct("claim", [component], told):
         return status

@@ -45,6 +45,8 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
 LONGEST_LINE = 64 << 10
+# What a pipe that can be written takes at once, without the end of the line; and all that may come on stdin.
+PIPE_ROOM, LONGEST_TOLD = 4095, 16 << 20
 
 
 def perform(line: bytes, acts: Mapping[str, Callable[..., object]]) -> bytes:
@@ -58,11 +60,23 @@ def perform(line: bytes, acts: Mapping[str, Callable[..., object]]) -> bytes:
             except (Refused, OSError) as failure:
                 say(f"error: {failure}")
                 return b"failed\n"
-            return f"ok {value}\n".encode() if value else b"ok\n"
+            return f"ok {value}"[:PIPE_ROOM].encode() + b"\n" if value else b"ok\n"
     raise Refused(
         f"what directs this step asked root for {text[:80]!r}, which is no act; expected one of "
         f"{PROGRAMS}/redis-cluster. Look who else runs as redis here, then run pulumi up again. It was not done"
     )
+
+
+def pass_on(file: int, to: int) -> bool:
+    """What the director says; whether more may come. With root's own it could hold a connection, or read a terminal."""
+    said = b""
+    try:
+        said = os.read(file, 64 << 10)
+        os.write(to, said)
+    except OSError:
+        # Nothing more, or nobody hears it.
+        pass
+    return said != b""
 
 
 def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> int:
@@ -72,34 +86,38 @@ def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> in
 
     told: what it reads on stdin, a copy: what it has staged of that, root reads in its own. Default: this one's.
     """
-    (asked, asks), (answered, answers) = os.pipe(), os.pipe()
+    (asked, asks), (answered, answers), (out, says), (error, warns) = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     acts = (ACTS if verb in STEPS | CONSENTED else LOOKS) | OF_VERB.get(verb, {})
-    files = {3: asks, 4: answered}
-    if told is not None:
+    files = {3: asks, 4: answered, 1: says, 2: warns}
+    if told is not None or os.isatty(0):
         files[0] = os.memfd_create("told")
-        os.write(files[0], told)
+        os.write(files[0], told or b"")
         os.lseek(files[0], 0, os.SEEK_SET)
-        if verb != "claim":
-            acts["stage"] = lambda: stage(told)
+    if told is not None and verb != "claim":
+        acts["stage"] = lambda: stage(told)
     child = begin([*as_redis(), *DIRECTOR, verb, *arguments], files, apart=True)
     for file in files.values():
         os.close(file)
-    # One that asks on and reads no answer holds nobody up.
-    os.set_blocking(answers, False)
-    ended, pending = os.pidfd_open(child), b""
+    ended, pending, watched = os.pidfd_open(child), b"", {asked, out, error}
+    for file in (out, error):
+        os.set_blocking(file, False)
     try:
         # What outlives it has no acts.
-        while ended not in (ready := select.select([asked, ended], [], [])[0]) and ready:
+        while ended not in (ready := select.select([ended, *watched], [], [])[0]):
+            watched -= {file for file, to in ((out, 1), (error, 2)) if file in ready and not pass_on(file, to)}
+            if asked not in ready:
+                continue
             came = os.read(asked, LONGEST_LINE)
-            if not came:
-                os.close(answers)
-                select.select([ended], [], [])
-                break
             *lines, pending = (pending + came).split(b"\n")
             for line in lines:
+                if not select.select([], [answers], [], 0)[1]:
+                    raise Refused(f"what directs {verb} reads no answers. Look who else runs as redis here")
                 os.write(answers, perform(line, acts))
             if len(pending) > LONGEST_LINE:
                 perform(pending, {})
+            if not came:
+                watched.discard(asked)
+                os.close(answers)
     except BaseException:
         # It lifts what it holds up, or goes on to an end that is better than the middle.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -108,6 +126,9 @@ def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> in
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
+    finally:
+        pass_on(out, 1)
+        pass_on(error, 2)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -138,7 +159,7 @@ def do(verb: str, arguments: Sequence[str]) -> int:
     if verb in OWN:
         return OWN[verb](*arguments) or 0
     # With files to stage.
-    told = sys.stdin.buffer.read() if verb == "node-start" and arguments else None
+    told = sys.stdin.buffer.read(LONGEST_TOLD) if verb == "node-start" and arguments else None
     if verb in STEPS | CONSENTED:
         lock()
     # Asked before there is anything of ours.
@@ -178,10 +199,12 @@ def main(verb: str = "", *arguments: str) -> int:
         return do(verb, arguments)
     except SystemExit as end:
         limit = ", which is redis-cluster:limits.step; where it only takes longer, raise that"
-        late = f"after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}"
+        why = f"after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}"
+        if end.code != signal.SIGALRM:
+            why = "before it was done: somebody stopped it"
         raise Refused(
-            f"{verb} was ended {late if end.code == signal.SIGALRM else 'before it was done: somebody stopped it'}. Look "
-            "at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
+            f"{verb} was ended {why}. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up "
+            "again"
         ) from None
     finally:
         # What is left of this process has no handler any more.
