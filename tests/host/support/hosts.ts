@@ -16,7 +16,12 @@ import {
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { hostPackage, hostPrograms, pythonPackage, rootProgram } from "../../../components/hostProgram";
+import {
+  hostPackage,
+  hostPrograms,
+  pythonPackage,
+  rootProgram,
+} from "../../../components/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {
