@@ -147,5 +147,5 @@ def package(what: str) -> str:
     status, said = run(*(["dpkg", "--configure", "-a"] if what == "configure" else words))
     held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
     if status and not held:
-        raise Refused(f"{'dpkg --configure -a' if what == 'configure' else f'apt-get {what}'} failed: {said[-500:]}")
+        raise Refused(f"{'dpkg --configure -a' if what == 'configure' else f'apt-get {what}'} failed: {said[-500:]}.")
     return held[1] if status and held else ""
