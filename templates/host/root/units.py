@@ -32,7 +32,8 @@ def install_unit(unit: str) -> None:
     if unit_text(unit) != read(f"{UNITS}/{unit}"):
         write(f"{UNITS}/{unit}", unit_text(unit), redis=False)
     systemctl("daemon-reload")
-    systemctl("enable", "--quiet", unit)
+    if run("systemctl", "is-enabled", "--quiet", unit)[0]:
+        systemctl("enable", "--quiet", unit)
 
 
 def unit_text(unit: str) -> bytes:
