@@ -31,6 +31,7 @@ const otherKeys = [
   "override",
   "renamed",
   "firewall",
+  "kernelSettings",
   "users",
   "sshPrivateKey",
   "adoptPassword",
@@ -123,7 +124,7 @@ export function parseConfig(
     node: check.settings("node", check.optional("redis"), "redis"),
     sentinel: check.settings("sentinel", check.optional("sentinel"), "sentinel"),
   };
-  const hosts = readHosts(check, overrides);
+  const { hosts, gone } = readHosts(check, overrides);
   const sentinels = hosts.filter((host) => host.sentinel).length;
   const together = ruleFindings(hosts);
   check.problems.push(...together.refused);
@@ -185,10 +186,8 @@ export function parseConfig(
 
   const limits = readLimits(check);
 
-  const deleteData = raw.deleteData ?? "false";
-  if (deleteData !== "true" && deleteData !== "false") {
-    check.problem("deleteData", show(deleteData), "true or false");
-  }
+  const deleteData = check.flag(check.json("deleteData"), "deleteData");
+  const kernelSettings = check.flag(check.json("kernelSettings"), "kernelSettings", true);
 
   const override = raw.override === "" ? undefined : raw.override;
   if (override !== undefined && !/^[0-9a-f]{16}$/.test(override)) {
@@ -225,13 +224,15 @@ export function parseConfig(
       sentinelPort,
       tls,
       hosts: inOrder(hosts, bootstrapMaster),
+      gone,
       ssh,
       sentinelReturn,
       limits,
-      deleteData: deleteData === "true",
+      deleteData,
       override,
       renamed,
       firewall,
+      kernelSettings,
       users,
       adopt: secrets.adoptPassword !== undefined,
       secrets: { ...secrets, tlsKeys },

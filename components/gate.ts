@@ -14,7 +14,8 @@ export interface SentinelSaid {
   flags: string;
   epoch: number;
   quorum: number;
-  replicas: number;
+  /** The replicas that it knows. */
+  replicas: string[];
   otherSentinels: number;
   tilt: boolean;
   ckquorum: string;
@@ -26,7 +27,8 @@ export interface NodeSaid {
   loading: boolean;
   /** Of the replication stream; undefined when it is not told as a number. */
   offset?: number;
-  onlineReplicas: number;
+  /** The replicas that it has online, by their "address:port". */
+  onlineReplicas: string[];
   /** What it last failed to write: the fields of INFO that are not "ok". */
   failing: string[];
   /** Whether its user default may do every write, as whom Redis replays an AOF. */
@@ -153,10 +155,11 @@ export function judge(answers: Answers, quorum: number): Problem[] {
       said.flags === "master",
       `flags the master "${said.flags}", expected "master"`,
     );
+    const known = members(nodes, said.replicas);
     expect(
       "sentinel-replicas",
-      said.replicas === nodes.length - 1,
-      `knows ${said.replicas} replicas, expected ${nodes.length - 1}`,
+      known === nodes.length - 1,
+      `knows ${known} of the members as replicas, expected ${nodes.length - 1}`,
     );
     expect(
       "sentinel-others",
@@ -221,10 +224,11 @@ export function judge(answers: Answers, quorum: number): Problem[] {
         `says it is a replica, but the sentinels name it as master`,
       );
       if (said.role !== "master") continue;
+      const online = members(nodes, said.onlineReplicas);
       expect(
         "master-replicas",
-        said.onlineReplicas === nodes.length - 1,
-        `(the master) has ${said.onlineReplicas} replicas online, expected ${nodes.length - 1}`,
+        online === nodes.length - 1,
+        `(the master) has ${online} of the members online as replicas, expected ${nodes.length - 1}`,
       );
       expect("master-offset", said.offset !== undefined, "(the master) does not tell its offset");
       continue;
@@ -249,6 +253,24 @@ export function judge(answers: Answers, quorum: number): Problem[] {
     );
   }
   return problems;
+}
+
+/** How many of the members are among these; by address alone, as in a group that moves to TLS. */
+function members(nodes: Endpoint[], places: string[]): number {
+  const addresses = new Set(places.map(hostOf));
+  return nodes.filter(({ address }) => addresses.has(address)).length;
+}
+
+const hostOf = (place: string) => place.replace(/:\d+$/, "");
+
+/** Replicas that are no members, an analyst's or a backup's say: a failover may make one the master. */
+export function strangers({ nodes, sentinels }: Answers): string[] {
+  const told = [
+    ...nodes.flatMap(({ said }) => said?.onlineReplicas ?? []),
+    ...sentinels.flatMap(({ said }) => said?.replicas ?? []),
+  ];
+  const ours = new Set(nodes.map(({ address }) => address));
+  return [...new Set(told)].filter((place) => !ours.has(hostOf(place))).sort();
 }
 
 /** What the nodes are at and how far: while this changes, waiting for them is no vain wait. */
@@ -290,7 +312,7 @@ function nodeCells({ said, error }: Answer<NodeSaid>): string[] {
   if (said.role === "master") {
     return [
       "master",
-      `${said.onlineReplicas} replicas online`,
+      `${said.onlineReplicas.length} replicas online`,
       `offset ${said.offset ?? "unknown"} ${state}`.trim(),
     ];
   }
@@ -304,7 +326,7 @@ function sentinelCells({ said, error }: Answer<SentinelSaid>): string[] {
     `master ${said.master}`,
     `epoch ${said.epoch}`,
     `flags ${said.flags}${said.tilt ? " (TILT)" : ""}`,
-    `${said.replicas} replicas`,
+    `${said.replicas.length} replicas`,
     `${said.otherSentinels} other sentinels`,
     `quorum ${said.quorum}`,
     `ckquorum ${said.ckquorum}`,

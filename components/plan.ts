@@ -6,6 +6,7 @@ import { hostPrograms } from "./hostProgram";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -30,6 +31,7 @@ export function planOf(config: TopologyConfig, certificates?: Certificates): pul
     ]),
     ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],
     ...[renderNodeUnit(config), renderSentinelUnit(config), renderFirewallUnit(config)],
+    renderKernelUnit(config),
   ];
   const hash = pulumi
     .all([

@@ -2,6 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
+import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
@@ -10,6 +11,7 @@ import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -72,6 +74,11 @@ export class RedisNode extends pulumi.ComponentResource {
           { connection, repair },
           { parent: this, dependsOn: checks },
         );
+    this.owner = owner;
+    this.secrets = {
+      secrets: renderSecrets(config.secrets),
+      ...(args.certificates && tlsFiles(args.certificates, host)),
+    };
     this.staged = remoteClaim(
       `${prefix}-install`,
       {
@@ -96,17 +103,14 @@ export class RedisNode extends pulumi.ComponentResource {
           "redis-cluster.service": renderNodeUnit(config),
           "firewall.nft": renderFirewall(config),
           "redis-cluster-firewall.service": renderFirewallUnit(config),
+          "redis-cluster-kernel.service": renderKernelUnit(config),
+          // A group that is taken over is asked with its clients' password before anything starts.
+          ...(config.adopt && this.secrets),
         },
         repair,
       },
       { parent: this, dependsOn: [...checks, this.program] },
     );
-
-    this.owner = owner;
-    this.secrets = {
-      secrets: renderSecrets(config.secrets),
-      ...(args.certificates && tlsFiles(args.certificates, host)),
-    };
     this.registerOutputs();
   }
 
@@ -114,7 +118,7 @@ export class RedisNode extends pulumi.ComponentResource {
    * Starts the node if it is down, in the role that the hosts decide. The secrets come with it: among the files a
    * secret would hide the whole diff of them.
    */
-  start(bootstrap: Bootstrap): remote.Command {
+  start(bootstrap: Bootstrap, decommission: Decommission): remote.Command {
     const stdin = pulumi
       .all([bootstrap.chosen, bootstrap.round])
       .apply(([name, round]) =>
@@ -122,7 +126,7 @@ export class RedisNode extends pulumi.ComponentResource {
       );
     const { secrets: files } = this;
     const verb = ["node-start", this.owner];
-    return this.step("start", verb, { after: [], stdin, files }, [bootstrap]);
+    return this.step("start", verb, { after: [], stdin, files }, [bootstrap, decommission]);
   }
 
   /** Brings a running replica to what is staged; a master that has to restart waits for `rollMaster`. */

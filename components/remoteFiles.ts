@@ -71,7 +71,7 @@ export function remoteProgram(
 }
 
 /** The id of a repair: what it is in is written again. */
-export const repaired = (id: string) => (id === "" ? "" : `# repair ${id}\n`);
+export const repaired = (id: string): string => (id === "" ? "" : `# repair ${id}\n`);
 
 /** A host that has nothing of ours yet has to let the SSH user run anything as root. */
 const asRoot = (words: string[], seconds = deadlineSeconds) =>

@@ -96,6 +96,14 @@ export function renderFirewallUnit({ masterName }: Pick<Config, "masterName">): 
   return render("redis-cluster-firewall.service", { masterName });
 }
 
+/** The systemd unit that sets what Redis asks of the kernel; a comment alone where the stack does not want that. */
+export function renderKernelUnit({
+  masterName,
+  kernelSettings,
+}: Pick<Config, "masterName" | "kernelSettings">): string {
+  return render("redis-cluster-kernel.service", { masterName, kernelSettings });
+}
+
 /**
  * Redis replays an AOF as the user default and leaves out, inside transactions and scripts, what that user may not
  * do. While the old role's clients are that user, it may do whatever is in an AOF, and else what an application may.

@@ -3,6 +3,8 @@ import { Bootstrap } from "./bootstrap";
 import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
 import { connectionTo } from "./connection";
+import { Decommission } from "./decommission";
+import { keepGone } from "./goneHost";
 import { HostDrift } from "./hostDrift";
 import { planOf } from "./plan";
 import { idOf } from "./protocol";
@@ -91,6 +93,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           ),
     );
 
+    for (const host of config.gone) keepGone(host, child);
+
     const endpoints = config.hosts.map(({ name: host, address }) => ({
       name: host,
       address,
@@ -106,7 +110,23 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       },
       { ...child, dependsOn: [...nodes, ...sentinels].flatMap((each) => each?.staged ?? []) },
     );
-    const nodesUp = nodes.map((node) => node.start(bootstrap));
+    const sentinelEndpoints = config.hosts
+      .filter(({ sentinel }) => sentinel !== undefined)
+      .map(({ name: host, address }) => ({ name: host, address, port: ports.sentinel }));
+    const decommission = new Decommission(
+      "decommission",
+      {
+        ...route,
+        nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address })),
+        sentinels: sentinelEndpoints.map(({ name: host }) => host),
+        gone: config.gone.map(({ name: host }) => host),
+        plan,
+        override: config.override,
+        limit: config.limits.step,
+      },
+      { ...child, dependsOn: bootstrap },
+    );
+    const nodesUp = nodes.map((node) => node.start(bootstrap, decommission));
     let last = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 
     const others: RedisNode[] = [];
@@ -125,9 +145,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         masterName: config.masterName,
         quorum: config.quorum,
         nodes: endpoints,
-        sentinels: config.hosts
-          .filter(({ sentinel }) => sentinel !== undefined)
-          .map(({ name: host, address }) => ({ name: host, address, port: ports.sentinel })),
+        sentinels: sentinelEndpoints,
         ...route,
         ...settingsByClass(config),
         created: config.hosts.map((host) => ({

@@ -148,7 +148,9 @@ export async function nodeSaid(redis: Pick<Redis, "info" | "call">): Promise<Nod
     role: replica ? "replica" : "master",
     loading: field("loading") === "1" || field("async_loading") === "1",
     offset: offset(field(replica ? "slave_repl_offset" : "master_repl_offset")),
-    onlineReplicas: [...info.matchAll(/^slave\d+:.*state=online/gm)].length,
+    onlineReplicas: [
+      ...info.matchAll(/^slave\d+:ip=([\d.]{7,15}),port=(\d{1,5}),.*state=online/gm),
+    ].map(([, ip, port]) => `${ip}:${port}`),
     failing: [
       "rdb_last_bgsave_status",
       "aof_last_write_status",
@@ -167,8 +169,9 @@ export async function sentinelSaid(
   redis: Pick<Redis, "info" | "call">,
   masterName: string,
 ): Promise<SentinelSaid> {
-  const [master, myid, ckquorum, info] = await Promise.all([
+  const [master, replicas, myid, ckquorum, info] = await Promise.all([
     redis.call("SENTINEL", "MASTER", masterName),
+    redis.call("SENTINEL", "REPLICAS", masterName),
     redis.call("SENTINEL", "MYID"),
     // NOQUORUM is an error reply, and as good an answer as OK.
     redis.call("SENTINEL", "CKQUORUM", masterName).catch((error: Error) => error.message),
@@ -191,11 +194,19 @@ export async function sentinelSaid(
     flags: plain(field("flags")),
     epoch: number("config-epoch"),
     quorum: number("quorum"),
-    replicas: number("num-slaves"),
+    replicas: Array.isArray(replicas) ? replicas.flatMap(placeOf) : [],
     otherSentinels: number("num-other-sentinels"),
     tilt: infoField(text(info), "sentinel_tilt") === "1",
     ckquorum: plain(ckquorum),
   };
+}
+
+/** "address:port" of a daemon that a sentinel lists; none where it tells none. */
+function placeOf(listed: unknown): string[] {
+  const words: unknown[] = Array.isArray(listed) ? listed : [];
+  const field = (name: string) => words[words.indexOf(name) + 1];
+  const place = `${String(field("ip"))}:${String(field("port"))}`;
+  return /^[\d.]{7,15}:\d{1,5}$/.test(place) ? [place] : [];
 }
 
 function moves(info: string): string {

@@ -30,8 +30,11 @@ export interface Ran {
 export interface Route {
   /** A connection from the named host to address:port; rejects with an Error naming the host. */
   dial(name: string, address: string, port: number): Promise<Duplex>;
-  /** Runs a command on the named host; rejects with an Error naming the host when it cannot be run there. */
-  run(name: string, command: string): Promise<Ran>;
+  /**
+   * Runs a command on the named host, with `input` on its standard input; rejects with an Error naming the host when it
+   * cannot be run there.
+   */
+  run(name: string, command: string, input?: string): Promise<Ran>;
   close(): void;
 }
 
@@ -40,6 +43,12 @@ export class ForwardingForbidden extends Error {}
 
 /** A host that has not logged us in within this many milliseconds is unreachable. */
 const sshTimeout = 10000;
+
+/** For so many milliseconds a refused connection is tried again before a command, as Command does: see connection.ts. */
+const refusedPatience = 11000;
+
+/** Nobody listens there, or a firewall says so. */
+class ConnectionRefused extends Error {}
 
 /** A route that connects to nothing yet. Close it, or the process does not end. */
 export function openRoute(args: RouteArgs): Route {
@@ -76,9 +85,22 @@ export function openRoute(args: RouteArgs): Route {
     });
   }
 
+  // Who asks daemons bounds each answer himself, and asks again.
+  async function patiently(name: string): Promise<Client> {
+    const end = performance.now() + refusedPatience;
+    for (;;) {
+      try {
+        return await host(name);
+      } catch (error) {
+        if (!(error instanceof ConnectionRefused) || closed || performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+    }
+  }
+
   return {
     dial: async (name, address, port) => forward(name, await host(name), address, port),
-    run: async (name, command) => execute(name, await host(name), command),
+    run: async (name, command, input) => execute(name, await patiently(name), command, input),
     close: () => {
       closed = true;
       for (const opening of clients.values()) opening.then((open) => open.end()).catch(() => null);
@@ -104,10 +126,11 @@ async function login(
     let mismatch = "";
     // Stays attached after the login too: an 'error' that nobody hears ends the process.
     client.on("error", (error) => {
-      const { level } = error as { level?: string };
+      const { level, code } = error as { level?: string; code?: string };
       const left = !privateKey && level === "client-authentication" ? notOffered : "";
+      const Kind = code === "ECONNREFUSED" ? ConnectionRefused : Error;
       reject(
-        new Error(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
+        new Kind(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
       );
     });
     client.on("close", () => {
@@ -158,7 +181,9 @@ function forward(name: string, client: Client, address: string, port: number): P
           ? new ForwardingForbidden(
               `${from} its sshd forbids forwarding; expected AllowTcpForwarding yes or local, and no DisableForwarding`,
             )
-          : new Error(`${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`),
+          : new (error.message.includes("refused") ? ConnectionRefused : Error)(
+              `${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`,
+            ),
       );
     });
   });
@@ -167,7 +192,7 @@ function forward(name: string, client: Client, address: string, port: number): P
 /** What a command may print, in bytes: a host could go on for ever. */
 const longest = 1 << 20;
 
-function execute(name: string, client: Client, command: string): Promise<Ran> {
+function execute(name: string, client: Client, command: string, input = ""): Promise<Ran> {
   return new Promise((resolve, reject) => {
     client.exec(command, (refused, channel) => {
       if (refused) return reject(new Error(`${name}: ${refused.message}`));
@@ -183,6 +208,7 @@ function execute(name: string, client: Client, command: string): Promise<Ran> {
       channel.stderr.on("data", take("stderr"));
       channel.on("exit", (status: number | null) => (ran.status = status ?? -1));
       channel.on("close", () => resolve(ran));
+      channel.end(input);
     });
   });
 }

@@ -6,7 +6,12 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
 import { hostPrograms } from "../components/hostProgram";
-import { renderFirewallUnit, renderNodeUnit, renderSentinelUnit } from "../components/render";
+import {
+  renderFirewallUnit,
+  renderKernelUnit,
+  renderNodeUnit,
+  renderSentinelUnit,
+} from "../components/render";
 
 // The description alone tells the group, and is not compared.
 const any = { masterName: "this host" };
@@ -17,6 +22,8 @@ const files = {
   "units/redis-cluster.service": renderNodeUnit(any),
   "units/redis-sentinel.service": renderSentinelUnit(any),
   "units/redis-cluster-firewall.service": renderFirewallUnit(any),
+  // Started only where the stack has kernelSettings.
+  "units/redis-cluster-kernel.service": renderKernelUnit({ ...any, kernelSettings: true }),
 };
 
 const [directory] = process.argv.slice(2);

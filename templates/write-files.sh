@@ -16,10 +16,22 @@ failed() {
 # What root's part is written in, and what directs it.
 install_python() {
   local output
-  output=$(get_python 2>&1) || output=$(apt-get -q update 2>&1 && get_python 2>&1) || {
+  output=$(get_python 2>&1) || output=$(get_lists && get_python 2>&1) || {
     printf "redis-cluster[%s]: error: python3 could not be installed: %s. Make 'apt-get install python3' work on this host, then run pulumi up again\n" "$(uname -n)" "$(tail -n 5 <<<"$output")" >&2
     exit 1
   }
+}
+
+# The lists have a lock that apt waits for never: a fresh host's first automatic update may hold it.
+get_lists() {
+  local said end=$((SECONDS + 120))
+  until said=$(LC_ALL=C apt-get -q update 2>&1); do
+    if [[ $said != *" lock "* ]] || ((SECONDS >= end)); then
+      printf '%s\n' "$said"
+      return 1
+    fi
+    sleep 1
+  done
 }
 
 get_python() {

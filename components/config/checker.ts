@@ -113,10 +113,10 @@ export class Checker {
     );
   }
 
-  flag(value: unknown, key: string): boolean {
-    if (value === undefined || typeof value === "boolean") return value ?? false;
+  flag(value: unknown, key: string, preset = false): boolean {
+    if (value === undefined || typeof value === "boolean") return value ?? preset;
     this.problem(key, show(value), "true or false");
-    return false;
+    return preset;
   }
 
   list(value: unknown, key: string, preset: string[], each: RegExp, expected: string): string[] {

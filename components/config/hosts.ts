@@ -6,18 +6,36 @@ import { effectiveSettings } from "../settings";
 import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";
-import type { HostConfig } from "./topology";
+import type { GoneHost, HostConfig } from "./topology";
 
-export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): HostConfig[] {
-  const value = check.json("hosts");
-  if (!isMap(value) || Object.keys(value).length === 0) {
+/** The members, and the hosts among them that are marked as gone. */
+export function readHosts(
+  check: Checker,
+  groupWide: Record<Daemon, Settings>,
+): { hosts: HostConfig[]; gone: GoneHost[] } {
+  const all = check.json("hosts");
+  const isGone = (host: unknown) => isMap(host) && host.gone === true;
+  const entries = isMap(all) ? Object.entries(all) : [];
+  const value = Object.fromEntries(entries.filter(([, host]) => !isGone(host)));
+  if (Object.keys(value).length === 0) {
     check.problem(
       "hosts",
-      show(value),
+      show(all),
       "a map of at least three hosts, name to address and the rest",
     );
-    return [];
+    return { hosts: [], gone: [] };
   }
+  const gone = entries
+    .filter(([, host]) => isGone(host))
+    .map(([name, host]) => ({ name, hadSentinel: isMap(host) && host.sentinel !== false }));
+  return { hosts: readMembers(check, groupWide, value), gone };
+}
+
+function readMembers(
+  check: Checker,
+  groupWide: Record<Daemon, Settings>,
+  value: Record<string, unknown>,
+): HostConfig[] {
   const count = Object.keys(value).length;
   const places = new Map<string, string>();
   const sentinels = Object.values(value).filter((host) => !isMap(host) || host.sentinel !== false);
@@ -63,8 +81,11 @@ function readHost(
   leastReplicas: string,
 ): HostConfig {
   const key = under("hosts", name);
-  const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
+  const names = ["address", "sshHost", "hostKey", "redis", "sentinel", "gone"];
   const fields = check.fields(value, key, names) ?? {};
+  if (fields.gone !== undefined && fields.gone !== false) {
+    check.problem(`${key}.gone`, show(fields.gone), "true, where the machine is gone for good");
+  }
   check.text(
     name,
     key,

@@ -16,6 +16,12 @@ export interface HostConfig {
   sentinel?: Settings;
 }
 
+/** A host that is gone for good: what is left of it is the state's record of its files. */
+export interface GoneHost {
+  name: string;
+  hadSentinel: boolean;
+}
+
 export interface Bastion {
   host: string;
   port: number;
@@ -76,6 +82,8 @@ export interface Topology<Secret> {
   tls?: Tls;
   /** In natural order of their names, the bootstrap master last. */
   hosts: HostConfig[];
+  /** Named among them in the configuration, and no members. */
+  gone: GoneHost[];
   /** With `agent` the operator's SSH agent logs in (SSH_AUTH_SOCK), and there is no sshPrivateKey. */
   ssh: {
     user: string;
@@ -95,6 +103,8 @@ export interface Topology<Secret> {
   renamed?: string;
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */
   firewall?: { allow: string[] };
+  /** Whether what Redis asks of the kernel is set on the hosts. */
+  kernelSettings: boolean;
   users: User[];
   /** Whether what the old Ansible role deployed is taken over, and its clients are served as the user default. */
   adopt: boolean;

@@ -90,7 +90,7 @@ async function refuseWithoutForwarding(
     (await within(limit, route.dial(name, address, port))).destroy();
   } catch (error) {
     if (error instanceof ForwardingForbidden)
-      throw new Error(`${error.message}. Nothing was started`);
+      throw new Error(`${error.message}. Nothing was started`, { cause: error });
   }
 }
 

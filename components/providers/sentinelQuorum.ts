@@ -11,6 +11,7 @@ import {
   Problem,
   refusedChanges,
   refusedNames,
+  strangers,
   table,
   whatMoves,
 } from "../gate";
@@ -118,7 +119,12 @@ async function waitUntilWhole(inputs: Inputs): Promise<Inputs & Seen> {
       const answers = await askGroup(inputs, route);
       const problems = judge(answers, inputs.quorum);
       const seen = lastSeen(inputs, answers.sentinels);
-      if (problems.length === 0 && seen) return { ...inputs, ...seen };
+      if (problems.length === 0 && seen) {
+        for (const place of strangers(answers)) {
+          console.log(`note: ${place} replicates, and is none of redis-cluster:hosts`);
+        }
+        return { ...inputs, ...seen };
+      }
       const moves = whatMoves(answers);
       if (deadline === 0 || (moves !== "" && moves !== moving)) {
         deadline = performance.now() + inputs.stallSeconds * 1000;

@@ -9,7 +9,7 @@ export interface SshServer {
   hostKey: string;
   /** What a command that is run there prints, and its exit status; by default it is not known there. */
   answer: (command: string) => { stdout?: string; stderr?: string; status: number };
-  /** False: it refuses to forward, as AllowTcpForwarding=no does. */
+  /** False: who connects from now on is not forwarded, as with AllowTcpForwarding=no. */
   forwards: boolean;
   /** Connections accepted so far. */
   logins(): number;
@@ -59,8 +59,9 @@ export async function startSshServer(host: string, authorizedKey: string): Promi
         channel.end();
       });
     });
+    // Where nobody hears this, ssh2 answers as an sshd that forbids it does: "administratively prohibited".
+    if (!sshServer.forwards) return;
     client.on("tcpip", (accept, reject, { destIP, destPort }) => {
-      if (!sshServer.forwards) return reject();
       const socket = connect(destPort, destIP, () => {
         const channel = accept();
         channel.on("error", () => socket.destroy()).on("close", () => socket.destroy());

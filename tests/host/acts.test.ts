@@ -115,7 +115,7 @@ test("links in redis's directories lead no act anywhere", async () => {
     execFileSync("chown", ["-hR", "redis:redis", host.path("/run/redis-cluster")]);
   const hash = releaseHash(host.path("staged"));
   const acts = [
-    ...["start node", "enable node", "stamp", "firewall", `make-release ${hash}`, `switch ${hash}`],
+    ...["start node", "enable node", "stamp", "beside", `make-release ${hash}`, `switch ${hash}`],
     ...[
       "mark initialised",
       "mark bootstrap console",

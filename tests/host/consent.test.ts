@@ -1,5 +1,5 @@
-import { chmodSync, existsSync } from "node:fs";
-import { Host, Hosts } from "./support/hosts";
+import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
+import { eventually, Host, Hosts } from "./support/hosts";
 
 // Who may have a step go on in spite of a red gate: the operator, for one plan and these very faults.
 
@@ -72,4 +72,36 @@ test("an override counts as a line of its own alone, for this plan and these fau
   expect(consented.stderr).toContain("goes on in spite of what is wrong");
   expect(consented.status).toBe(0);
   expect(stopped()).toBe(true);
+});
+
+test("a save that fails is named until one succeeds, and may be overridden as any other fault", async () => {
+  const rdb = replica.path("/var/lib/redis-cluster/dump.rdb");
+  const saved = async () => {
+    replica.ask("node", "BGSAVE");
+    await eventually(10, () =>
+      replica.ask("node", "INFO", "persistence").includes("rdb_bgsave_in_progress:0"),
+    );
+  };
+  const named = async () =>
+    /^app-1 node: (rdb_.*)$/m.exec((await replica.run("gate")).stderr)?.[1] ?? "";
+  expect(await named()).toBe("");
+  // Where the new file is to be renamed to.
+  rmSync(rdb, { force: true });
+  mkdirSync(rdb);
+  await saved();
+  expect(await named()).toBe(
+    "rdb_last_bgsave_status is err; expected ok. The reason is in /var/log/redis-cluster/redis-cluster.log " +
+      "there; a BGSAVE that succeeds clears it",
+  );
+  rmSync(replica.path("/stopped"), { force: true });
+  const refused = await stop(plan);
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("rdb_last_bgsave")]);
+  expect(stopped()).toBe(false);
+  const [, override] = /config set override ([0-9a-f]{16})/.exec(refused.stderr) ?? [];
+  expect(await stop(plan, `# override ${override}`)).toMatchObject({ status: 0 });
+  expect(stopped()).toBe(true);
+
+  rmdirSync(rdb);
+  await saved();
+  expect(await named()).toBe("");
 });

@@ -39,6 +39,40 @@ test.each([
   expect(host.read("/apt").replace("install python3\n", "")).toBe(said);
 });
 
+test.each([
+  ["is waited for", 2, 0],
+  ["is not what another error is taken for", 0, 1],
+])("a lock of the package lists %s", (_, held, status) => {
+  const left = host.path("/left");
+  host.write("/left", "x".repeat(held));
+  // Lists that are missing, then lists that another process fetches.
+  host.program(
+    "apt-get",
+    `case $* in
+      *update*)
+        if [[ -s ${left} ]]; then
+          truncate -s -1 ${left}
+          echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)'
+          exit 100
+        fi
+        ${status === 0 ? `>${left}.got` : "echo 'E: The repository is not signed.'; exit 100"} ;;
+      *) [[ -e ${left}.got ]] ;;
+    esac`,
+  );
+  mkdirSync(host.path("/new"));
+  const owner = `${process.getuid!()}:${process.getgid!()}`;
+  const outcome = spawnSync("bash", ["-s", "--", host.path("/new"), "0755", owner, "package"], {
+    input:
+      fileWriter() + gzipSync(sections({ program: "", "package/x.py": "" })).toString("base64"),
+    env: { REDIS_CLUSTER_ROOT: host.root, PATH: `${host.path("/usr/bin")}:/usr/bin:/bin` },
+    encoding: "utf8",
+  });
+  expect(outcome.status).toBe(status);
+  expect(outcome.stderr).toMatch(
+    status === 0 ? /^$/ : /python3 could not be installed: E: The repository is not signed/,
+  );
+});
+
 test("what Python makes of the modules is for redis to read", async () => {
   pretendDebian(host);
   rmSync(host.path("."), { recursive: true });

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { Host, Hosts } from "./support/hosts";
+import { readFileSync, readlinkSync } from "node:fs";
+import { Host, Hosts, releaseHash } from "./support/hosts";
 
 // The steps' own decisions, on a host whose systemd is a script that notes what it was told.
 
@@ -59,4 +59,20 @@ test("what an interrupted run has left down is started before the gate is asked"
   expect(told().filter((line) => line.includes("--no-block"))).toEqual([
     "systemctl start --no-block redis-sentinel.service",
   ]);
+});
+
+test("a release that a cut-off run has left for the next start gives way to the one that both daemons run with", async () => {
+  const files = host.releaseFiles();
+  for (const [file, text] of Object.entries(files)) host.write(`staged/${file}`, text);
+  const staged = releaseHash(host.path("staged"));
+  for (const unit of ["redis-cluster.service", "redis-sentinel.service"])
+    host.write(`/etc/systemd/system/${unit}`, files[unit] ?? "");
+  host.release(staged, "previous", files);
+  host.release("0123456789abcdef", "current", { "redis.conf": `${files["redis.conf"]}hz 20\n` });
+  for (const daemon of ["node", "sentinel"])
+    host.write(`/run/redis-cluster/${daemon}/release`, `${staged}\n`);
+  host.write("initialised", "");
+  const { status, stderr } = await host.tell("sentinel-roll", ["# plan 0123456789abcdef"]);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(readlinkSync(host.path("current"))).toBe(`releases/${staged}`);
 });

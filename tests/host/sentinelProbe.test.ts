@@ -1,3 +1,4 @@
+import { AddressInfo, connect, createServer, Socket } from "net";
 import { askGroup } from "../../components/sentinelProbe";
 import { openRoute, RouteArgs } from "../../components/sshRoute";
 import { addressOf, Answers, judge, table } from "../../components/gate";
@@ -64,7 +65,7 @@ test("a whole group is found whole, over one connection a host, whatever SSH_AUT
     flags: "master",
     epoch: 0,
     quorum: 2,
-    replicas: 2,
+    replicas: expect.arrayContaining(group.nodes.slice(1).map(addressOf)) as string[],
     otherSentinels: 2,
     tilt: false,
   });
@@ -94,6 +95,53 @@ test("a bastion leads to all hosts over one connection", async () => {
   expect(bastion.logins()).toBe(1);
   await bastion.stop();
 });
+
+test("a refused connection is tried again, to a bastion and from there to a host: a firewall may count them", async () => {
+  const refusing = await Promise.all(
+    [servers[0], servers[1]].map((server) => lateTo(server, 2500)),
+  );
+  const [bastion, host] = servers.map((server, i) => ({ ...server, port: refusing[i]?.port }));
+  const route = openRoute({ ...routeArgs(), bastion, hosts: [{ ...host, name: "app-1" }] });
+  try {
+    expect(await route.run("app-1", "true")).toMatchObject({ status: 127 });
+  } finally {
+    route.close();
+    for (const { end } of refusing) end();
+  }
+});
+
+/** A port at which a server is reached that many milliseconds later; until then it refuses. */
+async function lateTo(
+  server: SshServer,
+  milliseconds: number,
+): Promise<{ port: number; end: () => void }> {
+  const open = new Set<Socket>();
+  const relay = createServer((client) => {
+    const onward = connect(server.port, server.host);
+    for (const [one, other] of [
+      [client, onward],
+      [onward, client],
+    ]) {
+      open.add(one);
+      one.pipe(other).on("error", () => one.destroy());
+    }
+  });
+  const listening = (port: number) =>
+    new Promise<number>((resolve) =>
+      relay.listen(port, server.host, () => resolve((relay.address() as AddressInfo).port)),
+    );
+  const port = await listening(0);
+  await new Promise((resolve) => relay.close(resolve));
+  const timer = setTimeout(() => void listening(port), milliseconds);
+  return {
+    port,
+    end: () => {
+      clearTimeout(timer);
+      for (const socket of open) socket.destroy();
+      relay.close();
+    },
+  };
+}
 
 test("a host key that is not the pinned one is an error that names the host", async () => {
   const { hosts } = routeArgs();

@@ -6,6 +6,7 @@ import { fileWriter, sections } from "../../components/hostProgram";
 import {
   renderFirewall,
   renderFirewallUnit,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -34,6 +35,7 @@ const units = {
   "redis-cluster.service": renderNodeUnit(config),
   "redis-sentinel.service": renderSentinelUnit(config),
   "redis-cluster-firewall.service": renderFirewallUnit(config),
+  "redis-cluster-kernel.service": renderKernelUnit(config),
 };
 const files: Record<string, string> = {
   ...units,

@@ -250,6 +250,45 @@ describe("a node", () => {
     });
   });
 
+  test("takes at run time what a start makes of the same value, and tells it alike", async () => {
+    const least = Object.fromEntries(
+      offered
+        .filter(({ class: kind, name }) => kind === "live" && name !== "bind-source-addr")
+        .map(({ name, type }) => [
+          name,
+          others[name] ?? /(?:at least|from) (-?\d+)/.exec(type!.expected)?.[1],
+        ])
+        .filter(([, value]) => value !== undefined),
+    ) as Settings;
+    expect(Object.keys(least).length).toBeGreaterThan(50);
+    const [started, set] = addresses;
+    // Together they break rules of ours, which Redis does not know.
+    const node = Object.entries(least).reduce(
+      (text, [name, value]) =>
+        text.replace(new RegExp(`^${name} .*$`, "m"), () => `${name} ${value}`),
+      rendered({}, started).node,
+    );
+    await start("node", node, [], started);
+    await start("node", rendered({}, set).node, [], set);
+    const names = Object.keys(least);
+    const told = (at: string) =>
+      as(
+        "operator",
+        nodePort,
+        async (call) => {
+          for (const name of at === set ? names : [])
+            expect([name, await call("config", "set", name, bare(least[name]))]).toEqual([
+              name,
+              "OK",
+            ]);
+          const values = names.map(async (name) => [name, await call("config", "get", name)]);
+          return Object.fromEntries((await Promise.all(values)) as [string, unknown][]);
+        },
+        at,
+      );
+    expect(await told(set)).toEqual(await told(started));
+  });
+
   test("has no directive that the table does not know", async () => {
     await start("node", rendered().node);
     await as("operator", nodePort, async (call) => {
@@ -317,7 +356,7 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
   [
     "node",
     "monitoring",
-    ["slowlog", "get"],
+    ["latency", "histogram"],
     [
       ["get", "key"],
       ["keys", "*"],
@@ -340,7 +379,7 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
   [
     "sentinel",
     "monitoring",
-    ["sentinel", "ckquorum", masterName],
+    ["sentinel", "slaves", masterName],
     [
       ["sentinel", "failover", masterName],
       ["sentinel", "reset", "*"],
@@ -361,6 +400,33 @@ test.each<[Daemon, keyof typeof passwords, string[], string[][]]>([
     expect(String(await call(granted[0], ...granted.slice(1)))).not.toMatch(/^NOPERM/);
   });
 });
+
+/** What an exporter that asks as the user monitoring tells of the first host's daemons. */
+async function scrapedByExporter(options: string[]): Promise<Record<Daemon, string>> {
+  const listen = `${address}:9121`;
+  const child = spawn(
+    "prometheus-redis-exporter",
+    ["-redis.user", "monitoring", "-web.listen-address", listen, ...options],
+    { env: { ...process.env, REDIS_PASSWORD: passwords.monitoring }, stdio: "ignore" },
+  );
+  running.push(child);
+  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  await eventually(10, () =>
+    fetch(`http://${listen}/`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
+  const scrape = async (port: number) =>
+    (await fetch(`http://${listen}/scrape?target=redis://${address}:${port}`)).text();
+  return { node: await scrape(nodePort), sentinel: await scrape(sentinelPort) };
+}
+
+/** Which commands a daemon of the first host refused. */
+const refused = (port: number): Promise<string[]> =>
+  as("operator", port, async (call) =>
+    ((await call("acl", "log")) as string[][]).map((entry) => entry[entry.indexOf("object") + 1]),
+  );
 
 describe("a sentinel", () => {
   test("starts on the defaults", async () => {
@@ -455,6 +521,19 @@ test("the users have the rights that replication and a failover need, and a grou
     ).length;
 
   await eventually(15, async () => (await whole()) && (await linked()) === 2);
+
+  // Debian's exporter as the user monitoring, with all that it can be told to ask.
+  const scraped = await scrapedByExporter(["-export-client-list", "-ping-on-connect"]);
+  expect(scraped.node).toMatch(/^redis_connected_slaves 2$/m);
+  expect(scraped.node).toMatch(/^redis_connected_clients_details\{/m);
+  expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_slaves\{.*\} 2$/m);
+  expect(scraped.sentinel).toMatch(/^redis_sentinel_master_ok_sentinels\{.*\} 3$/m);
+  expect(scraped.sentinel).toMatch(/^redis_connected_clients_details\{/m);
+  // It asks for the whole configuration, in which there are passwords, and goes on without.
+  expect(await refused(nodePort)).toEqual(["config|get"]);
+  expect(await refused(sentinelPort)).toEqual([]);
+  await as("operator", nodePort, (call) => call("acl", "log", "reset"));
+
   await kill(nodes[0]);
   await eventually(15, async () =>
     (await masters()).every((master) => (master as string[])[0] !== address),

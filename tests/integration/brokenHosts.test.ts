@@ -143,3 +143,28 @@ it("finishes a first deployment that was killed again and again", async () => {
   const { summary } = await losingNothing(dev, () => dev.stack.up());
   expect(changes(summary.resourceChanges)).toEqual({});
 });
+
+it("says in Redis's own words why a node does not start, and takes it back once its damaged files are away", async () => {
+  const data = "/var/lib/redis-cluster";
+  on("app-1", "systemctl stop redis-cluster");
+  on(
+    "app-1",
+    `file=$(ls ${data}/appendonlydir/*.base.rdb) && ` +
+      "printf X | dd status=none bs=1 conv=notrunc of=$file seek=$(($(stat -c %s $file) - 3))",
+  );
+  await dev.stack.setConfig("redis-cluster:limits.stall", { value: "10" }, true);
+  const words = /redis-server ended: [^\n]*Wrong RDB checksum[^\n]*redis-cluster\.log/;
+  expect(await failedUp(dev)).toMatch(words);
+  const journal = on("app-1", "journalctl -u redis-cluster -n 200 -o short-unix");
+  expect(journal).toMatch(words);
+  // Later each time.
+  const times = [...journal.matchAll(/^(\d+\.\d+) .*redis-server ended/gm)].map(([, at]) =>
+    Number(at),
+  );
+  const between = times.slice(1).map((at, i) => at - times[i]);
+  expect(between.length).toBeGreaterThan(1);
+  expect(between[between.length - 1]).toBeGreaterThan(between[0] + 0.5);
+  on("app-1", `mkdir /root/damaged && mv ${data}/appendonlydir ${data}/dump.rdb /root/damaged/`);
+  await dev.stack.up();
+  await untilWhole();
+});

@@ -82,12 +82,16 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   on(master, "systemctl stop redis-sentinel");
   on(second, "systemctl disable redis-cluster");
   on(second, `sed -i 's/^hz 10$/hz 12/' ${file("redis.conf")}; echo more >>${file("secrets")}`);
+  // A shorter queue than what listens asks for; of the rest a container may set nothing.
+  on(first, "echo 100 >/proc/sys/net/core/somaxconn");
+  on(second, "systemctl stop redis-cluster-kernel");
   on(second, "echo '# edited' >>/usr/local/lib/redis-cluster/write-files");
   const found = await refreshed();
   expect(found).toEqual(
     [
       `${master} redis-sentinel.service: wanted active, seen inactive`,
       `${master} redis.maxmemory: wanted 0, seen 104857600`,
+      `${first} kernel net.core.somaxconn: wanted at least 511, seen 100`,
       `${first} redis-cluster.service, its stamps: wanted once a second, seen none`,
       `${first} redis.acl.sentinel: wanted +config|rewrite, seen ""`,
       `${first} redis.masterauth: wanted the deployed password, seen another`,
@@ -96,6 +100,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${second} /etc/redis-cluster/managed/staged/redis.conf: wanted hz 10, seen hz 12`,
       `${second} /etc/redis-cluster/managed/staged/secrets: wanted as deployed, seen edited`,
       `${second} /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing`,
+      `${second} redis-cluster-kernel.service: wanted active, seen inactive`,
       `${second} redis-cluster.service: wanted enabled, seen disabled`,
       `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
       `${second} sentinel.auth-user: wanted sentinel, seen 0`,
@@ -116,9 +121,14 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   expect(await epoch(dev)).toBe(1);
   await untilWhole();
   await nothingLeft();
+  // What was there before comes back with the end of the unit, as at a destroy.
+  const backlog = "cat /proc/sys/net/core/somaxconn";
+  expect(on(first, `${backlog}; systemctl restart redis-cluster-kernel; ${backlog}`)).toBe(
+    "511\n4096",
+  );
 });
 
-it("restart class: a unit, a drop-in, an edited release; the master is not touched", async () => {
+it("restart class: a unit, a drop-in, an edited release, an upgraded package; the master is not touched", async () => {
   const [first, second] = replicas;
   on(
     first,
@@ -129,20 +139,31 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/managed/current/redis.conf");
   on(second, "systemctl restart redis-cluster");
   await untilWhole();
+  // As an upgrade of the package does it: the other programs are links to this one.
+  on(first, "cd /usr/bin && cp -a redis-check-rdb new && mv new redis-check-rdb");
+  expect(on(first, "/usr/local/lib/redis-cluster/redis-cluster gate 2>&1 || true")).toContain(
+    `${first} node: runs a redis-server whose file was replaced since`,
+  );
   const release = on(second, "readlink -f /etc/redis-cluster/managed/current");
   expect(await refreshed()).toEqual(
     [
       `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,
+      ...["redis-cluster", "redis-sentinel"].map(
+        (unit) =>
+          `${first} ${unit}.service: wanted the installed redis-server, seen one that was replaced since; a restart is owed`,
+      ),
       `${second} /etc/systemd/system/redis-sentinel.service.d/mine.conf: wanted none, seen a file`,
       `${second} ${release}/redis.conf: wanted no such line, seen tcp-backlog 77`,
     ].sort(),
   );
+  const { stdout: preview } = await dev.stack.preview({ diff: true });
+  expect(preview).toContain("one that was replaced since; a restart is owed");
   const before = await identities(dev);
   await repaired();
   const after = await identities(dev);
   const restarted = Object.keys(before).filter((daemon) => before[daemon] !== after[daemon]);
   expect(restarted).toEqual(
-    expect.arrayContaining([`${first} node`, `${second} node`, `${second} sentinel`]),
+    expect.arrayContaining([first, second].flatMap((host) => [`${host} node`, `${host} sentinel`])),
   );
   expect(restarted).not.toContain(`${master} node`);
   expect(await epoch(dev)).toBe(1);

@@ -330,7 +330,10 @@ afterAll(() => {
 it("killed at every step, its work done and unheard, and finished by the next run", async () => {
   await want(700);
   await recorded(async (note) => {
-    for (const step of steps) {
+    // The last ones go on at the same time: the master's is the one with something to do.
+    const lead = await master();
+    const own = steps.filter(({ host, verb }) => verb !== "node-roll-master" || host === lead);
+    for (const step of own) {
       const one = { ...step, point: "after" } as const;
       await hold(one);
       const up = startUp();
@@ -344,12 +347,12 @@ it("killed at every step, its work done and unheard, and finished by the next ru
       await note({ ...step, fault: "killed, done but unheard", said: lastWords(up), then });
     }
     // The quorum check goes on for as long as a node is silent.
-    const last = { ...steps.at(-1)!, point: "after" } as const;
+    const last = { ...own.at(-1)!, point: "after" } as const;
     await hold(last);
     const check = startUp();
     await reached(check, last);
-    const lead = await master();
-    const silent = hosts.find((host) => host !== lead)!;
+    const now = await master();
+    const silent = hosts.find((host) => host !== now)!;
     await meanwhileOn(silent, "systemctl kill --kill-who=main -s STOP redis-cluster");
     await release(last);
     await eventually("the quorum check begins", 60, () =>

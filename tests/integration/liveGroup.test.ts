@@ -55,6 +55,15 @@ async function nodeSetting(host: string, name: string): Promise<string> {
   return ((await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", name)) as string[])[1];
 }
 
+/** How often the nodes of the group have got all data anew. */
+const fullSyncs = () =>
+  hosts
+    .map((host) =>
+      on(host, "grep -c 'Full resync from master' /var/log/redis-cluster/redis-cluster.log || :"),
+    )
+    .map(Number)
+    .reduce((sum, count) => sum + count, 0);
+
 /** The classes of change that a plain preview tells. */
 async function previewedClasses(): Promise<string[]> {
   const { stdout } = await dev.stack.preview();
@@ -123,8 +132,8 @@ it("live class: applies a setting everywhere, restarts nothing, and it outlives 
   expect(await monitored(dev, replica, "down-after-milliseconds")).toBe("5001");
 });
 
-it("restart class: replicas first, one handover, every node restarted once, no write lost", async () => {
-  const before = await identities(dev);
+it("restart class: replicas first, one handover, every node restarted once, no full sync, no write lost", async () => {
+  const [before, syncs] = [await identities(dev), fullSyncs()];
   const [oldMaster, oldEpoch] = [(await namedMaster(dev))!, await epoch(dev)];
   let said = "";
   const up = async () => {
@@ -155,7 +164,11 @@ it("restart class: replicas first, one handover, every node restarted once, no w
   for (const daemon of Object.keys(before)) expect(after[daemon]).not.toBe(before[daemon]);
   expect(await epoch(dev)).toBe(oldEpoch + 1);
   expect(await namedMaster(dev)).not.toBe(oldMaster);
-  for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("600");
+  for (const host of hosts) {
+    expect(await nodeSetting(host, "tcp-backlog")).toBe("600");
+    expect(await nodeSetting(host, "appendonly")).toBe("yes");
+  }
+  expect(fullSyncs()).toBe(syncs);
   const { summary } = await dev.stack.up();
   expect(changes(summary.resourceChanges)).toEqual({});
   expect(await identities(dev)).toEqual(after);
@@ -257,6 +270,46 @@ it("a red gate stops a rollout before anything is stopped; its override is good 
   });
   for (const host of hosts) expect(await nodeSetting(host, "tcp-backlog")).toBe("601");
   await dev.stack.removeConfig("redis-cluster:override");
+});
+
+it("a host more, and a host less while it is the master: one run each, nobody else restarts, no write is lost", async () => {
+  lab("up", "4");
+  dev = await openStack("dev");
+  await set("hosts.app-3.sentinel", "false");
+  // The first to take over.
+  await set("hosts.app-3.redis.replica-priority", "10");
+  const app3 = { host: "app-3", daemon: "node" } as const;
+  await losingNothing(dev, async () => {
+    const [before, old] = [await identities(dev), (await namedMaster(dev))!];
+    await dev.stack.up();
+    expect(await identities(dev)).toEqual(before);
+    expect((await info(dev, app3, "replication")).master_link_status).toBe("up");
+    for (const host of hosts) expect(await nodeSetting(host, "min-replicas-to-write")).toBe("2");
+
+    await meanwhileOn(old, "systemctl restart redis-cluster");
+    expect((await info(dev, app3, "replication")).role).toBe("master");
+    await untilWhole();
+    const [after, oldEpoch] = [await identities(dev), await epoch(dev)];
+    await dev.stack.removeConfig("redis-cluster:hosts.app-3", true);
+    let said = "";
+    const up = async () => {
+      said = (await dev.stack.up({ color: "never" })).stdout;
+    };
+    expect(await fewestSentinelsDuring(up)).toBe(3);
+    expect(said).toMatch(/app-3: handed over to 10\.77\.\d+\.1[123]:6389; stopped for good/);
+    expect(await identities(dev)).toEqual(after);
+    expect(hosts).toContain(await namedMaster(dev));
+    expect(await epoch(dev)).toBe(oldEpoch + 1);
+  });
+  for (const host of hosts) {
+    expect(await monitored(dev, host, "num-slaves")).toBe("2");
+    expect(await nodeSetting(host, "min-replicas-to-write")).toBe("1");
+  }
+  expect(on("app-3", "ls /etc/redis-cluster /usr/local/lib/redis-cluster 2>&1 || true")).toMatch(
+    /cannot access[^]*cannot access/,
+  );
+  const { summary } = await dev.stack.up();
+  expect(changes(summary.resourceChanges)).toEqual({});
 });
 
 const passphrase = () => ({ PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") });

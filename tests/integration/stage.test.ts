@@ -9,6 +9,7 @@ import {
   openStack,
   Stack,
 } from "../helpers/lab";
+import { hold, held, installHolds } from "../helpers/holds";
 import { execFileSync, spawn } from "child_process";
 import { existsSync, mkdtempSync, readFileSync } from "fs";
 import { tmpdir } from "os";
@@ -84,6 +85,28 @@ it("deploys stage's settings, every login and every question by way of the basti
   }
   await stage.stack.setConfig("redis-cluster:redis.hz", { value: "20" }, true);
   await losingNothing(stage, () => stage.stack.up());
+});
+
+it("a host that dies in the middle of a step ends the run, where both sshd are told to look for signs of life", async () => {
+  const lost = { host: "app-1", verb: "node-start", point: "before" } as const;
+  const configure = (host: string, line: string) =>
+    on(host, `echo '${line}' >/etc/ssh/sshd_config.d/alive.conf && systemctl reload ssh`);
+  for (const host of hosts) configure(host, "ClientAliveInterval 3");
+  configure("bastion", "ChannelTimeout direct-tcpip=12s");
+  installHolds(lost.host);
+  await hold(lost);
+  await stage.stack.setConfig("redis-cluster:redis.hz", { value: "21" }, true);
+  const run = failedUp(stage);
+  await held(lost);
+  // A step that is silent for longer than that goes on, since its host gives a sign.
+  await new Promise((resolve) => setTimeout(resolve, 15_000));
+  lab("kill", lost.host);
+  const died = performance.now();
+  expect(await run).toMatch(/app-1-node-start[^]*error: [^]*without exit status/);
+  expect(performance.now() - died).toBeLessThan(60_000);
+  lab("start", lost.host);
+  await stage.stack.cancel();
+  await stage.stack.up();
 });
 
 it("an SSH agent logs in instead of the key, no key is in the state, and it is taken away through the bastion, too", async () => {

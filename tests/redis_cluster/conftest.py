@@ -26,6 +26,10 @@ class Told(Daemons):
         """The replies to one question."""
         return [self._reply(member, " ".join(each)) for each in words]
 
+    def ask_once(self, member: Member, *commands: str) -> list[Reply]:
+        """The same."""
+        return self.ask(member, *commands)
+
     def clients(self, member: Member) -> list[Client]:
         """By what is said to CLIENT LIST."""
         reply = self._reply(member, "CLIENT LIST")

@@ -85,3 +85,10 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     assert path.read_text() == "new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has no capabilities")
+def test_the_kernels_unit_has_no_capabilities(capfd: pytest.CaptureFixture[str]) -> None:
+    """By sudo it would run with all of root's."""
+    assert main(["kernel", "set"]) == 1
+    assert "this is done by a unit, without capabilities" in capfd.readouterr().err

@@ -55,7 +55,7 @@ def test_an_aof_is_written_when_the_last_of_its_files_is(tmp_path: Path) -> None
     assert files.as_of(None) == 300
     write(tmp_path / "aof" / "temp-my.aof.incr", "", 0)
     assert files.outdated(None)
-    files.settle(None)
+    files.settle(None, False)
     assert not files.outdated(None)
 
 
@@ -81,7 +81,7 @@ def test_an_rdb_that_is_settled_is_what_the_node_holds_from_then_on(tmp_path: Pa
     write(tmp_path / "dump.rdb", rdb(600), 600)
     write(tmp_path / "stamp.0", "1699999990\n", 990)
     write(tmp_path / "stamp.1", "1700000000\n", 1000)
-    files.settle(read_stamp(str(tmp_path)))
+    files.settle(read_stamp(str(tmp_path)), False)
     stamp = read_stamp(str(tmp_path))
     assert stamp == Stamp(1700000000 - 400, str(tmp_path), 0, 600_000_000_000)
     assert not files.outdated(stamp)

@@ -15,6 +15,7 @@ from redis_cluster.decide.handover import (
     vote,
     written,
 )
+from redis_cluster.decide.stamp import UNSAVED_RANK
 from redis_cluster.members import Member, Members
 from redis_cluster.observe import Node, Sentinel
 from redis_cluster.resp import ErrorReply, Reply
@@ -180,8 +181,8 @@ def test_heirs(b: dict[str, str], c: dict[str, str], order: list[Member]) -> Non
 
 
 def test_written() -> None:
-    """Not while an AOF is written or owed, which may be the first one after a full sync."""
+    """Not while an AOF is written or owed, which may be the first one after a full sync, or after a planned restart."""
     busy = ({"aof_rewrite_in_progress": "1"}, {"aof_rewrite_scheduled": "1"}, {"master_sync_in_progress": "1"})
-    for each in busy:
+    for each in (*busy, {"slave_priority": str(UNSAVED_RANK)}):
         assert written([Node(B, info={**GOOD, **each}), Node(C, info=GOOD)]) == {C}
     assert written([Node(B, silence="no answer")]) == set()

@@ -10,6 +10,7 @@ from redis_cluster.members import Member
 from redis_cluster.observe import Daemons
 from redis_cluster.release import Release
 from redis_cluster.resp import Ended, ErrorReply, Reply, Unanswered
+from redis_cluster.resume import Mark, read_mark, write_mark
 from redis_cluster.stamps import read_stamp
 
 MEMBERS = """master-name group
@@ -56,7 +57,8 @@ class Group:
                 return self.persistence
             case "INFO replication":
                 return f"role:master\r\nmin_slaves_good_slaves:{self.good}\r\n"
-        return "OK" if command.startswith("CONFIG SET replica-priority ") else ErrorReply("ERR")
+        known = ("CONFIG SET replica-priority ", "CONFIG SET appendonly yes")
+        return "OK" if command.startswith(known) else ErrorReply("ERR")
 
     def follows(self, name: str, offset: int, state: str = "connected") -> None:
         """Of the node here."""
@@ -127,6 +129,28 @@ def test_a_replica_stamps_the_time_of_its_master_when_that_was_as_far(
     # Asked at 500: of what the master said then.
     assert stamp_of(tmp_path) == 1_700_000_000
     assert group.priorities() == ["7"]
+
+
+def test_one_that_went_on_from_its_rdb_gets_an_aof_and_its_rank_after_that(
+    group: Group, begin: Callable[[], Stamping], tmp_path: Path
+) -> None:
+    """It is asked to until it has begun one; stamps tell what files hold, so there are none meanwhile."""
+    stamping = begin()
+    write_mark(str(tmp_path), Mark("resumed", "a.1.base.rdb", "1-1"))
+    manifest = tmp_path / "appendonlydir/appendonly.aof.manifest"
+    manifest.write_text("file a.1.base.rdb seq 1 type b\n")
+    group.follows("console", 600)
+    for enabled, asked in ((0, 1), (0, 2), (1, 2)):
+        group.persistence = f"aof_enabled:{enabled}\r\n{SAVED}"
+        assert stamping.look()
+        assert sum(each.endswith("CONFIG SET appendonly yes") for each in group.asked) == asked
+        assert group.priorities() == [str(UNSAVED_RANK)]
+        assert (read_mark(str(tmp_path)) is None, stamp_of(tmp_path)) == (False, None)
+    manifest.write_text("file a.2.base.rdb seq 2 type b\n")
+    for _ in range(2):
+        assert stamping.look()
+    assert group.priorities() == [str(UNSAVED_RANK), "7"]
+    assert (read_mark(str(tmp_path)), stamp_of(tmp_path)) == (None, 1_700_000_000)
 
 
 @pytest.mark.parametrize("master", ["10.9.9.9", "console"])

@@ -1,6 +1,7 @@
 """What running daemons take, by what they say."""
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,33 @@ def test_settings(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) 
     told = Told({**_settings([*before], [*after]), set_all: "OK"})
     assert _takes(monkeypatch, told, releases[1]) == ["set at run time: maxmemory limit notify"]
     assert told.asked == ["INFO memory", "CONFIG GET *", set_all, "CONFIG GET *"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "seen"),
+    [
+        ("notify-keyspace-events", "KEA", "AKE"),
+        ("latency-tracking-info-percentiles", "50.0 99.90", "50 99.9"),
+        ("shutdown-on-sigterm", "now nosave", "nosave now"),
+        ("oom-score-adj-values", "00 200 800", "0 200 800"),
+        ("maxmemory", "0100", "100"),
+        ("maxmemory", "100b", "100"),
+    ],
+)
+def test_another_spelling(
+    releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, name: str, wanted: str, seen: str
+) -> None:
+    """What is the same to Redis is no change that was not taken; the very binary tells what is."""
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}{name} {wanted}\n")
+    for each in releases:
+        with (each / "secrets").open("a") as file:
+            file.write(f"hash operator {sha256(b'o').hexdigest()}\n")
+        (each / "users.acl").write_text("user operator on #operator ~* &* +@all\n")
+    told = Told({**_settings([name, seen], [name, seen]), f"CONFIG SET {name} {wanted}": "OK"})
+    assert _takes(monkeypatch, told, releases[1]) == [f"set at run time: {name}"]
+    other = Told({**_settings([name, "1"], [name, "1"]), f"CONFIG SET {name} {wanted}": "OK"})
+    with pytest.raises(Refused, match=f"{name} is '1' after CONFIG SET"):
+        _takes(monkeypatch, other, releases[1])
 
 
 @pytest.mark.parametrize(

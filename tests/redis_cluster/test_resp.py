@@ -1,6 +1,7 @@
 """The client of daemons that may lie: whatever comes, it is a typed reply or Unanswered, soon."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,3 +159,36 @@ def test_who_does_not_let_in_is_told() -> None:
         threading.Thread(target=serve, daemon=True).start()
         with pytest.raises(Unanswered, match="WRONGPASS invalid"):
             Connection("127.0.0.1", listener.getsockname()[1], LOGIN, 2)
+
+
+@pytest.mark.parametrize(
+    ("sent", "tls", "said"),
+    [
+        (
+            b"-ERR max number of clients reached\r\n",
+            False,
+            "ERR max number of clients reached: a restart of its service",
+        ),
+        (b"-NOAUTH\r\n", False, "NOAUTH"),
+        # By TLS Redis says nothing: it has no handshake yet.
+        (b"", True, "ends the connection, as a daemon does by TLS at its maxclients: a restart of its service"),
+        (b"", False, "ends the connection"),
+    ],
+)
+def test_a_daemon_that_has_no_room(sent: bytes, tls: bool, said: str) -> None:
+    """Says so and hangs up, before it was asked anything."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        one, _ = listener.accept()
+        one.sendall(sent)
+        one.shutdown(socket.SHUT_WR)
+        one.recv(1 << 16)
+        one.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    login = LOGIN._replace(tls=ssl.create_default_context() if tls else None)
+    with pytest.raises(Unanswered) as refused:
+        Connection("127.0.0.1", listener.getsockname()[1], login, 2)
+    listener.close()
+    assert str(refused.value).startswith(said)

@@ -1,10 +1,16 @@
 import {
   address,
   ask,
+  epoch,
   eventually,
+  failedUp,
+  identities,
   info,
   lab,
+  losingNothing,
   masterName,
+  monitored,
+  namedMaster,
   on,
   openStack,
   Stack,
@@ -128,5 +134,93 @@ describe.each([
     await sleep(5000);
     lab("start", old);
     await whole();
+  });
+});
+
+describe("hosts and sentinels come and go, under writes", () => {
+  const set = (path: string, value: string) =>
+    dev.stack.setConfig(`redis-cluster:hosts.${path}`, { value }, true);
+  const takeOff = (path: string) => dev.stack.removeConfig(`redis-cluster:hosts.${path}`, true);
+
+  /** `up`, of which the daemons of the three hosts that stay do not restart, and no failover comes. */
+  async function quietUp(): Promise<string> {
+    const before = [await identities(dev), await epoch(dev)];
+    const { stdout } = await dev.stack.up({ color: "never" });
+    expect([await identities(dev), await epoch(dev)]).toEqual(before);
+    return stdout;
+  }
+
+  /** Until each of the three knows so many replicas and other sentinels, no more and no less, and has that quorum. */
+  async function counted(replicas: number, others: number, quorum: number): Promise<void> {
+    await untilWhole();
+    for (const host of sentinels) {
+      const seen = ["num-slaves", "num-other-sentinels", "quorum"].map((field) =>
+        monitored(dev, host, field),
+      );
+      expect([host, ...(await Promise.all(seen))]).toEqual(
+        [host, replicas, others, quorum].map(String),
+      );
+    }
+  }
+
+  beforeAll(async () => {
+    lab("up", "5");
+    dev = await openStack("dev");
+    for (const host of ["app-3", "app-4"]) await set(`${host}.sentinel`, "false");
+    await dev.stack.up();
+    for (let old = await named("app-1"); !sentinels.includes(old!); old = await named("app-1")) {
+      on(old!, "systemctl restart redis-cluster");
+      await untilWhole();
+    }
+  });
+
+  it("two sentinels more: one after the other, each counted by those before it", async () => {
+    for (const host of ["app-3", "app-4"]) await takeOff(`${host}.sentinel`);
+    const said = await losingNothing(dev, quietUp);
+    const came = [
+      ...said.matchAll(/app-([34])-sentinel-start .*counted by the sentinels on (.*) \[/g),
+    ];
+    expect(came.map(([, , by]) => by.split(", ").length).sort()).toEqual([3, 4]);
+    await counted(4, 4, 3);
+  });
+
+  it("a host less with its sentinel, and the sentinel of another: one run", async () => {
+    await takeOff("app-4");
+    await set("app-3.sentinel", "false");
+    expect(await losingNothing(dev, quietUp)).toContain("app-4: stopped for good");
+    await counted(3, 2, 2);
+    expect(on("app-3", "systemctl is-active redis-sentinel || true")).toBe("inactive");
+    expect(on("app-4", "systemctl is-active redis-cluster || true")).toBe("inactive");
+  });
+
+  it("a replica that is no member is told, and keeps no run from its end", async () => {
+    const master = address((await namedMaster(dev))!);
+    const login = `--masteruser replication --masterauth ${dev.passwords.replication}`;
+    const analyst = `redis-server --port 7000 --dir /tmp --replicaof ${master} 6389 ${login}`;
+    on("app-4", `systemd-run --quiet --unit analyst ${analyst} --save "" --replica-priority 0`);
+    const note = `${address("app-4")}:7000 replicates, and is none of redis-cluster:hosts`;
+    const gate = "/usr/local/lib/redis-cluster/redis-cluster gate 2>&1";
+    await eventually("it is told", 60, () => on("app-1", gate).includes(note));
+    await dev.stack.setConfig("redis-cluster:redis.hz", { value: "21" }, true);
+    expect(await losingNothing(dev, quietUp)).toContain(note);
+    on("app-4", "systemctl stop analyst");
+  });
+
+  it("a host that is gone for good leaves in two runs that do not ask it", async () => {
+    lab("kill", "app-3");
+    await losingNothing(dev, async () => {
+      const host = await dev.stack.getConfig("redis-cluster:hosts");
+      await takeOff("app-3");
+      const said = await failedUp(dev);
+      expect(said).toContain("app-3 was taken off redis-cluster:hosts and cannot be reached");
+      await dev.stack.setConfig("redis-cluster:hosts", host);
+      await set("app-3.gone", "true");
+      await quietUp();
+      await counted(2, 2, 2);
+      await takeOff("app-3");
+      await quietUp();
+    });
+    const { stdout } = await dev.stack.up({ color: "never" });
+    expect(stdout).toMatch(/\n {4}\d+ unchanged\n/);
   });
 });

@@ -41,6 +41,7 @@ test("the smallest configuration is filled in", () => {
     sentinelReturn: 120,
     limits: { stall: 60, step: 3600, pause: 10 },
     deleteData: false,
+    kernelSettings: true,
     users: [{ name: "application", keys: ["*"], channels: ["*"] }],
     secrets: {
       sshPrivateKey: secrets.sshPrivateKey,
@@ -401,6 +402,11 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     "a limit in words",
     { limits: { pause: true } },
     /^limits.pause is true; expected from 1 to 60 seconds$/,
+  ],
+  [
+    "kernelSettings in words",
+    { kernelSettings: "mine" },
+    /^kernelSettings is "mine"; expected true or false$/,
   ],
   ["deleteData in words", { deleteData: "sure" }, /^deleteData is "sure"; expected true or false$/],
   [

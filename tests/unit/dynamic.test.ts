@@ -2,6 +2,7 @@ import * as fs from "fs";
 import { join } from "path";
 import { sourcesHash, sourcesOf } from "../../components/dynamic";
 import { Bootstrap } from "../../components/bootstrap";
+import { Decommission } from "../../components/decommission";
 import { HostDrift } from "../../components/hostDrift";
 import { PrivateAuthority } from "../../components/privateAuthority";
 import { SentinelQuorum } from "../../components/sentinelQuorum";
@@ -21,6 +22,10 @@ const resources: Record<string, () => void> = {
     }),
   bootstrap: () =>
     new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
+  decommission: () =>
+    new Decommission("it", {
+      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], gone: [], plan: "x", limit: 1 },
+    }),
   hostDrift: () => new HostDrift("it", { hosts: [host] }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
@@ -54,6 +59,7 @@ test.each(providers)(
 test.each([
   ["sentinelQuorum", ["gate", "sentinelProbe", "sshRoute"]],
   ["bootstrap", ["hostProgram", "shell", "sshRoute"]],
+  ["decommission", ["hostProgram", "membership", "shell", "sshRoute"]],
   ["hostDrift", ["hostProgram", "shell", "sshRoute"]],
   ["privateAuthority", []],
 ])("the hash of %s is of all that it runs", (module, imported) => {

@@ -343,7 +343,6 @@ describe("what daemons reply", () => {
     flags: "master",
     "config-epoch": "3",
     quorum: "2",
-    "num-slaves": "2",
     "num-other-sentinels": "2",
   };
   const sentinel = (master: unknown, other: unknown) => ({
@@ -399,7 +398,7 @@ describe("what daemons reply", () => {
     const { said: whole } = await said(
       sentinelSaid(sentinel(Object.entries(fields).flat(), "id") as never, "g"),
     );
-    expect(whole).toMatchObject({ master: "10.0.0.1:6389", epoch: 3, replicas: 2 });
+    expect(whole).toMatchObject({ master: "10.0.0.1:6389", epoch: 3, otherSentinels: 2 });
   });
 
   test("a value that is called as a field is not taken for it", async () => {

@@ -27,7 +27,7 @@ function whole(): Answers {
               replays: true,
               failing: [],
               moves: "",
-              onlineReplicas: 2,
+              onlineReplicas: ["10.77.0.12:6389", "10.77.0.13:6389"],
               linkUp: false,
               syncing: false,
             }
@@ -38,7 +38,7 @@ function whole(): Answers {
               replays: true,
               failing: [],
               moves: "",
-              onlineReplicas: 0,
+              onlineReplicas: [],
               master,
               linkUp: true,
               syncing: false,
@@ -54,7 +54,7 @@ function whole(): Answers {
         flags: "master",
         epoch: 3,
         quorum: 2,
-        replicas: 2,
+        replicas: ["10.77.0.12:6389", "10.77.0.13:6389"],
         otherSentinels: 2,
         tilt: false,
         ckquorum: "OK 3 usable Sentinels. Quorum and failover authorization can be reached",
@@ -98,7 +98,11 @@ test.each<[string, Partial<SentinelSaid> | Partial<NodeSaid>, string]>([
     { flags: "master,s_down" },
     'app-1: sentinel flags the master "master,s_down", expected "master"',
   ],
-  ["sentinel app-1", { replicas: 3 }, "app-1: sentinel knows 3 replicas, expected 2"],
+  [
+    "sentinel app-1",
+    { replicas: ["10.77.0.12:6389", "10.9.9.9:6379"] },
+    "app-1: sentinel knows 1 of the members as replicas, expected 2",
+  ],
   ["sentinel app-1", { otherSentinels: 1 }, "app-1: sentinel knows 1 other sentinels, expected 2"],
   ["sentinel app-1", { quorum: 1 }, "app-1: sentinel has quorum 1, expected 2"],
   [
@@ -142,8 +146,8 @@ test.each<[string, Partial<SentinelSaid> | Partial<NodeSaid>, string]>([
   ]),
   [
     "node console",
-    { onlineReplicas: 1 },
-    "console: node (the master) has 1 replicas online, expected 2",
+    { onlineReplicas: ["10.77.0.13:6389", "10.9.9.9:6389"] },
+    "console: node (the master) has 1 of the members online as replicas, expected 2",
   ],
   [
     "node console",

@@ -46,6 +46,13 @@ function daemon(
     const fields = Object.entries({ ...(whole[kind][key] as object), ...told }).filter(
       (pair): pair is [string, string] => typeof pair[1] === "string",
     );
+    if (key === "SENTINEL REPLICAS")
+      return Promise.resolve(
+        fields.map(([place, flags]) => {
+          const [ip, port] = place.split(":");
+          return ["ip", ip, "port", port, "flags", flags];
+        }),
+      );
     return Promise.resolve(
       key.startsWith("INFO")
         ? fields.map(([name, value]) => `${name}:${value}\r\n`).join("")

@@ -36,6 +36,7 @@ test.each([
   ["a password", { monitoringPassword: "another".padEnd(40, "-") }],
   ["an application's password", { applicationPassword: "another" }],
   ["a previous password", { operatorPreviousPassword: "another".padEnd(40, "-") }],
+  ["the kernel's settings", { kernelSettings: false }],
   ["the firewall", { firewall: { allow: ["10.77.0.0/24"] } }],
 ])("%s changes the plan", async (_, more) => {
   expect(await plan(more)).not.toBe(await plan());

@@ -4,6 +4,7 @@ import { join } from "path";
 import {
   render,
   renderFirewall,
+  renderKernelUnit,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -198,6 +199,20 @@ describe("firewall", () => {
       "ip saddr 10.78.0.0/16 accept",
     ]);
     expect(text).toContain("tcp dport != { 6389, 26389 } accept\n    iif lo accept");
+  });
+});
+
+describe("the unit of the kernel's settings", () => {
+  test("is a comment alone where the stack does not want it", () => {
+    expect(renderKernelUnit(topologyConfig({ kernelSettings: false }))).not.toMatch(/^[^#]/m);
+  });
+
+  test("is root without a capability, where all but the kernel's settings is read-only", () => {
+    const text = renderKernelUnit(config);
+    for (const line of ["CapabilityBoundingSet=", "ProtectSystem=strict", "NoNewPrivileges=true"])
+      expect(text.split("\n")).toContain(line);
+    // For the last of these systemd mounts another /proc, in which a container may write its machine's settings.
+    expect(text).not.toMatch(/^(ReadWritePaths|AmbientCapabilities|ProtectControlGroups)=./m);
   });
 });
 

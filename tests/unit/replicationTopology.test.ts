@@ -94,6 +94,8 @@ describe("three hosts", () => {
         expect(before(`${one}-node-install`, "bootstrap")).toBe(true);
         expect(before(`${one}-sentinel-claim`, "bootstrap")).toBe(true);
         expect(before("bootstrap", `${other}-node-start`)).toBe(true);
+        expect(before(`${one}-sentinel-claim`, "decommission")).toBe(true);
+        expect(before("decommission", `${other}-node-start`)).toBe(true);
         expect(before(`${one}-node-start`, `${other}-sentinel-start`)).toBe(true);
         expect(before(`${one}-sentinel-start`, `${other}-node-roll`)).toBe(true);
       }
@@ -266,6 +268,13 @@ it("tells the hosts the consent of a stack that was renamed", async () => {
   expect(graph.get("app-1-node-install")?.inputs.stdin).toContain(`\nrenamed ${consent}\n`);
 });
 
+it("gives a claim the secrets where a group is taken over, which is asked before anything starts", async () => {
+  const graph = await graphOf(three, {}, {}, { adoptPassword: "before" });
+  const claim = graph.get("app-1-node-install");
+  expect(claim?.inputs.stdin).toContain("\n==> secrets <==\n");
+  expect(claim?.secretInputs).toContain("stdin");
+});
+
 it("leaves hosts without a sentinel to their nodes, all at once after those that have one", async () => {
   const plain = { hostKey, sentinel: false };
   const graph = await graphOf({
@@ -280,4 +289,24 @@ it("leaves hosts without a sentinel to their nodes, all at once after those that
     expect(precedes(graph, `${host}-node-roll`, "console-node-roll-master")).toBe(true);
   }
   expect(precedes(graph, "app-3-node-roll", "app-4-node-roll")).toBe(false);
+});
+
+it("keeps of a host that is gone its claims alone, which nobody asks it to take away", async () => {
+  const graph = await graphOf({
+    ...three,
+    "app-3": { address: "10.77.0.14", hostKey, gone: true },
+    "app-4": { address: "10.77.0.15", hostKey, gone: true, sentinel: false },
+  });
+  const left = [...graph.values()].filter(({ name }) => /^app-[34]/.test(name));
+  expect(left.map(({ name, type }) => `${name} ${type.split(":").slice(-1)[0]}`).sort()).toEqual([
+    "app-3-node RedisNode",
+    "app-3-node-install Command",
+    "app-3-sentinel RedisSentinel",
+    "app-3-sentinel-claim Command",
+    "app-4-node RedisNode",
+    "app-4-node-install Command",
+  ]);
+  for (const host of ["app-1", "console"])
+    expect(graph.get(`${host}-node-install`)?.inputs.stdin).not.toContain("10.77.0.14");
+  expect(graph.get("decommission")?.inputs.gone).toEqual(["app-3", "app-4"]);
 });

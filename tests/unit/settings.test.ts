@@ -90,13 +90,22 @@ describe("the table", () => {
     ["bind", "10.0.0.1 127.0.0.1"],
     ["shutdown-on-sigterm", "nosave"],
     ["repl-diskless-sync-delay", "0"],
+    ["repl-backlog-size", "64mb"],
     ["min-replicas-to-write", "1"],
     ["min-replicas-max-lag", "5"],
   ])("departs from the role with %s %s, and says why", (name, value) => {
     const departed = directives("node").filter(({ departure }) => departure);
     expect(effectiveSettings("node", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
-    expect(departed).toHaveLength(5);
+    expect(departed).toHaveLength(6);
+  });
+
+  test.each([
+    ["1gb", "64mb"],
+    ["256mb", "16777216"],
+    ["1", "1"],
+  ])("of a maxmemory of %s the backlog takes %s", (maxmemory, size) => {
+    expect(effectiveSettings("node", place, { maxmemory })["repl-backlog-size"]).toBe(size);
   });
 
   test("a node without an AOF saves when it is stopped", () => {
@@ -166,7 +175,7 @@ describe("values", () => {
     ["maxmemory", {}],
     ["maxmemory-clients", "0%"],
     ["maxmemory-clients", "101%"],
-    ["repl-backlog-size", 0],
+    ["repl-backlog-size", 16383],
     ["client-query-buffer-limit", "1kb"],
     ["hz", 0],
     ["hz", 501],

@@ -18,14 +18,15 @@ def main(arguments: list[str]) -> int:
     claim COMPONENT: prints a fresh id; see prepare.prepare.
     check-programs OWNER MASTER_NAME [CONSENT]: prints a fresh id; see prepare.check_programs.
     retire: see last_files.retire.
+    decommission: prints decommission.decommission.
     drift: prints drift.drift.
     node-prove: prints prove.prove.
     gate: see look.
     lead [HASH]: see lead.lead.
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
-    compose-node, compose-sentinel, restore-priority, keep-stamp, leave: what units call; see compose.py, keep_stamp.py
-    and leave.py.
+    compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
+    compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
     try:
         _run(arguments)
@@ -105,6 +106,10 @@ def _run_to_its_end(*arguments: str) -> None:
             from .steps import take_step
 
             print(take_step(*arguments))
+        case ("decommission",):
+            from .decommission import decommission
+
+            print(decommission())
         case ("drift",):
             from .drift import drift
 
@@ -140,6 +145,16 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             compose_sentinel()
+        case ("kernel", what):
+            from .kernel import kernel
+
+            _refuse_capabilities()
+            kernel(what)
+        case ("last-words", "node" | "sentinel" as daemon):
+            from .last_words import last_words
+
+            _refuse_root()
+            last_words(daemon)
         case ("leave",):
             from .leave import leave
 
@@ -153,6 +168,16 @@ def fresh_id() -> str:
     """Another one each time: the steps that follow run again on it."""
     digits = os.urandom(16).hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _refuse_capabilities() -> None:
+    """Outside its unit, by sudo say, root could do more than that verb needs."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        if not any(line.split() == ["CapEff:", "0" * 16] for line in file):
+            raise Refused(
+                "this is done by a unit, without capabilities; expected that. Start the unit: systemctl restart "
+                "redis-cluster-kernel"
+            )
 
 
 def _refuse_root() -> None:

@@ -1,6 +1,7 @@
 """Composes the file that a daemon runs with, before each of its starts: its release, and its role as it is now."""
 
 import os
+from errno import EDQUOT, ENOSPC
 
 from .bootstrap import bootstrap_mark
 from .composed import node_text, sentinel_text
@@ -23,10 +24,16 @@ def compose_node() -> None:
     release = current_release(MANAGED)
     host, last = release.members.host, node_last(release.members)
     joins = join(release, last, bootstrap_mark(), os.path.exists(INITIALISED), operator_lets_lead(host))
-    text = node_text(release.directory)
+    text, resumes = node_text(release.directory), False
     if isinstance(joins, Replica):
         text += f"replicaof {joins.master.pair}\nreplica-priority {joins.rank}\n"
+        resumes = joins.resumes
+    if resumes:
+        text += "appendonly no\n"
     _compose("node", release, text)
+    Files(release.settings, DATA).settle(read_stamp(DATA), resumes)
+    mark_data(release.members.host)
+    note_release("node", os.path.basename(release.directory))
 
 
 def compose_sentinel() -> None:
@@ -47,6 +54,7 @@ def compose_sentinel() -> None:
         lines.append(f"sentinel current-epoch {found.epoch}")
     text = sentinel_text(release.directory, found.master.address, str(found.master.port))
     _compose("sentinel", release, text + "".join(f"{line}\n" for line in lines))
+    note_release("sentinel", os.path.basename(release.directory))
 
 
 def _compose(daemon: str, release: Release, text: str) -> None:
@@ -55,11 +63,7 @@ def _compose(daemon: str, release: Release, text: str) -> None:
     try:
         put(path, f"# composed from release {name}\n{text}")
     except OSError as error:
-        raise Refused(
-            f"cannot replace {path}: {error.strerror}; expected it to be owned by redis: chown redis {path}", host
-        ) from None
-    if daemon == "node":
-        # From this start on it holds what it loads, and no more.
-        Files(release.settings, DATA).settle(read_stamp(DATA))
-        mark_data(host)
-    note_release(daemon, name)
+        expected = f"it to be owned by redis: chown redis {path}"
+        if error.errno in (ENOSPC, EDQUOT):
+            expected = f"room: df {ETC}"
+        raise Refused(f"cannot replace {path}: {error.strerror}; expected {expected}", host) from None

@@ -19,6 +19,7 @@ from .members import load_members
 from .messages import Refused, say
 from .observe import fields
 from .resp import Connection, Login, Reply, Unanswered
+from .resume import forget_mark
 from .run import APART, output_of
 from .settings import Settings, read_file
 from .unread import unread
@@ -123,6 +124,7 @@ class _Conversion:
             os.unlink(f"{self.scratch}/source.aof")
         os.rename(f"{self._data}/{top}", f"{self._data}/{top}.converted")
         if self._append_only:
+            forget_mark(self._data)
             if os.path.exists(f"{self._data}/{self._aofs}"):
                 os.rename(f"{self._data}/{self._aofs}", f"{self.scratch}/empty")
             os.rename(f"{self.scratch}/{self._aofs}", f"{self._data}/{self._aofs}")

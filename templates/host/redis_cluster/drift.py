@@ -15,7 +15,7 @@ from .observe import at_once
 from .release import current_release, release_hash, running_release
 from .stamps import stamping
 
-FIREWALL = "redis-cluster-firewall.service"
+FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
 
 # Its lines name the programs as they were deployed; root's.
 _SUMS = f"{paths.PROGRAMS}/sums"
@@ -34,7 +34,7 @@ def drift() -> Iterator[str]:
     found = [*_programs(), *_files(directory), *unit_findings(units[0])]
     if "node" in asked and not stamping():
         found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
-    found += [*_firewall(directory), *answers.get("node", [])]
+    found += [*_firewall(directory), *_kernel(directory), *answers.get("node", [])]
     for unit in units[1:]:
         found += [*unit_findings(unit), *answers.get("sentinel", [])]
     for each in found:
@@ -89,9 +89,10 @@ def _names(directory: str) -> list[str]:
 def _unit(release: str, daemon: str) -> Unit:
     unit = UNIT[daemon]
     path = f"{paths.UNITS}/{unit}"
-    names = (os.path.basename(directory) for directory in (release, running_release(daemon)))
+    runs = os.path.basename(running_release(daemon))
     wanted, active, enabled = text_at(unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
-    return Unit(unit, path, wanted, text_at(path), active, enabled, act("drop-ins", daemon).split(), *names)
+    drop_ins, binary = act("drop-ins", daemon).split(), act("binary", daemon)
+    return Unit(unit, path, wanted, text_at(path), active, enabled, drop_ins, os.path.basename(release), runs, binary)
 
 
 def _firewall(release: str) -> Iterator[Finding]:
@@ -102,3 +103,17 @@ def _firewall(release: str) -> Iterator[Finding]:
     yield from differs(FIREWALL, "active", act("state", "firewall"))
     yield from file_findings(path, text_at(unit_file(release, FIREWALL)), text_at(path))
     yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
+
+
+def _kernel(release: str) -> Iterator[Finding]:
+    if "[Service]" not in (text_at(f"{release}/{KERNEL}") or ""):
+        return
+    from .kernel import findings
+
+    path = f"{paths.UNITS}/{KERNEL}"
+    state = act("state", "kernel")
+    yield from differs(KERNEL, "active", state)
+    yield from file_findings(path, text_at(unit_file(release, KERNEL)), text_at(path))
+    # What may be set here only that unit knows.
+    if state == "active":
+        yield from findings(release)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Literal
 
 from .decide.stamp import as_of
+from .resume import forget_mark, identity, read_mark, write_mark
 from .run import output_of
 from .settings import Settings, read_file
 from .stamps import Stamp
@@ -17,7 +18,7 @@ _RDB_FIELDS = 256
 _SURELY_KEYS = 4096
 _UNFINISHED = re.compile(r"temp-[0-9]+(\.[0-9]+)?\.rdb|temp-rewriteaof-(bg-)?[0-9]+\.aof")
 # What is no data of Redis's.
-_OURS = re.compile("retired-master|node-marks|stamp\\..")
+_OURS = re.compile("retired-master|node-marks|stamp\\..|resume")
 
 
 class Files:
@@ -74,21 +75,45 @@ class Files:
     def outdated(self, stamp: Stamp | None) -> bool:
         """Whether they are older than what this node held when it ended."""
         if self.append_only:
-            return os.path.lexists(self.unsaved)
+            return self.aof_is_behind()
         return stamp is not None and not self._saved_since(stamp)
+
+    def aof_is_behind(self) -> bool:
+        """Whether the AOF is from before what this node got in its memory or its RDB since."""
+        mark = read_mark(self.directory)
+        return os.path.lexists(self.unsaved) or (mark is not None and mark[:2] == ("resumed", self.base))
+
+    @property
+    def base(self) -> str:
+        """The name of the AOF's base: each AOF that is written has one of its own. Empty where there is none."""
+        return next((os.path.basename(path) for path, kind in _named(self.manifest) if kind == "b"), "")
+
+    def may_resume(self) -> bool:
+        """Whether a replica that starts may go on from its RDB. What Redis has put in its place since is newer."""
+        mark, rdb = read_mark(self.directory), identity(self.rdb)
+        if not self.append_only or not mark or mark.base != self.base:
+            return False
+        return rdb != "" if mark.state == "resumed" else rdb == mark.rdb
 
     def as_of(self, stamp: Stamp | None) -> int:
         """The moment up to which they hold everything, in seconds since 1970; 0 where there are none."""
         outdated_rdb = not self.append_only and self.outdated(stamp)
         return as_of(stamp and stamp.moment, stamp.written if stamp else 0, self.written(), outdated_rdb)
 
-    def settle(self, stamp: Stamp | None) -> None:
-        """From the start that follows on this node holds what it loads, and no more."""
-        if not self.outdated(stamp):
-            return
+    def settle(self, stamp: Stamp | None, resumes: bool) -> None:
+        """From the start that follows on this node holds what it loads, and no more.
+
+        resumes: whether that is its RDB alone, which then is ahead of its AOF.
+        """
+        outdated, mark = self.outdated(stamp), read_mark(self.directory)
+        if resumes and mark:
+            write_mark(self.directory, mark._replace(state="resumed"))
+        else:
+            forget_mark(self.directory)
         if self.append_only:
-            os.unlink(self.unsaved)
-        elif stamp:
+            with suppress(FileNotFoundError):
+                os.unlink(self.unsaved)
+        elif outdated and stamp:
             time_ns = stamp.time_ns
             with suppress(OSError):
                 time_ns = os.stat(self.rdb).st_mtime_ns

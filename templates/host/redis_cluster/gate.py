@@ -2,10 +2,13 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from .acts import act
 from .certificate import certificate_end, utc
-from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, text_of
+from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, strangers, text_of
+from .host import UNIT
 from .members import Members
 from .messages import Refused, say
 from .observe import Daemons, Group, group_of
@@ -28,10 +31,16 @@ class Step(NamedTuple):
     override: str
 
 
-def gate(members_file: str, secrets_file: str, certificate_directory: str, step: Step | None = None) -> None:
+def gate(
+    members_file: str,
+    secrets_file: str,
+    certificate_directory: str,
+    step: Step | None = None,
+    replaced: Sequence[str] = (),
+) -> None:
     """What must hold before anything is stopped; Refused, with all that does not, where it does not come to hold.
 
-    step: None where somebody looks by hand, who is told of a certificate in time.
+    step: None where somebody looks by hand, who is told of a certificate in time. replaced: see problems.
     """
     daemons = group_of(members_file, secrets_file)
     members = daemons.members
@@ -40,9 +49,15 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
     waiting = Waiting(GATE_PATIENCE)
     while True:
         group = _caught_up(daemons, daemons.look(thorough=True))
-        found = problems(group, members.host, Certificate(ends, least))
+        found = problems(group, members.host, Certificate(ends, least), replaced)
         if not found and not step:
             say("the group is whole", members.host)
+            for each in strangers(group):
+                say(
+                    f"note: {each} replicates, and is none of redis-cluster:hosts. A failover may make it the master, "
+                    "unless its replica-priority is 0 or it has replica-announced no",
+                    members.host,
+                )
         if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):
@@ -65,7 +80,9 @@ def gate(members_file: str, secrets_file: str, certificate_directory: str, step:
 def look() -> None:
     """The gate for somebody who looks by hand."""
     directory = CURRENT if os.path.exists(f"{CURRENT}/members") else STAGED
-    gate(f"{directory}/members", f"{directory}/secrets", CURRENT)
+    # A rollout restarts these daemons anyway, so it is none of its gate's conditions.
+    replaced = [daemon for daemon in UNIT if act("binary", daemon) == "replaced"]
+    gate(f"{directory}/members", f"{directory}/secrets", CURRENT, replaced=replaced)
 
 
 def is_whole(members_file: str, secrets_file: str) -> bool:

@@ -51,6 +51,9 @@ def hand_over_first(members_file: str, secrets_file: str, directory: str) -> Non
     daemons = group_of(members_file, secrets_file)
     with _alone(directory, daemons.members.host):
         moving = Handover(daemons)
+        if moving.silence:
+            say(f"stops without a handover: this node does not answer: {plain(moving.silence)}", daemons.members.host)
+            return
         if moving.info.get("role") != "master" or moving.info.get("connected_slaves") == "0":
             return
         if moving.sentinels.agree(moving.master) or moving.moved():
@@ -69,7 +72,9 @@ class Handover:
         self.members, self.daemons = daemons.members, daemons
         self.master = self.members.node_here
         group = self.daemons.look(thorough=False)
-        self.info: Mapping[str, str] = next(each.info for each in group.nodes if each.member == self.master)
+        here = next(each for each in group.nodes if each.member == self.master)
+        self.info: Mapping[str, str] = here.info
+        self.silence = here.silence
         self.sentinels = Sentinels(self.daemons, group)
         self.written: set[Member] = set()
         self.paused = self.changed = False

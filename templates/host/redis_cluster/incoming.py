@@ -26,7 +26,7 @@ _FORMS = {
     "users.acl": _USERS,
     "sentinel-users.acl": _USERS,
     "firewall.nft": ".+",
-    **dict.fromkeys(("redis-cluster.service", "redis-sentinel.service", "redis-cluster-firewall.service")),
+    **dict.fromkeys(f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")),
     **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
 }
 _FILE = re.compile(r"^==> ([A-Za-z0-9._-]+) <==\n", re.MULTILINE)

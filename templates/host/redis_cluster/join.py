@@ -25,10 +25,13 @@ class Replica(NamedTuple):
     rank: the replica-priority until it is linked. After an outage of all hosts offsets tell nothing, and Sentinel would
     promote a replica that was down before it. So a replica that starts from disk ranks by its stamp, the newest first,
     until it has linked to a master; an empty one is never promoted.
+
+    resumes: whether it goes on from the RDB of its last stop, without an AOF; see resume.py.
     """
 
     master: Member
     rank: int
+    resumes: bool
 
 
 def join(release: Release, last: Last, bootstrap: str, was_whole: bool, lead: bool) -> Replica | Literal["master"]:
@@ -66,7 +69,7 @@ def join(release: Release, last: Last, bootstrap: str, was_whole: bool, lead: bo
         stamp = stamp.lowered(stamp.moment - STAMP_DELAY, stamp.time_ns)
     promotable = here.holds == "data" and settings.get("replica-priority", "100") != "0"
     say(f"starts as replica of {verdict.master.pair}: {verdict.why}", members.host)
-    return Replica(verdict.master, rank(files.as_of(stamp)) if promotable else 0)
+    return Replica(verdict.master, rank(files.as_of(stamp)) if promotable else 0, files.may_resume())
 
 
 def _heard(daemons: Daemons, here: Here) -> Heard:

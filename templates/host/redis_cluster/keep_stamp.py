@@ -13,6 +13,7 @@ from .messages import Refused
 from .observe import fields
 from .release import current_release
 from .resp import Reply, Unanswered
+from .resume import forget_resumed
 from .stamps import read_stamp, write_stamp
 
 
@@ -129,9 +130,16 @@ class Stamping:
                 return
         self._ticks = ticks
 
+    def _write_aof(self) -> None:
+        """A node that goes on from its RDB gets a new AOF, and is asked to until that is begun."""
+        if fields(self._here("INFO persistence")[0]).get("aof_enabled") == "0":
+            self._here("CONFIG SET appendonly yes")
+
     def _settled(self) -> bool:
         """Whether the node has its own priority again, and its files hold what it holds."""
-        own = not os.path.lexists(self._files.unsaved)
+        own = not self._files.aof_is_behind()
+        if not own:
+            self._write_aof()
         if own and not self._own_priority:
             own = saved(fields(self._here("INFO persistence")[0]))
         if own != self._own_priority:
@@ -141,6 +149,8 @@ class Stamping:
             if self._here(f"CONFIG SET replica-priority {priority}") != ["OK"]:
                 return False
             self._own_priority = own
+            if own:
+                forget_resumed(self._data)
         return own
 
 

@@ -11,17 +11,19 @@ import socket
 import time
 from contextlib import suppress
 
-from .decide.replies import pairs
-from .files import size_of
-from .messages import Refused, mistake, say
-from .observe import Daemons
+from .decide.replies import number, pairs
+from .files import Files, size_of
+from .host import LEAST_FREE
+from .messages import Refused, mistake, plain, say
+from .observe import Daemons, fields, text
 from .paths import DATA, ETC, MANAGED
 from .release import current_release
 from .resp import Unanswered
+from .resume import Mark, holds_all, identity, write_mark
 from .waits import Patience, unstoppable
 
 # How often, in seconds, systemd is asked for more time.
-_BREATH = 0.5
+_BREATH = 0.1
 
 
 def leave() -> None:
@@ -31,8 +33,10 @@ def leave() -> None:
     daemons = release.daemons()
     _finish_first_aof(daemons)
     process = os.environ.get("MAINPID", "")
-    if re.fullmatch("[1-9][0-9]{0,9}", process) and _saves_at_stop(daemons):
-        _finish_last_save(daemons, int(process))
+    if re.fullmatch("[1-9][0-9]{0,9}", process):
+        _save_to_resume(daemons, int(process), Files(release.settings, DATA))
+        if _saves_at_stop(daemons):
+            _finish_last_save(daemons, int(process), signal.SIGTERM)
 
 
 def _hand_over(release: str) -> None:
@@ -58,12 +62,41 @@ def _finish_first_aof(daemons: Daemons) -> None:
         _ask_for_time(daemons)
 
 
-def _finish_last_save(daemons: Daemons, process: int) -> None:
-    """Redis serves nobody meanwhile, and what systemd kills half-way is of no use."""
+def _save_to_resume(daemons: Daemons, process: int, files: Files) -> None:
+    """A replica saves how far its replication is, and goes on from there when it starts; see resume.py.
+
+    Where that cannot be had it stops as it would, and starts from its AOF.
+    """
+    here = daemons.members.node_here
+    try:
+        told = fields(daemons.ask(here, "INFO")[0])
+        wanted = {"role": "slave", "loading": "0", "master_sync_in_progress": "0", "aof_enabled": "1"}
+        if not wanted.items() <= told.items() or not files.base or files.aof_is_behind():
+            return
+        disk, size = os.statvfs(files.directory), number(told.get("used_memory_dataset")) or 0
+        if disk.f_bavail * disk.f_frsize < size + (LEAST_FREE << 20):
+            say("starts from its AOF next: no room to save", daemons.members.host)
+            return
+        with suppress(Unanswered):
+            (reply,) = daemons.ask_once(here, "SHUTDOWN SAVE")
+            say(f"starts from its AOF next, since it cannot save: {plain(text(reply))}", daemons.members.host)
+            return
+        _finish_last_save(daemons, process, 0)
+        if not os.path.exists(f"/proc/{process}") and holds_all(files.rdb, told):
+            write_mark(files.directory, Mark("saved", files.base, identity(files.rdb)))
+    except (Unanswered, OSError) as error:
+        say(f"starts from its AOF next: {error}", daemons.members.host)
+
+
+def _finish_last_save(daemons: Daemons, process: int, begin: int) -> None:
+    """Redis serves nobody meanwhile, and what systemd kills half-way is of no use.
+
+    begin: the signal that has it save, 0 where it does already.
+    """
     size, stall = -1, daemons.members.stall
     deadline = time.monotonic() + stall
     with suppress(ProcessLookupError, PermissionError):
-        os.kill(process, signal.SIGTERM)
+        os.kill(process, begin)
         while True:
             os.kill(process, 0)
             before, size = size, size_of(f"{DATA}/temp-{process}.rdb")

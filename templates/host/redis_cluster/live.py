@@ -14,7 +14,7 @@ from .messages import Refused, plain
 from .observe import ASK_TIMEOUT, Daemons, fields, text
 from .passwords import operator_daemons
 from .release import CERTIFICATE, running_release, same_files, staged_daemons, tls_mode
-from .resp import Reply, Unanswered
+from .resp import Login, Reply, Unanswered
 from .settings import Settings
 from .users import apply_users
 
@@ -34,7 +34,7 @@ def node_takes(directory: str, step: Step) -> Iterator[str]:
         refuse_evicting_maxmemory(daemons, directory)
         if _raises_replicas_to_write(daemons, values):
             _wait_whole(step)
-        _set(daemons, {**values, **certificate})
+        _set(daemons, {**values, **certificate}, directory)
         if values:
             yield f"set at run time: {' '.join(values)}"
         if not same_files(paths.STAGED, was, CERTIFICATE):
@@ -134,11 +134,11 @@ def _raises_replicas_to_write(daemons: Daemons, values: Mapping[str, str]) -> bo
     return bool(re.fullmatch("[0-9]{1,9}", now)) and int(values[name]) > int(now)
 
 
-def _set(daemons: Daemons, values: Mapping[str, str]) -> None:
+def _set(daemons: Daemons, values: Mapping[str, str], directory: str) -> None:
     """Sets all at once, or nothing, and reads it back.
 
-    Redis writes some values in its own way, so what counts is that it has the wanted value or at least another than
-    before.
+    Redis writes some values in its own way: KEA as AKE, 50.0 as 50. So what counts is that it has the wanted
+    value, or another than before, or what the very binary makes of the release in the directory.
     """
     before = pairs(_answer(daemons, "CONFIG GET *"))
     said = _said(
@@ -151,13 +151,28 @@ def _set(daemons: Daemons, values: Mapping[str, str]) -> None:
             daemons.members.host,
         )
     after = pairs(_answer(daemons, "CONFIG GET *"))
-    for name, wanted in values.items():
-        seen = after.get(name, "")
-        if plain_value(seen) != plain_value(wanted) and seen == before.get(name, ""):
+    same = {name: after.get(name, "") for name in values if after.get(name, "") == before.get(name, "")}
+    unset = [name for name, seen in same.items() if plain_value(seen) != plain_value(values[name])]
+    made = _made(directory) if unset else {}
+    for name in unset:
+        if same[name] != made.get(name):
             raise Refused(
-                f"redis-cluster:redis.{name} is '{plain(seen)}' after CONFIG SET; expected '{wanted}'; {_AGAIN}",
+                f"redis-cluster:redis.{name} is '{plain(same[name])}' after CONFIG SET; expected '{values[name]}'; "
+                f"{_AGAIN}",
                 daemons.members.host,
             )
+
+
+def _made(directory: str) -> Mapping[str, str]:
+    """The settings of a node that is started on that release; none where it does not start."""
+    from .composed import node_text
+    from .dry_run import NotAccepted, dry_run
+
+    try:
+        login = Login("operator", secret(f"{directory}/secrets", "operator"))
+        return pairs(dry_run("node", node_text(directory), login, ["CONFIG GET *"])[0])
+    except NotAccepted:
+        return {}
 
 
 def _answer(daemons: Daemons, question: str) -> Reply:

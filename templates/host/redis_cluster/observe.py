@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .decide.passwords import Client, clients
-from .decide.replies import pairs
+from .decide.replies import pairs, place
 from .members import Member, Members, load_members, secret
 from .messages import Refused
 from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
@@ -85,13 +85,14 @@ class Node(NamedTuple):
 class Sentinel(NamedTuple):
     """What one sentinel said.
 
-    silence: why it said nothing, else empty. master: the fields of SENTINEL MASTER. flush: what it says to SENTINEL
-    FLUSHCONFIG.
+    silence: why it said nothing, else empty. master: the fields of SENTINEL MASTER. replicas: those that it knows, as
+    ADDRESS:PORT. flush: what it says to SENTINEL FLUSHCONFIG.
     """
 
     member: Member
     silence: str = ""
     master: Mapping[str, str] = {}
+    replicas: frozenset[str] = frozenset()
     tilt: str = ""
     ckquorum: str = ""
     id: str = ""
@@ -254,11 +255,12 @@ class Daemons:
 
     def _sentinel(self, member: Member, thorough: bool) -> Sentinel:
         name = self.members.master_name
-        commands = [f"SENTINEL MASTER {name}", "INFO sentinel", f"SENTINEL CKQUORUM {name}", "SENTINEL MYID"]
+        commands = [f"SENTINEL MASTER {name}", f"SENTINEL REPLICAS {name}", "INFO sentinel"]
+        commands += [f"SENTINEL CKQUORUM {name}", "SENTINEL MYID"]
         if thorough:
             commands += ["SENTINEL FLUSHCONFIG"]
         try:
-            master, info, ckquorum, myid, *flush = self.ask(member, *commands)
+            master, replicas, info, ckquorum, myid, *flush = self.ask(member, *commands)
         except Unanswered as error:
             return Sentinel(member, silence=str(error), flush=str(error) if thorough else "OK")
         flushed = text(flush[0]) if flush else "OK"
@@ -268,6 +270,7 @@ class Daemons:
             member,
             "",
             pairs(master),
+            frozenset(map(place, replicas if isinstance(replicas, list) else [])),
             fields(info).get("sentinel_tilt", ""),
             text(ckquorum),
             myid if isinstance(myid, str) else "",

@@ -14,6 +14,9 @@ REPLY_LIMIT = 1 << 20
 # Bytes of all replies to the commands that are asked at once, in limits of one. Every daemon is asked at the same time:
 # those of 30 hosts that all lie take 120 MiB.
 SUM_FACTOR = 2
+# What a daemon says before it hangs up, and by TLS does not say.
+FULL = "ERR max number of clients reached"
+WAY_ON = "a restart of its service there ends them; then set redis-cluster:redis.timeout, or raise redis.maxclients"
 # Arrays in arrays. EXEC of SENTINEL REPLICAS has three.
 DEPTH_LIMIT = 7
 
@@ -73,10 +76,11 @@ class Connection:
             (reply,) = self.ask([("AUTH", login.user, login.password)], self._left())
         except (OSError, Unanswered) as error:
             self.close()
-            raise self._unanswered(error) from None
+            raise self._unanswered(error, login.tls is not None) from None
         if reply != "OK":
             self.close()
-            raise Denied(reply.text if isinstance(reply, ErrorReply) else "AUTH is not answered with OK")
+            said = reply.text if isinstance(reply, ErrorReply) else "AUTH is not answered with OK"
+            raise Denied(f"{said}: {WAY_ON}" if said == FULL else said)
 
     def ask(self, commands: Sequence[Sequence[str]], seconds: float) -> list[Reply]:
         """The replies to commands that are sent at once. Raises Unanswered where they take longer than seconds."""
@@ -165,7 +169,10 @@ class Connection:
             raise TimeoutError
         return left
 
-    def _unanswered(self, error: Exception) -> Unanswered:
+    def _unanswered(self, error: Exception, greets_by_tls: bool = False) -> Unanswered:
+        # The end of a TLS handshake half-way is an OSError of ssl's own.
+        if greets_by_tls and (isinstance(error, ConnectionResetError | Ended) or "EOF" in str(error)):
+            return Ended(f"ends the connection, as a daemon does by TLS at its maxclients: {WAY_ON}")
         if isinstance(error, Unanswered):
             return error
         if isinstance(error, TimeoutError):

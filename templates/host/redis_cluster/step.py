@@ -118,10 +118,14 @@ class Step:
 
     def is_master(self) -> bool:
         """Whether this host's node is the master. Refused where it runs and does not say."""
-        role = self.info("replication").get("role", "")
+        role, why = "", "it tells none"
+        try:
+            role = fields(self.daemons.ask(self.members.node_here, "INFO replication")[0]).get("role", "")
+        except Unanswered as error:
+            why = plain(str(error))
         if not role and running("node"):
             raise Refused(
-                "the node runs but does not tell its role; expected an answer within 2 s. Look at it with "
+                f"the node runs but does not tell its role: {why}; expected an answer within 2 s. Look at it with "
                 "'redis-cluster gate', then run pulumi up again",
                 self.members.host,
             )
@@ -180,11 +184,29 @@ class Step:
 
             refuse_evicting_maxmemory(self.daemons, f"{RELEASES}/{self.staged}")
         if running("node") or running("sentinel"):
-            self.turn.take()
-            gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
+            self.wait_gate()
         act("switch", self.staged)
 
-    def start(self, daemon: Daemon) -> None:
+    def wait_gate(self) -> None:
+        """Until it is this host's turn and the group is whole. Refused where it is not."""
+        self.turn.take()
+        gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
+
+    def refuse_without_majority(self) -> None:
+        """Unless a majority of the sentinels names one master: one more that stops is not missed."""
+        from .answers import heard_of
+        from .decide.answers import named
+
+        heard = heard_of(self.daemons, self.members.sentinels, [])
+        if not named(self.members, heard.sentinels.values(), None).by_majority:
+            raise Refused(
+                f"no majority of the sentinels names a master: {'; '.join(heard.lines())}; expected that before this "
+                "host's stops, of which the stack has none here any more. Look at 'redis-cluster gate', then run "
+                "pulumi up again",
+                self.members.host,
+            )
+
+    def start(self, daemon: str) -> None:
         """Until it serves. Refused where nothing moves."""
         start(self.daemons, daemon)
 
@@ -280,8 +302,16 @@ class Step:
             self.turn.take()
         gate.whole(*files, self.consent)
 
+    def settle(self) -> None:
+        """The next start takes what both daemons run with: a run that was cut off may have left another release."""
+        daemons: tuple[Daemon, ...] = ("node", "sentinel") if self.has_sentinel else ("node",)
+        run = {os.path.basename(running_release(daemon)) for daemon in daemons}
+        if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
+            act("switch", self.staged)
+
     def end_turn(self, *of: Owed) -> None:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""
+        self.settle()
         if set(of) == {"none"} and self.was_whole:
             return
         self.wait_whole()

@@ -63,13 +63,17 @@ def node_start(step: Step) -> None:
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
+    if not step.has_sentinel and running("sentinel"):
+        step.refuse_without_majority()
+        act("disable", "sentinel")
+        step.done.append("stopped the sentinel, of which the stack has none here any more")
     if running("node"):
         _enable("node")
         from .marks import mark_unmarked
         from .repair import repair_node
 
         mark_unmarked(step.members.host)
-        act("firewall")
+        act("beside")
         if os.path.exists(f"{CURRENT}/redis.conf") and not stamping():
             act("stamp")
         step.took_back(repair_node())
@@ -82,6 +86,10 @@ def node_start(step: Step) -> None:
     # Whom it replicates may not have been started yet.
     step.start("node")
     step.done.append(f"started as {step.role()}")
+    from .kernel import refused
+
+    # The group works all the same.
+    step.done += [f"{each}, which may not be set here" for each in refused()]
 
 
 def sentinel_start(step: Step) -> None:
@@ -100,8 +108,16 @@ def sentinel_start(step: Step) -> None:
         # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
         if not step.was_whole:
             step.wait_all_linked()
+        from .strangers import sentinels_naming, wait_counted
+
+        # One new one at a time: of two that came at once some would know one and others none, with two majorities.
+        others = [] if os.path.exists(f"{ETC}/redis-sentinel.conf") else sentinels_naming(step.daemons)
+        if len(others) > 1:
+            step.turn.take()
         step.start("sentinel")
         step.done.append("started")
+        if len(others) > 1 and wait_counted(step.daemons, others):
+            step.done.append(f"counted by the sentinels on {', '.join(each.name for each in others)}")
     elif _ended(step):
         step.stop_sentinel()
         step.start("sentinel")

@@ -125,6 +125,25 @@ class Mending:
             return [ErrorReply(str(error))]
 
 
+def sentinels_naming(daemons: Daemons) -> list[Member]:
+    """Those of the other hosts that name a member as the master."""
+    others = [each for each in daemons.members.sentinels if each.name != daemons.members.host]
+    answers = at_once([partial(ask_sentinel, daemons, each) for each in others])
+    return [answer.member for answer in answers if answer.master]
+
+
+def wait_counted(daemons: Daemons, others: list[Member]) -> bool:
+    """Until these have a link to this host's sentinel, which they find by its greetings; false where they do not."""
+    here, deadline = daemons.members.sentinel_here, time.monotonic() + FIND_LIMIT
+    while True:
+        known = at_once([partial(_known, daemons, each) for each in others])
+        if all(any(each.pair == here.pair and each.there for each in they.others) for they in known):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+
+
 def remembered(daemons: Daemons, legacy: bool) -> Iterator[str]:
     """What this host's sentinel remembers that is no member's: `replica ADDRESS PORT` or `sentinel ADDRESS PORT`."""
     members, here = daemons.members, daemons.members.sentinel_here

@@ -26,8 +26,8 @@ def unread(settings: Settings, data: str, last: Last) -> list[str]:
     files = Files(settings, data)
     reference, left_out = (files.manifest, "") if files.append_only else (files.rdb, "")
     if files.append_only:
-        # After a full sync, and until its AOF is written, a replica has what it got in its RDB alone.
-        if os.path.exists(files.unsaved):
+        # Until its AOF is written, a replica has what it got in its RDB alone.
+        if files.aof_is_behind():
             return []
         if os.path.exists(files.manifest) and last not in (None, "master"):
             left_out = files.rdb

@@ -3,7 +3,7 @@
 # What a release has. Which lines they may have is the director's to see, since it is redis who reads them; but for
 # this table of its own, which root loads.
 FILES = {"members", "secrets", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl", "firewall.nft"}
-FILES |= {"redis-cluster.service", "redis-sentinel.service", "redis-cluster-firewall.service"}
+FILES |= {f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")}
 CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
 RULE = (
     rb"#[^\x00-\x1f\x7f]*|table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
@@ -127,8 +127,8 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         # With the data stays the role that they were written in.
         if data == "keep-data":
             direct("retire", [])
-        remove_unit(UNIT["node"])
-        remove_unit(FIREWALL)
+        for unit in (UNIT["node"], FIREWALL, KERNEL):
+            remove_unit(unit)
         shut()
         remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))
     if component == "node":

@@ -72,7 +72,7 @@ def switch(wanted: str) -> None:
             os.symlink(target, part)
             os.rename(part, f"{MANAGED}/{name}")
     os.sync()
-    firewall()
+    beside()
 
 
 def prune(hashes: str) -> None:

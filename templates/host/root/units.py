@@ -1,7 +1,8 @@
 # --- units --------------------------------------------------------------------------------------
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
-FIREWALL, RETURN, STAMP = "redis-cluster-firewall.service", "redis-sentinel-return", "redis-cluster-stamp"
+FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
+RETURN, STAMP = "redis-sentinel-return", "redis-cluster-stamp"
 
 
 def systemctl(*words: str) -> None:
@@ -22,7 +23,7 @@ def shown(what: str, *unit: str) -> str:
 
 def install_unit(unit: str) -> None:
     """The current release's, and nothing beside it. One that is neither that nor the administrator's never starts."""
-    if unit != FIREWALL:
+    if unit in UNIT.values():
         # The directory was redis's under the old Ansible role, with the pid files of both daemons. Its node may still
         # run when the first unit of ours starts here, and cannot remove its file then.
         if os.path.isdir(RUN):
@@ -80,6 +81,13 @@ def stop_sentinel(seconds: str) -> None:
     systemctl("stop", UNIT["sentinel"])
 
 
+def disable(daemon: str) -> None:
+    """Stops it for good: it starts neither by itself nor with the host."""
+    if daemon == "sentinel":
+        disarm_return()
+    systemctl("disable", "--now", "--quiet", UNIT[daemon])
+
+
 def disarm_return() -> None:
     """The sentinel is back, or to go."""
     systemctl("stop", f"{RETURN}.timer")
@@ -107,21 +115,22 @@ def binary(daemon: str) -> str:
 
 def journal(unit: str, *since: str) -> str:
     """The last words of a unit, in one line."""
-    return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "8", "--no-pager")[1].replace("\n", ";")[-4000:]
+    return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "20", "--no-pager")[1].replace("\n", ";")[-4000:]
 
 
-def firewall() -> None:
-    """Who reaches the two ports, where the stack says so, in one step: a table of its own, or none."""
-    if has_rules(read(f"{CURRENT}/firewall.nft")):
-        same = unit_text(FIREWALL) == read(f"{UNITS}/{FIREWALL}")
-        install_unit(FIREWALL)
-        if run("systemctl", "reload-or-restart" if same else "restart", FIREWALL)[0]:
-            raise Refused(
-                f"the firewall was refused: {journal(FIREWALL)}. Look at nft -c -f {CURRENT}/firewall.nft, then "
-                "run pulumi up again"
-            )
-    else:
-        remove_unit(FIREWALL)
+def beside() -> None:
+    """Who reaches the two ports, and what Redis asks of the kernel: a unit for each where the stack says so."""
+    rules, text = has_rules(read(f"{CURRENT}/firewall.nft")), read(f"{CURRENT}/{KERNEL}")
+    for unit, wanted, file in ((FIREWALL, rules, "firewall.nft"), (KERNEL, b"[Service]" in text, KERNEL)):
+        if wanted:
+            same = unit_text(unit) == read(f"{UNITS}/{unit}")
+            install_unit(unit)
+            if run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
+                raise Refused(
+                    f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again"
+                )
+        else:
+            remove_unit(unit)
 
 
 def has_rules(text: bytes) -> bool:

@@ -3,7 +3,9 @@
 ID, HASH, DAEMON, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)", "([A-Za-z0-9_][A-Za-z0-9._-]*)"
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Callable[..., object]] = {
-    "state (node|sentinel|firewall)": lambda unit: word_of("is-active", (UNIT | {"firewall": FIREWALL})[unit]),
+    "state (node|sentinel|firewall|kernel)": lambda unit: word_of(
+        "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL})[unit]
+    ),
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
     f"binary {DAEMON}": binary,
@@ -20,7 +22,7 @@ ACTS = LOOKS | {
     f"journal {DAEMON} ([0-9]{{1,12}})": lambda daemon, since: say(
         f"{UNIT[daemon]} said: {journal(UNIT[daemon], '--since', f'@{since}')}"
     ),
-    "firewall": firewall,
+    "beside": beside,
     f"make-release {HASH}": make_release,
     f"renew-release {HASH}": renew_release,
     f"switch {HASH}": switch,
@@ -38,6 +40,8 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
         ),
         "restart (node)": lambda daemon: systemctl("restart", "--no-block", UNIT[daemon]),
     },
+    "decommission": {f"disable {DAEMON}": disable},
+    "node-start": {"disable (sentinel)": disable},
     "claim": {
         "listener ([0-9]{1,5})": listener,
         "package (configure|update|install redis-server|install nftables)": package,
@@ -143,10 +147,11 @@ DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.
 OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
+STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove", "check-programs"}
-# As redis, by units.
-OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave"}
+# By units: as redis, and kernel as root who may write kernel settings alone.
+OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 
 
 def end_now(number: int, _: object) -> None:

@@ -92,6 +92,11 @@ UNIT = Unit("r.service", "/s/r.service", "[Service]\n", "[Service]\n", "active",
         (UNIT._replace(text=None), [("/s/r.service", "a file", "none")]),
         (UNIT._replace(drop_ins=["/s/r.service.d/x.conf"]), [("/s/r.service.d/x.conf", "none", "a file")]),
         (UNIT._replace(runs=""), [("r.service", "release " + "a" * 16, "release unknown")]),
+        (
+            UNIT._replace(binary="replaced"),
+            [("r.service", "the installed redis-server", "one that was replaced since; a restart is owed")],
+        ),
+        (UNIT._replace(active="inactive", binary="replaced"), [("r.service", "active", "inactive")]),
         (UNIT._replace(runs="b" * 16), [("r.service", "release " + "a" * 16, "release " + "b" * 16)]),
     ],
 )

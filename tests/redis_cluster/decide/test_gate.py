@@ -54,6 +54,9 @@ class Said(Daemons):
         if "error" in reply:
             return ErrorReply(reply["error"])
         told = {name: value for name, value in {**whole[key], **reply}.items() if value is not None}
+        if key == "SENTINEL REPLICAS":
+            places = [(*place.split(":"), flags) for place, flags in told.items()]
+            return [["ip", address, "port", port, "flags", flags] for address, port, flags in places]
         if key == "SENTINEL MASTER":
             return [word for pair in told.items() for word in pair]
         return "# Section\r\n" + "".join(f"{name}:{value}\r\n" for name, value in told.items())
@@ -63,7 +66,7 @@ def failing(but: dict[str, Any], thorough: bool) -> list[str]:
     """Host and condition of each problem."""
     group = Said(but).look(thorough)
     certificate = Certificate(but.get("certificate", ""), "20240101000000")
-    found = problems(group, MEMBERS.host, certificate)
+    found = problems(group, MEMBERS.host, certificate, but.get("replaced", ()))
     return sorted(f"{problem.text.split()[0].rstrip(':')} {problem.condition}" for problem in found)
 
 

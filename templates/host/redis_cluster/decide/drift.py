@@ -48,7 +48,8 @@ class Unit(NamedTuple):
 
     wanted, text: of its file, None where there is none. active, enabled: as systemctl says. drop_ins: files by which
     somebody changes it. release, runs: the names of the release that counts and of the one that its daemon was composed
-    from; empty where it is not known, or no daemon runs.
+    from; empty where it is not known, or no daemon runs. binary: `replaced` where that daemon runs a program whose file
+    was replaced since.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Unit(NamedTuple):
     drop_ins: Sequence[str]
     release: str = ""
     runs: str = ""
+    binary: str = "same"
 
 
 class SentinelSays(NamedTuple):
@@ -124,6 +126,8 @@ def unit_findings(unit: Unit) -> Iterator[Finding]:
         yield Finding(path, "none", "a file")
     if unit.active == "active":
         yield from differs(unit.name, f"release {unit.release}", f"release {unit.runs or 'unknown'}")
+        if unit.binary == "replaced":
+            yield Finding(unit.name, "the installed redis-server", "one that was replaced since; a restart is owed")
 
 
 def node_findings(

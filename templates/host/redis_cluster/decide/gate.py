@@ -4,6 +4,7 @@ CKQUORUM alone proves nothing: it says OK with a wrong password everywhere. The 
 docs/architecture.md, and tests/gate/cases.json holds them against the check that closes a run.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -19,6 +20,13 @@ CERTIFICATE_NOTICE = 30 * 24 * 60 * 60
 
 LOG = "/var/log/redis-cluster/redis-cluster.log"
 
+# How the last write of each kind went, and what clears it. A replica whose save has failed ends itself at the next
+# write of its master's; once it is back it says ok.
+WRITES = {
+    "rdb_last_bgsave_status": "a BGSAVE",
+    "aof_last_write_status": "a write",
+    "aof_last_bgrewrite_status": "a BGREWRITEAOF",
+}
 
 Condition = Literal[
     "sentinel-answers",
@@ -47,6 +55,7 @@ Condition = Literal[
     "replica-sync",
     "replica-offset",
     "host-certificate",
+    "host-program",
 ]
 
 
@@ -70,10 +79,13 @@ class Certificate(NamedTuple):
     least: str
 
 
-def problems(group: Group, host: str, certificate: Certificate | None = None) -> list[Problem]:
+def problems(
+    group: Group, host: str, certificate: Certificate | None = None, replaced: Sequence[str] = ()
+) -> list[Problem]:
     """What is wrong with the group; nothing when it is whole.
 
-    host: this host's name. certificate: None where there is none to judge.
+    host: this host's name. certificate: None where there is none to judge. replaced: the daemons of this host that run
+    a program whose file was replaced since.
     """
     found = [*_sentinel_problems(group), *_node_problems(group)]
     if group.thorough:
@@ -81,6 +93,7 @@ def problems(group: Group, host: str, certificate: Certificate | None = None) ->
         found += _replay_problems(group)
         found += certificate_problems(host, certificate)
         found += _clock_problems(group, host)
+        found += _program_problems(host, replaced)
     return found
 
 
@@ -92,6 +105,16 @@ def text_of(found: list[Problem]) -> str:
 def named_master(group: Group) -> str:
     """ADDRESS:PORT as the first sentinel that answers names it, which the others must name too; else empty."""
     return next((_address(each) for each in group.sentinels if not each.silence), "")
+
+
+def strangers(group: Group) -> list[str]:
+    """ADDRESS:PORT of the replicas that are no members, as the sentinels and the nodes tell them.
+
+    One that an analyst or a backup has, say. No condition goes by them, but a failover may make one the master.
+    """
+    told = {each for sentinel in group.sentinels for each in sentinel.replicas}
+    told |= {each for node in group.nodes for each in _connected(node)}
+    return sorted(each for each in told if each and _host(each) not in _addresses(group))
 
 
 def late_replicas(group: Group) -> list[Node]:
@@ -134,6 +157,22 @@ def _keeps_a_replica_waiting(node: Node) -> bool:
     return any(",state=wait_bgsave," in each or ",state=send_bulk," in each for each in replicas)
 
 
+def _addresses(group: Group) -> set[str]:
+    """Those of the members. By address alone: while a group moves to TLS, its members are known by other ports."""
+    return {node.member.address for node in group.nodes}
+
+
+def _host(place: str) -> str:
+    return place.partition(":")[0]
+
+
+def _connected(node: Node) -> list[str]:
+    """ADDRESS:PORT of the replicas that a node has."""
+    lines = [value for name, value in node.info.items() if re.fullmatch("slave[0-9]+", name)]
+    found = [re.match(r"ip=([0-9.]{7,15}),port=([0-9]{1,5}),", line) for line in lines]
+    return [f"{each[1]}:{each[2]}" for each in found if each]
+
+
 def _address(sentinel: Sentinel) -> str:
     return f"{sentinel.master.get('ip', '')}:{sentinel.master.get('port', '')}"
 
@@ -162,7 +201,8 @@ def _sentinel_problems(group: Group) -> Iterator[Problem]:
         yield from _expect("sentinel-master", who, "master", _address(each), master)
         yield from _expect("sentinel-epoch", who, "config-epoch", told("config-epoch", ""), epoch)
         yield from _expect("sentinel-flags", who, "flags", told("flags", ""), "master")
-        yield from _expect("sentinel-replicas", who, "num-slaves", told("num-slaves", ""), replicas)
+        known = str(len(_addresses(group) & set(map(_host, each.replicas))))
+        yield from _expect("sentinel-replicas", who, "num-slaves (members)", known, replicas)
         yield from _expect("sentinel-others", who, "num-other-sentinels", told("num-other-sentinels", ""), others)
         yield from _expect("sentinel-tilt", who, "sentinel_tilt", each.tilt, "0")
         if not each.ckquorum.startswith("OK"):
@@ -184,16 +224,17 @@ def _node_problems(group: Group) -> Iterator[Problem]:
             yield Problem("node-answers", f"{who} {node.member.place}: {plain(node.silence)}; expected an answer")
             continue
         yield from _expect("node-loading", who, "loading", told("loading", ""), "0")
-        for last in ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"):
+        for last, cleared_by in WRITES.items():
             if told(last) != "ok":
                 yield Problem(
                     "node-writes",
                     f"{who}: {last} is {plain(told(last, ''))}; expected ok. The reason is in {LOG} there; "
-                    "a BGSAVE or BGREWRITEAOF that succeeds clears it",
+                    f"{cleared_by} that succeeds clears it",
                 )
         if node.member.place == master:
             yield from _expect("master-role", who, "role", told("role", ""), "master")
-            yield from _expect("master-replicas", who, "connected_slaves", told("connected_slaves", ""), replicas)
+            connected = str(len(_addresses(group) & set(map(_host, _connected(node)))))
+            yield from _expect("master-replicas", who, "connected_slaves (members)", connected, replicas)
             if _written(group) is None:
                 yield Problem("master-offset", f"{who}: does not tell its master_repl_offset; expected a number")
             continue
@@ -278,3 +319,13 @@ def _clock_problems(group: Group, host: str) -> Iterator[Problem]:
                 f"{node.member.name} node: its clock is more than {CLOCK_LIMIT // 1_000_000} s off that of {host}; "
                 "expected the same time on all hosts: have NTP set them",
             )
+
+
+def _program_problems(host: str, replaced: Sequence[str]) -> Iterator[Problem]:
+    """What an upgrade of the package was to mend goes on until then, and a crash would start the new program anyway."""
+    for daemon in replaced:
+        yield Problem(
+            "host-program",
+            f"{host} {daemon}: runs a redis-server whose file was replaced since, by an upgrade of the package say; "
+            "expected the installed one: pulumi up --refresh restarts it in its turn",
+        )

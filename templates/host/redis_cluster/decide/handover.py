@@ -9,6 +9,7 @@ from ..observe import Node, Sentinel
 from ..resp import Reply
 from .identity import is_id
 from .replies import number, pairs
+from .stamp import UNSAVED_RANK
 
 
 class View(NamedTuple):
@@ -112,7 +113,8 @@ def linked(master: Member, info: Mapping[str, str], members: Members) -> list[Me
 def written(replicas: Iterable[Node]) -> set[Member]:
     """Those that have all their data in files: a full sync's are written by an AOF rewrite.
 
-    Until that is done a node would start from what it had before the sync. Seen without a rewrite once is enough.
+    Until that is done a node would start from what it had before the sync. Seen without a rewrite once is enough. One
+    that went on from its RDB has no AOF before it begins to write one, and ranks by its stamp until that is done.
     """
     return {
         each.member
@@ -120,6 +122,7 @@ def written(replicas: Iterable[Node]) -> set[Member]:
         if each.info.get("aof_rewrite_in_progress") == "0"
         and each.info.get("aof_rewrite_scheduled") == "0"
         and each.info.get("master_sync_in_progress") == "0"
+        and (number(each.info.get("slave_priority")) or 0) < UNSAVED_RANK
     }
 
 

@@ -5,6 +5,7 @@ import re
 from ..resp import Reply
 
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}", re.ASCII)
+_PLACE = re.compile("[0-9.]{7,15}:[0-9]{1,5}", re.ASCII)
 
 
 def number(told: str | None) -> int | None:
@@ -16,3 +17,10 @@ def pairs(reply: Reply) -> dict[str, str]:
     """What follows each name in a reply of names and values; empty where it is none."""
     words = [word if isinstance(word, str) else "" for word in reply] if isinstance(reply, list) else []
     return dict(zip(words[::2], words[1::2], strict=False))
+
+
+def place(reply: Reply) -> str:
+    """ADDRESS:PORT of a daemon that a sentinel lists; empty where it tells none."""
+    told = pairs(reply)
+    found = f"{told.get('ip', '')}:{told.get('port', '')}"
+    return found if _PLACE.fullmatch(found) else ""

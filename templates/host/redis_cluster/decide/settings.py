@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 # The line between the two parts of a file that this program renders.
 _LIVE = "# live:"
-_SIZE = re.compile("([0-9]{1,15})(kb|mb|gb|k|m|g)")
-_FACTORS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
+_SIZE = re.compile("([0-9]{1,15})(b|kb|mb|gb|k|m|g)")
+_FACTORS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
 def plain_value(value: str) -> str:

@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "./dynamic";
+import type { Membership } from "./membership";
+import type { RouteArgs } from "./sshRoute";
+
+export interface DecommissionArgs extends Omit<RouteArgs, "privateKey">, Membership {
+  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
+  privateKey?: pulumi.Input<string>;
+  /** Stands for everything that is staged in the group: what an override is good for. */
+  plan: pulumi.Input<string>;
+  override?: string;
+  /** After how many seconds a host's leaving is ended. */
+  limit: number;
+}
+
+/**
+ * Pulumi deletes last, after the check that closes a run, and that would wait for ever for a host less. So a host that
+ * was taken off the list leaves here, once all is staged and before anything becomes live: it hands over if it is the
+ * master, and stops. Its delete, at the end, takes away what is left.
+ */
+export class Decommission extends DynamicResource {
+  constructor(name: string, args: DecommissionArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      "decommission",
+      "Decommission",
+      name,
+      {
+        ...args,
+        privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
+      },
+      opts,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from "util";
+import type { dynamic } from "@pulumi/pulumi";
+import { hostCommand } from "../hostProgram";
+import { leaving, Membership, refusedMembership } from "../membership";
+import { openRoute, plain, RouteArgs, within } from "../sshRoute";
+
+/** What the provider gets: the arguments with every Output resolved. */
+interface Inputs extends RouteArgs, Membership {
+  plan: string;
+  override?: string;
+  limit: number;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
+}
+
+/** The others are for the run alone in which somebody leaves: a change of them is none by itself. */
+const compared = ["hosts", "bastion", "nodes", "sentinels", "gone", "sources"] as const;
+
+function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
+  const { nodes = [], sentinels = [], gone = [] } = olds;
+  const refused = refusedMembership({ nodes, sentinels, gone }, news);
+  return Promise.resolve({
+    inputs: news,
+    failures: refused.map((reason) => ({ property: "nodes", reason })),
+  });
+}
+
+function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResult> {
+  const changes = compared.some((name) => !isDeepStrictEqual(olds[name], news[name]));
+  return Promise.resolve({ changes });
+}
+
+/** What a step prints at its end; see last_word in templates/host/redis_cluster/told.py. */
+const lastWord = /^(.*) \[[0-9a-f]{8}\]$/;
+
+/** The host as it was reached until now; by the key and the bastion of now. */
+async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
+  const route = openRoute({ ...news, hosts: olds.hosts });
+  const { plan, override, limit } = news;
+  const told = `# plan ${plan}\n${override ? `# override ${override}\n` : ""}`;
+  try {
+    const command = hostCommand(limit, ["decommission"]);
+    const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
+      throw new Error(
+        `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
+          "and stops first. Nothing was made live. If that machine is gone for good, put it back on the list with " +
+          `gone: true, run pulumi up, then take it off: see "Taking a host off" in docs/operations.md`,
+      );
+    });
+    if (ran.status !== 0) {
+      throw new Error(`${name}: ${ran.stderr.trim().slice(-2000) || `status ${ran.status}`}`);
+    }
+    const [last] = ran.stdout.trimEnd().split("\n").slice(-1);
+    const [, did = "stopped for good"] = lastWord.exec(last) ?? [];
+    console.log(`${name}: ${plain(did)}`);
+  } finally {
+    route.close();
+  }
+}
+
+/** Of the resource in ../decommission.ts. */
+export const provider: dynamic.ResourceProvider<Inputs, Inputs> = {
+  check,
+  diff,
+  create: (inputs) => Promise.resolve({ id: "decommission", outs: inputs }),
+  update: async (_id, olds, news) => {
+    for (const name of leaving(olds, news)) await leave(name, olds, news);
+    return { outs: news };
+  },
+};

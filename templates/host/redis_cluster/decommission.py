@@ -1,0 +1,44 @@
+"""Takes this host, which the stack has no more, out of its group before the others go on without it.
+
+Their new settings are staged and none of them is live, so the group that is asked is the one that this host knows.
+"""
+
+from .acts import act
+from .handover import handover
+from .host import UNIT, running
+from .messages import Refused
+from .paths import ETC, STAGED
+from .step import Step
+
+
+def decommission() -> str:
+    """Hands over where this host's node is the master, and stops its daemons for good; the last word.
+
+    The files stay: what made them takes them away at the end of the run. Raises Refused where the group is not whole,
+    or goes on without a handover.
+    """
+    step = Step()
+    daemons = [daemon for daemon in UNIT if daemon == "node" or step.has_sentinel]
+    if any(map(running, daemons)):
+        # What an interrupted run has left down here would keep the gate red.
+        for daemon in daemons:
+            if not running(daemon):
+                step.start(daemon)
+        if step.was_whole:
+            step.wait_gate()
+        if step.is_master():
+            step.wait_replicas_written()
+            step.done.append(f"handed over to {handover(f'{STAGED}/members', f'{STAGED}/secrets', ETC).place}")
+            step.wait_whole()
+        step.done.append("stopped for good")
+    # The sentinel first, as always. Also what is down: it would start with the host.
+    for daemon in reversed(daemons):
+        act("disable", daemon)
+    left = [UNIT[daemon] for daemon in daemons if running(daemon)]
+    if left:
+        raise Refused(
+            f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts "
+            "any more. Look at journalctl -u redis-cluster, then run pulumi up again",
+            step.members.host,
+        )
+    return step.end()

@@ -1,0 +1,87 @@
+import { provider } from "../../components/providers/decommission";
+import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
+
+// Who is asked to leave, and what becomes of the run where he cannot: hosts are SSH servers in this process.
+
+type Inputs = Parameters<NonNullable<typeof provider.update>>[2];
+
+const key = keyPair();
+const names = ["app-1", "app-2", "app-3"];
+const asked: string[] = [];
+let servers: SshServer[];
+let all: Inputs;
+
+beforeAll(async () => {
+  servers = await Promise.all(names.map(() => startSshServer("127.0.0.1", key.public)));
+  all = of(...names);
+});
+
+afterAll(() => Promise.all(servers.map((server) => server.stop())));
+
+beforeEach(() => {
+  asked.length = 0;
+  for (const [i, server] of servers.entries())
+    server.answer = (command) => {
+      asked.push(`${names[i]}: ${command}`);
+      return {
+        stdout: "Welcome!\nhanded over to 10.0.0.1:6389; stopped for good [0123abcd]\n",
+        status: 0,
+      };
+    };
+});
+
+/** A group of these hosts. */
+function of(...members: string[]): Inputs {
+  const hosts = members.map((name) => {
+    const { host, port, user, hostKey } = servers[names.indexOf(name)];
+    return { name, host, port, user, hostKey };
+  });
+  return {
+    hosts,
+    privateKey: key.private,
+    nodes: members.map((name) => ({ name, address: `10.0.0.${names.indexOf(name) + 1}` })),
+    sentinels: members.slice(0, 1),
+    gone: [],
+    plan: "0123456789abcdef",
+    limit: 20,
+    sources: "x",
+  };
+}
+
+const update = (news: Inputs) => provider.update!("decommission", all, news);
+
+test("the host that was taken off is asked, and no other; what it did is shown", async () => {
+  const shown = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  await update(of("app-1", "app-3"));
+  expect(asked).toEqual([
+    "app-2: sudo -n /usr/local/lib/redis-cluster/redis-cluster within 20 decommission",
+  ]);
+  expect(shown.mock.calls).toEqual([["app-2: handed over to 10.0.0.1:6389; stopped for good"]]);
+  shown.mockRestore();
+});
+
+test("nobody is asked where none leaves, one is gone for good, or the group is new", async () => {
+  await update(all);
+  await update({ ...of("app-1", "app-3"), gone: ["app-2"] });
+  await provider.create(all);
+  expect(asked).toEqual([]);
+});
+
+test("a host that refuses to leave, or cannot be asked, ends the run; the second with the way that works", async () => {
+  servers[1].answer = () => ({ stderr: "redis-cluster[app-2]: error: not whole", status: 1 });
+  await expect(update(of("app-1", "app-3"))).rejects.toThrow(/^app-2: .*error: not whole$/);
+  await servers[1].stop();
+  await expect(update(of("app-1", "app-3"))).rejects.toThrow(
+    /^app-2 was taken off .* cannot be reached: .*\. Nothing was made live\. .* gone: true, run pulumi up/,
+  );
+});
+
+test("what one run cannot do is refused in the preview; another plan alone is no change", async () => {
+  const { failures } = await provider.check!(all, of("app-1"));
+  expect(failures).toEqual([
+    { property: "nodes", reason: expect.stringMatching(/one host less/) as string },
+  ]);
+  const changed = async (news: Inputs) => (await provider.diff!("it", all, news)).changes;
+  expect(await changed({ ...all, plan: "fedcba9876543210" })).toBe(false);
+  expect(await changed(of("app-1", "app-3"))).toBe(true);
+});
