@@ -36,6 +36,7 @@ export const programSums = once((): string => {
 export function hostPrograms(): Record<string, string> {
   return {
     "write-files": fileWriter(),
+    logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
     "redis-cluster": rootProgram(),
     ...hostPackage(),
   };
@@ -81,7 +82,7 @@ export function hostPackage(): Record<string, string> {
   );
 }
 
-/** Tells whose a host is with root's program on standard input, or without Python. */
+/** Tells whose a host is that may have nothing of ours yet. */
 export const ownerCheck = (): string => readFileSync(join(templates, "check-owner.sh"), "utf8");
 
 /**

@@ -9,7 +9,6 @@ import {
   programDirectory,
   programSums,
   pythonPackage,
-  rootProgram,
 } from "./hostProgram";
 import { commandLine } from "./shell";
 
@@ -51,8 +50,7 @@ export function remoteCheck(
   const create = installed
     ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
     : asRoot(["sh", "-c", ownerCheck(), "check-owner", ...whose]);
-  const text = installed ? programSums() : rootProgram() + programSums().replace(/^/gm, "# ");
-  const stdin = repair.apply((id) => `${text}\n${repaired(id)}`);
+  const stdin = repair.apply((id) => `${programSums()}\n${repaired(id)}`);
   return silent(name, { connection, create, stdin }, opts);
 }
 

@@ -1,17 +1,29 @@
-# check-owner OWNER MASTER_NAME [CONSENT]: whose a host is, by root's program on standard input. A host without Python
-# has at most a group that a version of this program in bash has deployed, which is known by its master's name.
-if [ -x /usr/bin/python3 ]; then exec /usr/bin/python3 -IS - check-owner "$@"; fi
+# check-owner OWNER MASTER_NAME [CONSENT]: whose a host is that may have no program of ours yet, nor Python. A group that
+# an older version of this program has deployed is known by its master's name, in which the stack's had to be. Prints a
+# fresh id. Where the program is, its claims and starts look again: templates/host/redis_cluster/incoming.py.
 cat >/dev/null
-managed=$REDIS_CLUSTER_ROOT/etc/redis-cluster/managed
-was=$(sed -n '/^master-name /{s///p;q;}' "$managed/current/members" "$managed/staged/members" 2>/dev/null | head -n 1)
-owner=$REDIS_CLUSTER_ROOT/usr/local/lib/redis-cluster/owner
+refuse() {
+  echo "error: $1" >&2
+  exit 1
+}
+case $1 in
+  *[!A-Za-z0-9_./-]* | */*/* | /* | */) refuse "owner '$1'; expected project/stack" ;;
+  */*) ;;
+  *) refuse "owner '$1'; expected project/stack" ;;
+esac
+managed=$REDIS_CLUSTER_ROOT/etc/redis-cluster/managed owner=$REDIS_CLUSTER_ROOT/usr/local/lib/redis-cluster/owner was=''
+# Not a link or a directory of redis's in its place.
+if [ -O "$managed" ] && [ ! -L "$managed" ]; then
+  was=$(sed -n '/^master-name /{s///p;q;}' "$managed/current/members" "$managed/staged/members" 2>/dev/null | head -n 1)
+fi
 if [ -e "$owner" ]; then was=$(head -n 1 "$owner"); fi
 case $was in
-  '' | "$1") was='' ;;
-  "$2") case $was in *"${1#*/}"*) was='' ;; esac ;;
+  '' | "$1") ours=yes ;;
+  */*) ours='' ;;
+  "$2") case $was in *"${1#*/}"*) ours=yes ;; *) ours='' ;; esac ;;
+  *) ours='' ;;
 esac
-if [ -n "$was" ] && [ "$3" != "$was to $1" ]; then
-  echo "error: this host belongs to $was; expected one that belongs to no other stack than $1. Nothing was changed. Only where $was is what this very stack was called before: pulumi config set renamed '$was to $1', then run pulumi up again" >&2
-  exit 1
+if [ -z "$ours" ] && [ "$3" != "$was to $1" ]; then
+  refuse "this host belongs to $was; expected one that belongs to no other stack than $1. Nothing was changed. Set redis-cluster:hosts to hosts of its own. Only where $was is what this very stack was called before: pulumi config set renamed '$was to $1', then run pulumi up again"
 fi
 cat /proc/sys/kernel/random/uuid

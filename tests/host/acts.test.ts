@@ -147,3 +147,44 @@ test("the director ends with root's part, and holds no lock of its own", async (
   const left = `/proc/${director}/cmdline`;
   expect(existsSync(left) ? readFileSync(left, "utf8") : "").toBe("");
 });
+
+describe("who outlives the director, or stays behind with it,", () => {
+  test("has nothing done any more, and holds up nobody", async () => {
+    const asks = `cat <&4 >/dev/null & exec yes "switch ${release}" >&3`;
+    const { status, seconds } = await host.direct(
+      `setsid bash -c '${asks}' >/dev/null 2>&1 & exit 0`,
+    );
+    expect([status, seconds < 15]).toEqual([0, true]);
+  });
+
+  test("holds nobody's connection", async () => {
+    const left = host.path("/tmp/left");
+    const line = `setsid sleep 60 & echo $! >${left}; echo said; echo warned >&2`;
+    const { stdout, seconds } = await host.shell(
+      `timeout 20 ${hosts.program}.direct node-roll '${line}' 2>&1 | cat`,
+    );
+    process.kill(Number(readFileSync(left, "utf8")));
+    expect(stdout.split("\n").sort()).toEqual(["", "said", "warned"]);
+    expect(seconds).toBeLessThan(15);
+  });
+
+  test("cannot read from the terminal of whoever looks", async () => {
+    const { stdout } = await host.shell(
+      `python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' ${hosts.program}.direct gate 'ls -l /proc/self/fd' </dev/null`,
+    );
+    expect(stdout).toContain("pipe:");
+    expect(stdout).not.toMatch(/pts|ptmx|tty/);
+  });
+});
+
+test("a director that reads no answers is ended", async () => {
+  const { status, stderr, seconds } = await host.direct(`yes "switch ${release}" >&3`);
+  expect([status, stderr]).toEqual([1, expect.stringContaining("reads no answers")]);
+  expect(seconds).toBeLessThan(50);
+});
+
+test("what never ends is no claim", async () => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const { stderr } = await host.shell(`yes x | ${hosts.program} claim sentinel ${id}`);
+  expect(stderr).toContain("what came was not whole");
+});

@@ -279,7 +279,9 @@ describe("files, units and services", () => {
   });
 
   test("an edited unit or a drop-in owes a restart, and the rollout's unit takes their place", async () => {
-    const installed = () => app1.act("unit", "sentinel");
+    const installed = () =>
+      app1.python(`from redis_cluster.host import installed
+print("installed" if installed("sentinel", "${app1.path("staged")}") else "other")`);
     for (const directory of ["/run/systemd/system.control", "/usr/local/lib/systemd/system"]) {
       app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
       expect((await installed()).stdout).toBe("other\n");

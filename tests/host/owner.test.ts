@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { ownerCheck, rootProgram } from "../../components/hostProgram";
+import { ownerCheck } from "../../components/hostProgram";
 import { pretendDebian } from "./support/deployed";
 import { Host, Hosts, Outcome } from "./support/hosts";
 
@@ -27,10 +27,10 @@ beforeEach(() => {
 
 afterEach(() => hosts.destroy());
 
-/** The check as it comes to a host that has nothing of ours: on standard input. */
+/** The check as it comes to a host that has nothing of ours. */
 function check(...args: string[]): Outcome & { stdout: string } {
   const { status, stdout, stderr } = spawnSync("/bin/sh", ["-c", ownerCheck(), "check", ...args], {
-    input: `${rootProgram()}# more\n`,
+    input: "program 0 redis-cluster\n",
     env: { REDIS_CLUSTER_ROOT: host.root },
     encoding: "utf8",
   });

@@ -103,12 +103,17 @@ it("gives the user nothing else as root", () => {
   expect(asKeeper("app-1", `sudo -n ${program} compose-node`)).toContain(
     "expected that instead of root",
   );
-  const members = "==> members <==\\nquorum two\\n==> end <==\\n";
-  expect(
-    asKeeper("app-1", `printf "${members}" | sudo -n ${program} stage redis-cluster/dev`),
-  ).toContain(
-    "nothing was staged: members: line 1; expected files as this version of the program writes them",
-  );
+  const claim = `sudo -n ${program} claim sentinel 6f9619ff-8b86-d011-b42d-00cf4fc964ff`;
+  for (const [name, line] of [
+    ["members", "quorum two"],
+    ["firewall.nft", "flush ruleset"],
+  ])
+    expect(
+      asKeeper(
+        "app-1",
+        `printf "owner redis-cluster/dev\\n==> ${name} <==\\n${line}\\n==> end <==\\n" | ${claim}`,
+      ),
+    ).toContain(`nothing was staged: ${name}: line 1; expected files as this version`);
   expect(
     on(
       "app-1",
@@ -142,6 +147,7 @@ it("is left to the administrator when the group is taken away", async () => {
   await dev.stack.destroy();
   for (const host of hosts) {
     expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
+      "logrotate",
       "redis-cluster",
       "redis_cluster",
       "units",

@@ -8,14 +8,13 @@ restart them, one by one.
 import time
 from collections.abc import Sequence
 
-from .acts import act
 from .answers import heard_of
 from .composed import users_lines
 from .decide.answers import NodeAnswer, named, only_master
 from .decide.handover import linked
 from .decide.legacy import PRESET, Legacy, not_taken_over
 from .decide.replies import pairs
-from .host import running
+from .host import legacy_unit, running
 from .members import Member, Members, secret
 from .messages import Refused, plain, say
 from .observe import Daemons, fields, text
@@ -90,7 +89,7 @@ def use_logins() -> None:
 
 def _runs(daemon: str) -> bool:
     """Whether it is the role's, and up."""
-    return act("legacy", daemon) == "yes" and running(daemon)
+    return legacy_unit(daemon) and running(daemon)
 
 
 def _by_role(members: Members) -> Daemons:

@@ -6,7 +6,7 @@ for people. Each imports what it needs alone: most of the time of a short one go
 
 import os
 
-from .acts import NotDone
+from .acts import NotDone, act
 from .messages import Refused, mistake, say, told_when_ended
 from .paths import DATA, MANAGED, ROOT, RUN
 
@@ -14,10 +14,11 @@ from .paths import DATA, MANAGED, ROOT, RUN
 def main(arguments: list[str]) -> int:
     """Runs one verb.
 
-    node-start and the other steps of a rollout: see steps.py.
+    node-start [OWNER] and the other steps of a rollout: see steps.py. With OWNER it stages what comes first.
+    claim COMPONENT: prints a fresh id; see prepare.prepare.
+    check-programs OWNER MASTER_NAME [CONSENT]: prints a fresh id; see prepare.check_programs.
+    retire: see last_files.retire.
     decommission: prints decommission.decommission.
-    claim WORD...: see prepare.prepare.
-    check-programs: see prepare.check_programs.
     drift: prints drift.drift.
     node-prove: prints prove.prove.
     gate: see look.
@@ -50,14 +51,27 @@ def _run(arguments: list[str]) -> None:
                 restore_priority()
             else:
                 keep_stamp(MANAGED, DATA, f"{RUN}/node")
-        case ["claim", *words]:
-            from .prepare import prepare
+        case ["claim", "node" | "sentinel" as component]:
+            from .incoming import incoming, refuse_other_owner
 
-            prepare(words)
-        case ["check-programs"]:
-            from .prepare import check_programs, told_lines
+            came = incoming()
+            refuse_other_owner(came.one("owner"), came.one("master-name"), came.one("renamed"))
+            if component == "node":
+                from .prepare import prepare
 
-            check_programs(told_lines())
+                prepare(came.lines)
+            print(fresh_id())
+        case ["check-programs", *whose] if len(whose) < 4:
+            from .incoming import refuse_other_owner
+            from .prepare import check_programs
+
+            refuse_other_owner(*(whose or [""]))
+            check_programs()
+            print(fresh_id())
+        case ["retire"]:
+            from .last_files import retire
+
+            retire()
         case [verb, *words]:
             with told_when_ended(verb):
                 _run_to_its_end(verb, *words)
@@ -68,6 +82,15 @@ def _run(arguments: list[str]) -> None:
 def _run_to_its_end(*arguments: str) -> None:
     """Those of which somebody waits for the end."""
     match arguments:
+        case ("node-start", owner):
+            from .incoming import incoming, refuse_other_owner
+
+            refuse_other_owner(owner)
+            came = incoming()
+            act("stage")
+            from .steps import take_step
+
+            print(take_step("node-start", lines="\n".join(came.lines)))
         case (
             "node-start"
             | "node-roll"
@@ -139,6 +162,12 @@ def _run_to_its_end(*arguments: str) -> None:
             leave()
         case _:
             raise Refused(f"unknown verb {' '.join(arguments)!r}")
+
+
+def fresh_id() -> str:
+    """Another one each time: the steps that follow run again on it."""
+    digits = os.urandom(16).hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _refuse_capabilities() -> None:

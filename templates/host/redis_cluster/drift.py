@@ -8,7 +8,7 @@ from contextlib import suppress
 from . import paths
 from .acts import act
 from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
-from .host import UNIT, legacy
+from .host import UNIT, legacy, text_at, unit_file
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
@@ -44,7 +44,7 @@ def drift() -> Iterator[str]:
 def _programs() -> Iterator[Finding]:
     from hashlib import sha256
 
-    for line in (_text(_SUMS) or "").split("\n"):
+    for line in (text_at(_SUMS) or "").split("\n"):
         told = _SUM.fullmatch(line)
         if told:
             path = f"{paths.PROGRAMS}/{told[2]}"
@@ -70,7 +70,7 @@ def _files(release: str) -> Iterator[Finding]:
             yield Finding(release, "files of that hash", "edited")
     names = {each for directory in (wanted, edited) for each in _names(directory)}
     for each in sorted(names):
-        yield from file_findings(f"{edited}/{each}", _text(f"{wanted}/{each}"), _text(f"{edited}/{each}"))
+        yield from file_findings(f"{edited}/{each}", text_at(f"{wanted}/{each}"), text_at(f"{edited}/{each}"))
 
 
 def _hash(directory: str) -> str:
@@ -86,50 +86,34 @@ def _names(directory: str) -> list[str]:
     return []
 
 
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return f"({error.strerror})"
-
-
-def _unit_file(release: str, unit: str) -> str:
-    """Where an administrator installed the program, root starts the units that came with it, and no others."""
-    directory = f"{paths.PROGRAMS}/units"
-    return f"{directory if os.path.isdir(directory) else release}/{unit}"
-
-
 def _unit(release: str, daemon: str) -> Unit:
     unit = UNIT[daemon]
     path = f"{paths.UNITS}/{unit}"
     runs = os.path.basename(running_release(daemon))
-    wanted, active, enabled = _text(_unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
+    wanted, active, enabled = text_at(unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
     drop_ins, binary = act("drop-ins", daemon).split(), act("binary", daemon)
-    return Unit(unit, path, wanted, _text(path), active, enabled, drop_ins, os.path.basename(release), runs, binary)
+    return Unit(unit, path, wanted, text_at(path), active, enabled, drop_ins, os.path.basename(release), runs, binary)
 
 
 def _firewall(release: str) -> Iterator[Finding]:
-    rules = _text(f"{release}/firewall.nft") or ""
+    rules = text_at(f"{release}/firewall.nft") or ""
     if not re.search("^table", rules, re.MULTILINE):
         return
     path = f"{paths.UNITS}/{FIREWALL}"
     yield from differs(FIREWALL, "active", act("state", "firewall"))
-    yield from file_findings(path, _text(_unit_file(release, FIREWALL)), _text(path))
+    yield from file_findings(path, text_at(unit_file(release, FIREWALL)), text_at(path))
     yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
 
 
 def _kernel(release: str) -> Iterator[Finding]:
-    if "[Service]" not in (_text(f"{release}/{KERNEL}") or ""):
+    if "[Service]" not in (text_at(f"{release}/{KERNEL}") or ""):
         return
     from .kernel import findings
 
     path = f"{paths.UNITS}/{KERNEL}"
     state = act("state", "kernel")
     yield from differs(KERNEL, "active", state)
-    yield from file_findings(path, _text(_unit_file(release, KERNEL)), _text(path))
+    yield from file_findings(path, text_at(unit_file(release, KERNEL)), text_at(path))
     # What may be set here only that unit knows.
     if state == "active":
         yield from findings(release)

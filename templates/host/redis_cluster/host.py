@@ -1,8 +1,11 @@
 """This host's units, and the room on its disks. Looked at as redis; it is root who changes them."""
 
+import os
+import re
+
 from .acts import act
 from .messages import Refused
-from .paths import DATA, ETC, LOGS
+from .paths import DATA, ETC, LOGS, PROGRAMS, UNITS
 from .run import output_of
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
@@ -19,7 +22,39 @@ def state(daemon: str) -> str:
 
 def legacy() -> bool:
     """Whether a daemon of this host is still the old Ansible role's."""
-    return any(act("legacy", daemon) == "yes" for daemon in UNIT)
+    return any(map(legacy_unit, UNIT))
+
+
+def legacy_unit(daemon: str) -> bool:
+    """Whether its unit is the old Ansible role's: by what it starts, how, and as whom."""
+    unit = UNIT[daemon]
+    conf = re.escape(unit.removesuffix(".service"))
+    start = rf"ExecStart=/usr/bin/redis-server /etc/redis-cluster/{conf}\.conf( --sentinel)?"
+    lines = (text_at(f"{UNITS}/{unit}") or "").split("\n")
+    return {"Type=forking", "User=redis"} <= {*lines} and any(re.fullmatch(start, line) for line in lines)
+
+
+def unit_file(release: str, unit: str) -> str:
+    """Where an administrator installed the program, root starts the units that came with it, and no others."""
+    directory = f"{PROGRAMS}/units"
+    return f"{directory if os.path.isdir(directory) else release}/{unit}"
+
+
+def text_at(path: str) -> str | None:
+    """What is in a file of root's, or why it cannot be read; nothing where it is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def installed(daemon: str, release: str) -> bool:
+    """Whether the unit of that release, and nothing beside it, is what systemd goes by."""
+    same = text_at(unit_file(release, UNIT[daemon])) == text_at(f"{UNITS}/{UNIT[daemon]}")
+    return same and not act("drop-ins", daemon)
 
 
 def running(daemon: str) -> bool:

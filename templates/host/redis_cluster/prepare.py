@@ -3,11 +3,12 @@
 import os
 import re
 import sys
+import time
 from hashlib import sha256
 
-from .acts import act
-from .host import LEAST_FREE, UNIT, refuse_less_free
-from .messages import Refused
+from .acts import NotDone, act
+from .host import LEAST_FREE, UNIT, legacy_unit, refuse_less_free
+from .messages import Refused, say
 from .paths import DATA, ETC, LOGS, PROGRAMS, ROOT, UNITS
 from .run import output_of
 
@@ -20,16 +21,16 @@ _PORTS = {
 }
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
-_PROGRAM = re.compile(r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py")
+_PROGRAM = re.compile(r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py")
 
 
-def prepare(words: list[str]) -> None:
+def prepare(lines: list[str]) -> None:
     """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
 
-    words: `NAME-port=PORT` of each daemon; `firewall=` where there is one; `adopt=` where what the old Ansible role
+    lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where what the old Ansible role
     deployed may be taken over. An installed package stays as it is.
     """
-    told = dict(word.split("=", 1) for word in words)
+    told = dict(line.partition(" ")[::2] for line in lines)
     _refuse_other_systems()
     refuse_foreign_units(adopt="adopt" in told)
     for keyword, (daemon, key) in _PORTS.items():
@@ -40,7 +41,7 @@ def prepare(words: list[str]) -> None:
         refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
     for package in ["redis-server", *(["nftables"] if "firewall" in told else [])]:
         if output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
-            act("install", package)
+            _install(package)
     version = re.search(r" v=(([0-9]+)[0-9.]*)", output_of("redis-server", "--version"))
     if not version or int(version[2]) < _OLDEST_REDIS:
         raise Refused(
@@ -49,8 +50,45 @@ def prepare(words: list[str]) -> None:
         )
 
 
-def check_programs(lines: list[str]) -> None:
-    """Raises Refused unless an administrator installed the programs of these lines, `program SHA256 NAME`."""
+# For so many seconds another process, a host's first automatic upgrade say, may hold the package database.
+_DATABASE_PATIENCE = 120
+
+
+def _install(package: str) -> None:
+    """By the host's own sources, whose lists may be old."""
+    if not _unlocked("configure"):
+        raise Refused(
+            "dpkg --configure -a failed. Make it work on this host, or wait until nobody holds the package database, "
+            "then run pulumi up again"
+        )
+    if not _unlocked(f"install {package}"):
+        _unlocked("update")
+        if not _unlocked(f"install {package}"):
+            raise Refused(
+                f"{package} could not be installed. Make 'apt-get install {package}' work on this host, then run "
+                "pulumi up again"
+            )
+
+
+def _unlocked(what: str) -> bool:
+    """Whether root has done it, once nobody else held the package database; root says why not."""
+    deadline, told = time.monotonic() + _DATABASE_PATIENCE, False
+    while True:
+        try:
+            holder = act("package", what)
+        except NotDone:
+            return False
+        if not holder or time.monotonic() >= deadline:
+            return not holder
+        if not told:
+            say(f"waits up to {_DATABASE_PATIENCE} s for process {holder}, which holds the package database")
+            told = True
+        time.sleep(1)
+
+
+def check_programs() -> None:
+    """Raises Refused unless an administrator installed the programs that stdin names: lines `program SHA256 NAME`."""
+    lines = sys.stdin.buffer.read().decode(errors="replace").split("\n")
     for words in (line.split() for line in lines if line.startswith("program ")):
         if len(words) != 3 or not _PROGRAM.fullmatch(words[2]):
             raise Refused(f"unknown program '{words[-1][:80]}'")
@@ -68,11 +106,6 @@ def check_programs(lines: list[str]) -> None:
         )
 
 
-def told_lines() -> list[str]:
-    """Those of standard input."""
-    return sys.stdin.buffer.read().decode(errors="replace").split("\n")
-
-
 def _refuse_other_systems() -> None:
     lines = _read(f"{ROOT}/etc/os-release").decode(errors="replace").replace('"', "").split("\n")
     system = dict(line.partition("=")[::2] for line in lines)
@@ -87,7 +120,7 @@ def _refuse_other_systems() -> None:
 def refuse_foreign_units(adopt: bool) -> None:
     """Unless they are this program's. adopt: the old Ansible role's may be taken over. Raises Refused."""
     for daemon, unit in UNIT.items():
-        if act("legacy", daemon) == "yes":
+        if legacy_unit(daemon):
             if not adopt:
                 raise Refused(
                     f"{UNITS}/{unit} is of the old Ansible role. To take over what it deployed, set the password of "

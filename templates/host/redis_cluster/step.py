@@ -9,7 +9,7 @@ from . import gate
 from .acts import act
 from .decide.owed import Owed, Runs, owed
 from .decide.staged import CREATION, changed_creation, changed_name
-from .host import LEAST_FREE, UNIT, refuse_full_disk, refuse_less_free, running
+from .host import LEAST_FREE, UNIT, installed, refuse_full_disk, refuse_less_free, running
 from .members import load_members
 from .messages import Refused, plain
 from .observe import Daemons, fields
@@ -18,7 +18,7 @@ from .refusals import refuse_change
 from .release import CERTIFICATE, note_release, release_hash, running_release, same_files, staged_daemons
 from .resp import Unanswered
 from .settings import Settings
-from .told import last_word, read_told
+from .told import last_word, read_told, told
 from .waits import Patience, start, unstoppable
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ Daemon = Literal["node", "sentinel"]
 
 
 class Step:
-    """What every step begins with. Raises Refused where what is staged may not become live here."""
+    """What every step begins with. Raises Refused where what is staged may not become live here.
 
-    def __init__(self) -> None:
-        self.told = read_told()
+    lines: what it is told; default: standard input.
+    """
+
+    def __init__(self, lines: str | None = None) -> None:
+        self.told = read_told() if lines is None else told(lines)
         self.members = load_members(f"{STAGED}/members")
         self._daemons: Daemons | None = None
         self._turn: Turn | None = None
@@ -101,7 +104,7 @@ class Step:
         conf = "redis.conf" if daemon == "node" else "sentinel.conf"
         release, runs = running_release(daemon), None
         if release and running(daemon):
-            same = act("unit", daemon) == "installed" and act("binary", daemon) == "same"
+            same = installed(daemon, STAGED) and act("binary", daemon) == "same"
             certificate = same_files(release, STAGED, CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
         return owed(daemon, _read(f"{STAGED}/{conf}"), runs)

@@ -23,6 +23,12 @@ def _ended(step: Step) -> bool:
     return step.has_sentinel and release != "" and running("sentinel") and ended(release) != ""
 
 
+def _enable(daemon: str) -> None:
+    """So that it starts with the host."""
+    if act("enabled", daemon) != "enabled":
+        act("enable", daemon)
+
+
 def node_start(step: Step) -> None:
     """Brings up the node if it is down, and takes back what was set in it by hand."""
     name = step.told.bootstrap
@@ -58,7 +64,7 @@ def node_start(step: Step) -> None:
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
     if running("node"):
-        act("enable", "node")
+        _enable("node")
         from .marks import mark_unmarked
         from .repair import repair_node
 
@@ -107,7 +113,7 @@ def sentinel_start(step: Step) -> None:
     else:
         from .repair import repair_sentinel
 
-        act("enable", "sentinel")
+        _enable("sentinel")
         step.took_back(repair_sentinel(legacy()))
     # One that waited for sentinels to have new certificates.
     if not running("node"):
@@ -227,9 +233,9 @@ STEPS = {
 }
 
 
-def take_step(*verbs: str) -> str:
-    """Takes that step, or those, one after the other; the last word."""
-    step = Step()
+def take_step(*verbs: str, lines: str | None = None) -> str:
+    """Takes that step, or those, one after the other; the last word. lines: see Step."""
+    step = Step(lines)
     for verb in verbs:
         STEPS[verb](step)
     return step.end()

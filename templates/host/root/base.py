@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IS
 """Root's part of the host program, and all of it that runs as root; the files in templates/host/root as one.
 
-What daemons say is never here. A step is directed by a process of user redis, which asks for acts: lines of a closed
+What daemons say is never here. A verb is directed by a process of user redis, which asks for acts: lines of a closed
 form, of which each checks by itself what makes it safe. An intruder who has become redis can with all of ACTS do no
 more than stop and start our own units, and choose among releases that root has made of what is staged.
 """
@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 # Tests put a whole host below another root.
 ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
@@ -22,9 +22,7 @@ LOGS = f"{ROOT}/var/log/redis-cluster"
 RUN = f"{ROOT}/run/redis-cluster"
 # Root's, in a directory of redis's, which may read it.
 MANAGED = f"{ETC}/managed"
-STAGED = f"{MANAGED}/staged"
-RELEASES = f"{MANAGED}/releases"
-CURRENT = f"{MANAGED}/current"
+STAGED, RELEASES, CURRENT = (f"{MANAGED}/{name}" for name in ("staged", "releases", "current"))
 PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"
 UNITS = f"{ROOT}/etc/systemd/system"
 IS_ROOT = os.geteuid() == 0
@@ -48,43 +46,44 @@ def say(text: str) -> None:
     print(f"redis-cluster[{os.uname().nodename}]: {clean}", file=sys.stderr, flush=True)
 
 
-def run(*words: str, user: Sequence[str] = ()) -> tuple[int, str]:
-    """The status of a program, and what it printed, which is for people. user: see as_redis."""
+def begin(words: list[str] | tuple[str, ...], files: Mapping[int, int], apart: bool = False) -> int:
+    """The process of a program. files: ours, by the numbers that they have there. apart: in a session of its own."""
+    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in files.items()]
+    mended = [signal.SIGPIPE]
+    return os.posix_spawnp(words[0], words, ENVIRONMENT, file_actions=actions, setsid=apart, setsigdef=mended)
+
+
+def run(*words: str) -> tuple[int, str]:
+    """The status of a program, and what it printed, which is for people."""
     reading, writing = os.pipe()
-    out, error = ((os.POSIX_SPAWN_DUP2, writing, file) for file in (1, 2))
-    files = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), out, error]
-    command = [*user, *words]
-    try:
-        child = os.posix_spawnp(command[0], command, ENVIRONMENT, file_actions=files, setsigdef=[signal.SIGPIPE])
-    except OSError as error:
-        os.close(writing)
-        os.close(reading)
-        return 127, f"{words[0]}: {error.strerror}"
-    os.close(writing)
-    try:
-        with open(reading, "rb") as file:
-            said = file.read().decode(errors="replace").strip()
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
-    except BaseException:
-        os.kill(child, signal.SIGTERM)
-        raise
-
-
-def end_of(said: str) -> str:
-    """The last lines of what a program printed, where it says why it failed."""
-    return "\n".join(said.split("\n")[-5:])
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    with open(reading, "rb") as printed:
+        try:
+            child = begin(words, {0: nothing, 1: writing, 2: writing})
+        except OSError as error:
+            return 127, f"{words[0]}: {error.strerror}"
+        finally:
+            os.close(nothing)
+            os.close(writing)
+        try:
+            said = printed.read().decode(errors="replace").strip()
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+        except BaseException:
+            os.kill(child, signal.SIGTERM)
+            raise
 
 
 def as_redis() -> list[str]:
     """Before a command that ends when this process does; as redis, or as nobody where there is no redis yet."""
     from pwd import getpwnam
 
-    user = ["--reuid=redis", "--regid=redis"]
+    user, group = "redis", "redis"
     try:
-        getpwnam("redis")
+        getpwnam(user)
     except KeyError:
-        user = ["--reuid=nobody", "--regid=nogroup"]
-    return ["setpriv", *([*user, "--init-groups"] if IS_ROOT else []), "--pdeathsig=KILL"]
+        user, group = "nobody", "nogroup"
+    words = [f"--reuid={user}", f"--regid={group}", "--init-groups"] if IS_ROOT else []
+    return ["setpriv", *words, "--no-new-privs", "--pdeathsig=KILL"]
 
 
 def read(path: str) -> bytes:
@@ -94,11 +93,6 @@ def read(path: str) -> bytes:
             return file.read()
     except OSError:
         return b""
-
-
-def lines_of(path: str) -> list[str]:
-    """Those of a file of root's."""
-    return read(path).decode(errors="replace").split("\n")
 
 
 def write(path: str, text: str | bytes, mode: int = 0o644, redis: bool = True) -> None:
@@ -136,7 +130,7 @@ def remove(*paths: str) -> None:
     left = [path for path in paths if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))]
     if status and left:
         raise Refused(
-            f"{' and '.join(left)} could not be taken away: {end_of(said)}. Take away what holds it, then run the same "
+            f"{' and '.join(left)} could not be taken away: {said[-500:]}. Take away what holds it, then run the same "
             "command again"
         )
 
@@ -159,8 +153,11 @@ def refuse_planted() -> None:
         )
 
 
-def lock(path: str, patience: float) -> None:
-    """Holds the lock until this process ends. Raises Refused where somebody else does for so many seconds."""
+def lock(path: str = f"{ROOT}/run/redis-cluster.lock", patience: float = 120) -> None:
+    """Holds the lock until this process ends: by default, that of which one run at a time has hold.
+
+    patience: for so many seconds somebody else may have it. Raises Refused.
+    """
     from fcntl import LOCK_EX, LOCK_NB, flock
 
     file, deadline = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600), time.monotonic() + patience
@@ -173,14 +170,3 @@ def lock(path: str, patience: float) -> None:
                     f"another run has held {path} for two minutes; wait for it, then run pulumi up again"
                 ) from None
         time.sleep(0.1)
-
-
-def take_lock() -> None:
-    """One run at a time; the next one goes by what this one leaves. Nobody has it for more than two minutes."""
-    lock(f"{ROOT}/run/redis-cluster.lock", 120)
-
-
-def fresh_id() -> None:
-    """Prints another id each time: the steps that follow run again on it."""
-    digits = os.urandom(16).hex()
-    print(digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:], sep="-")

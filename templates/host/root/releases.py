@@ -33,8 +33,8 @@ def make_release(wanted: str, files: dict[str, bytes] | None = None) -> None:
                 "in the stack's configuration, then run pulumi up again"
             )
     # One in which somebody has edited a file makes room.
-    remove(edited)
     if os.path.lexists(f"{RELEASES}/{wanted}"):
+        remove(edited)
         os.rename(f"{RELEASES}/{wanted}", edited)
     os.rename(made, f"{RELEASES}/{wanted}")
     remove(edited)
@@ -90,7 +90,7 @@ def initialised() -> None:
 
 def accept(hashes: str) -> None:
     """Passwords that daemons accept besides the release's, and since when; of those that are staged."""
-    staged = [line.split() for line in lines_of(f"{STAGED}/secrets")]
+    staged = [line.split() for line in read(f"{STAGED}/secrets").decode(errors="replace").split("\n")]
     known = {(words[1], each) for words in staged if words[:1] == ["hash"] for each in words[2:]}
     entries = re.findall("([^ ]+) ([^ ]+) ([^ ]+)", hashes)
     if not all((name, each) in known for name, each, _ in entries):

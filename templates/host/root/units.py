@@ -5,15 +5,20 @@ FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.servi
 RETURN, STAMP = "redis-sentinel-return", "redis-cluster-stamp"
 
 
-def systemctl(*words: str) -> str:
-    """What it prints; that it fails shows in the state of the unit."""
-    return run("systemctl", *words)[1]
+def systemctl(*words: str) -> None:
+    """That it fails shows in the state of the unit, and whether that has started is the director's to see."""
+    run("systemctl", *words)
 
 
 def word_of(question: str, unit: str) -> str:
     """What systemctl says in a word, or `unknown`."""
-    said = systemctl(question, unit)
+    said = run("systemctl", question, unit)[1]
     return said if re.fullmatch("[a-z-]{1,20}", said) else "unknown"
+
+
+def shown(what: str, *unit: str) -> str:
+    """A property, of systemd itself or of a unit."""
+    return run("systemctl", "show", "-p", what, "--value", *unit)[1]
 
 
 def install_unit(unit: str) -> None:
@@ -25,53 +30,34 @@ def install_unit(unit: str) -> None:
             os.chown(RUN, os.geteuid(), os.getegid())
         remove(f"{RUN}/{unit.removesuffix('.service')}.pid")
     remove(*drop_ins(unit))
-    if unit_text(unit, CURRENT) != read(f"{UNITS}/{unit}"):
-        write(f"{UNITS}/{unit}", unit_text(unit, CURRENT), redis=False)
+    if unit_text(unit) != read(f"{UNITS}/{unit}"):
+        write(f"{UNITS}/{unit}", unit_text(unit), redis=False)
     systemctl("daemon-reload")
-    enable(unit)
-
-
-def unit_text(unit: str, release: str) -> bytes:
-    """Where an administrator installed the program, root starts the units that came with it, and no others."""
-    ours = f"{PROGRAMS}/units"
-    return read(f"{ours if os.path.isdir(ours) else release}/{unit}")
-
-
-def drop_ins(unit: str) -> list[str]:
-    """The files that change this unit alone, wherever systemd would look for them, also those that it has not read."""
-    beside = [f"{ROOT}{path}/{unit}.d" for path in systemctl("show", "-p", "UnitPath", "--value").split()]
-    found = [f"{path}/{name}" for path in beside if os.path.isdir(path) for name in os.listdir(path)]
-    return [path for path in found if path.endswith(".conf")]
-
-
-def installed(unit: str) -> bool:
-    """Whether the staged unit, and nothing beside it, is what systemd goes by."""
-    return unit_text(unit, STAGED) == read(f"{UNITS}/{unit}") and not drop_ins(unit)
-
-
-def enable(unit: str) -> None:
-    """So that it starts with the host."""
     if run("systemctl", "is-enabled", "--quiet", unit)[0]:
         systemctl("enable", "--quiet", unit)
 
 
+def unit_text(unit: str) -> bytes:
+    """Where an administrator installed the program, root starts the units that came with it, and no others."""
+    ours = f"{PROGRAMS}/units"
+    return read(f"{ours if os.path.isdir(ours) else CURRENT}/{unit}")
+
+
+def drop_ins(unit: str) -> list[str]:
+    """The files that change this unit alone, wherever systemd would look for them, also those that it has not read."""
+    beside = [f"{ROOT}{path}/{unit}.d" for path in shown("UnitPath").split()]
+    found = [f"{path}/{name}" for path in beside if os.path.isdir(path) for name in os.listdir(path)]
+    return [path for path in found if path.endswith(".conf")]
+
+
 def remove_unit(unit: str) -> None:
-    """Stops it, and takes its file away."""
+    """Stops it, and takes its file away, where there is one."""
+    if not os.path.lexists(f"{UNITS}/{unit}"):
+        return
     systemctl("disable", "--now", "--quiet", unit)
     remove(f"{UNITS}/{unit}")
     systemctl("daemon-reload")
     systemctl("reset-failed", unit)
-
-
-def is_legacy(unit: str) -> bool:
-    """Whether it is the old Ansible role's: by what it starts, how, and as whom."""
-    conf = re.escape(unit.removesuffix(".service"))
-    start = rf"ExecStart=/usr/bin/redis-server /etc/redis-cluster/{conf}\.conf( --sentinel)?"
-    lines = lines_of(f"{UNITS}/{unit}")
-    return {"Type=forking", "User=redis"} <= {*lines} and any(re.fullmatch(start, line) for line in lines)
-
-
-# What a unit's node or sentinel is told. Whether it has started is the director's to see: systemd tries until it has.
 
 
 def start(daemon: str) -> None:
@@ -79,12 +65,6 @@ def start(daemon: str) -> None:
     install_unit(UNIT[daemon])
     systemctl("reset-failed", UNIT[daemon])
     systemctl("start", "--no-block", UNIT[daemon])
-
-
-def restart(daemon: str) -> None:
-    """By the unit as it is."""
-    systemctl("reset-failed", UNIT[daemon])
-    systemctl("restart", "--no-block", UNIT[daemon])
 
 
 def stop_sentinel(seconds: str) -> None:
@@ -120,19 +100,14 @@ def stamp() -> None:
     properties = ["BindsTo=redis-cluster.service", "After=redis-cluster.service", "Restart=always", "RestartSec=1"]
     properties += ["NoNewPrivileges=yes", "ProtectSystem=strict", f"ReadWritePaths={DATA} {RUN}/node"]
     options = ["--quiet", "--collect", f"--unit={STAMP}", "--uid=redis", "--gid=redis"]
-    run(
-        "systemd-run",
-        *options,
-        *(f"--property={each}" for each in properties),
-        f"{PROGRAMS}/redis-cluster",
-        "keep-stamp",
-    )
+    options += [f"--property={each}" for each in properties]
+    run("systemd-run", *options, f"{PROGRAMS}/redis-cluster", "keep-stamp")
 
 
 def binary(daemon: str) -> str:
     """A package upgrade replaces the file that the running daemon was started from: `replaced`, else `same`."""
     try:
-        program = os.readlink(f"/proc/{int(systemctl('show', '-p', 'MainPID', '--value', UNIT[daemon]))}/exe")
+        program = os.readlink(f"/proc/{int(shown('MainPID', UNIT[daemon]))}/exe")
     except (OSError, ValueError):
         return "same"
     return "replaced" if program.endswith(" (deleted)") else "same"
@@ -148,16 +123,39 @@ def beside() -> None:
     rules, text = has_rules(read(f"{CURRENT}/firewall.nft")), read(f"{CURRENT}/{KERNEL}")
     for unit, wanted, file in ((FIREWALL, rules, "firewall.nft"), (KERNEL, b"[Service]" in text, KERNEL)):
         if wanted:
-            same = unit_text(unit, CURRENT) == read(f"{UNITS}/{unit}")
+            same = unit_text(unit) == read(f"{UNITS}/{unit}")
             install_unit(unit)
             if run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
                 raise Refused(
                     f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again"
                 )
-        elif os.path.lexists(f"{UNITS}/{unit}"):
+        else:
             remove_unit(unit)
 
 
 def has_rules(text: bytes) -> bool:
     """Whether there is a firewall at all."""
     return re.search(b"^table", text, re.MULTILINE) is not None
+
+
+def listener(port: str) -> str:
+    """Who listens there: `PID NAME`, or nothing."""
+    found = re.search(r'users:\(\("([A-Za-z0-9_.:-]{1,15})",pid=([0-9]+)', run("ss", "-Hltnp", f"sport = :{port}")[1])
+    return f"{found[2]} {found[1]}" if found else ""
+
+
+def package(what: str) -> str:
+    """`install NAME`, `update` of the lists, or `configure`, the end of what was interrupted; nothing once it is done.
+
+    Else the number of the process that holds the package database. Raises Refused.
+    """
+    if what == "install redis-server":
+        # Before the distribution's own can start: an interruption at any point, and an upgrade, leave it off.
+        systemctl("mask", "--quiet", "redis-server.service")
+    options = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+    words = ["apt-get", "-q", "-y", *options, "--no-install-recommends", *what.split()]
+    status, said = run(*(["dpkg", "--configure", "-a"] if what == "configure" else words))
+    held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
+    if status and not held:
+        raise Refused(f"{'dpkg --configure -a' if what == 'configure' else f'apt-get {what}'} failed: {said[-500:]}.")
+    return held[1] if status and held else ""

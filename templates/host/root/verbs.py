@@ -1,25 +1,21 @@
 # --- the conversation ---------------------------------------------------------------------------
 
-ID, HASH, DAEMON = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)"
-NAME = f"({WORD})"
-Act = Callable[..., object]
+ID, HASH, DAEMON, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)", "([A-Za-z0-9_][A-Za-z0-9._-]*)"
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
-LOOKS: dict[str, Act] = {
+LOOKS: dict[str, Callable[..., object]] = {
     "state (node|sentinel|firewall|kernel)": lambda unit: word_of(
         "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL})[unit]
     ),
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
-    f"unit {DAEMON}": lambda daemon: "installed" if installed(UNIT[daemon]) else "other",
-    f"legacy {DAEMON}": lambda daemon: "yes" if is_legacy(UNIT[daemon]) else "no",
     f"binary {DAEMON}": binary,
     "rules": lambda: "none" if run("nft", "list", "table", "inet", "redis_cluster")[0] else "in-force",
 }
-ACTS: dict[str, Act] = LOOKS | {
+ACTS = LOOKS | {
     f"start {DAEMON}": start,
-    f"start-as-it-is {DAEMON}": lambda daemon: void(systemctl("start", "--no-block", UNIT[daemon])),
-    f"stop {DAEMON}": lambda daemon: void(systemctl("stop", UNIT[daemon])),
-    f"enable {DAEMON}": lambda daemon: enable(UNIT[daemon]),
+    f"start-as-it-is {DAEMON}": lambda daemon: systemctl("start", "--no-block", UNIT[daemon]),
+    f"stop {DAEMON}": lambda daemon: systemctl("stop", UNIT[daemon]),
+    f"enable {DAEMON}": lambda daemon: systemctl("enable", "--quiet", UNIT[daemon]),
     "stop-sentinel ([0-9]{1,9})": stop_sentinel,
     "disarm-return": disarm_return,
     "stamp": stamp,
@@ -33,29 +29,30 @@ ACTS: dict[str, Act] = LOOKS | {
     "prune((?: [0-9a-f]{16}){0,9})": prune,
     "mark initialised": initialised,
     f"mark bootstrap {NAME}": lambda name: write(f"{MANAGED}/bootstrap", f"{name}\n"),
-    f"accept((?: {WORD} [0-9a-f]{{64}} [0-9]{{1,12}})*)": accept,
+    f"accept((?: {NAME[1:-1]} [0-9a-f]{{64}} [0-9]{{1,12}})*)": accept,
 }
 # What one verb alone has beside or instead of them. The operator's consents are in those by which he gives them.
-OF_VERB: dict[str, dict[str, Act]] = {
+OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
     "lead": {f"lead {NAME}": lead},
     "trust-data": {
         f"trust (device [0-9]+, inode [0-9]+, mark (?:{ID}|none); expected the mark (?:{ID}))": lambda seen: write(
             f"{ROOT}/run/redis-cluster.trust", f"{seen}\n", redis=False
         ),
-        "restart (node)": restart,
+        "restart (node)": lambda daemon: systemctl("restart", "--no-block", UNIT[daemon]),
     },
     "decommission": {f"disable {DAEMON}": disable},
-    "claim": {"listener ([0-9]{1,5})": listener, "install (redis-server|nftables)": install},
+    "claim": {
+        "listener ([0-9]{1,5})": listener,
+        "package (configure|update|install redis-server|install nftables)": package,
+    },
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
 LONGEST_LINE = 64 << 10
+# What a pipe that can be written takes at once, without the end of the line; and all that may come on stdin.
+PIPE_ROOM, LONGEST_TOLD = 4095, 16 << 20
 
 
-def void(_: object) -> None:
-    """An act that comes to nothing that is told."""
-
-
-def perform(line: bytes, acts: dict[str, Act]) -> bytes:
+def perform(line: bytes, acts: Mapping[str, Callable[..., object]]) -> bytes:
     """Does what the line asks for, and says what it came to. Raises Refused where it is no act."""
     text = line.decode("ascii", "replace")
     for form, act in acts.items():
@@ -66,41 +63,64 @@ def perform(line: bytes, acts: dict[str, Act]) -> bytes:
             except (Refused, OSError) as failure:
                 say(f"error: {failure}")
                 return b"failed\n"
-            return f"ok {value}\n".encode() if value else b"ok\n"
+            return f"ok {value}"[:PIPE_ROOM].encode() + b"\n" if value else b"ok\n"
     raise Refused(
         f"what directs this step asked root for {text[:80]!r}, which is no act; expected one of "
         f"{PROGRAMS}/redis-cluster. Look who else runs as redis here, then run pulumi up again. It was not done"
     )
 
 
-def direct(verb: str, arguments: list[str]) -> int:
+def pass_on(file: int, to: int) -> bool:
+    """What the director says; whether more may come. With root's own it could hold a connection, or read a terminal."""
+    said = b""
+    try:
+        said = os.read(file, 64 << 10)
+        os.write(to, said)
+    except OSError:
+        # Nothing more, or nobody hears it.
+        pass
+    return said != b""
+
+
+def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> int:
     """Has a process of redis's direct the verb, and does what it asks for; its status.
 
     It asks on its file 3 and reads the answers on 4, in a session of its own, away from the terminal.
+
+    told: what it reads on stdin, a copy: what it has staged of that, root reads in its own. Default: this one's.
     """
-    asked, asks = os.pipe()
-    answered, answers = os.pipe()
-    files = [(os.POSIX_SPAWN_DUP2, asks, 3), (os.POSIX_SPAWN_DUP2, answered, 4)]
-    command = [*as_redis(), *DIRECTOR, verb, *arguments]
+    (asked, asks), (answered, answers), (out, says), (error, warns) = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     acts = (ACTS if verb in STEPS | CONSENTED else LOOKS) | OF_VERB.get(verb, {})
-    child = os.posix_spawnp(
-        command[0], command, ENVIRONMENT, file_actions=files, setsid=True, setsigdef=[signal.SIGPIPE]
-    )
-    os.close(asks)
-    os.close(answered)
-    ended, pending = os.pidfd_open(child), b""
+    files = {3: asks, 4: answered, 1: says, 2: warns}
+    if told is not None or os.isatty(0):
+        files[0] = os.memfd_create("told")
+        os.write(files[0], told or b"")
+        os.lseek(files[0], 0, os.SEEK_SET)
+    if told is not None and verb != "claim":
+        acts["stage"] = lambda: stage(told)
+    child = begin([*as_redis(), *DIRECTOR, verb, *arguments], files, apart=True)
+    for file in files.values():
+        os.close(file)
+    ended, pending, watched = os.pidfd_open(child), b"", {asked, out, error}
+    for file in (out, error):
+        os.set_blocking(file, False)
     try:
-        while asked in select.select([asked, ended], [], [])[0]:
+        # What outlives it has no acts.
+        while ended not in (ready := select.select([ended, *watched], [], [])[0]):
+            watched -= {file for file, to in ((out, 1), (error, 2)) if file in ready and not pass_on(file, to)}
+            if asked not in ready:
+                continue
             came = os.read(asked, LONGEST_LINE)
             *lines, pending = (pending + came).split(b"\n")
             for line in lines:
+                if not select.select([], [answers], [], 0)[1]:
+                    raise Refused(f"what directs {verb} reads no answers. Look who else runs as redis here")
                 os.write(answers, perform(line, acts))
             if len(pending) > LONGEST_LINE:
                 perform(pending, {})
             if not came:
+                watched.discard(asked)
                 os.close(answers)
-                select.select([ended], [], [])
-                break
     except BaseException:
         # It lifts what it holds up, or goes on to an end that is better than the middle.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -109,6 +129,9 @@ def direct(verb: str, arguments: list[str]) -> int:
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
+    finally:
+        pass_on(out, 1)
+        pass_on(error, 2)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -117,46 +140,37 @@ def direct(verb: str, arguments: list[str]) -> int:
 # What is told to end has so many seconds for it.
 END_PATIENCE = 10
 # What lies in PROGRAMS.
-PROGRAM = r"redis-cluster|write-files|redis_cluster/[a-z_/]+\.py"
+PROGRAM = r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py"
 # What runs as redis, by the distribution's own Python: what stands in /usr/local may be any.
 DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
-OWN: dict[str, Callable[..., int | None]] = {
-    "claim": claim,
-    "unclaim": unclaim,
-    "check-owner": check_owner,
-    "check-programs": check_programs,
-}
+OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 
 
-class Late(BaseException):
-    """The time of this verb is over, or somebody ends it."""
+def end_now(number: int, _: object) -> None:
+    """The time of this verb is over, or somebody ends it: ends what is going on."""
+    raise SystemExit(number)
 
 
-def late(number: int, _: object) -> None:
-    """Ends what is going on."""
-    raise Late(number)
-
-
-def do(verb: str, arguments: list[str]) -> int:
+def do(verb: str, arguments: Sequence[str]) -> int:
     """A verb's status, after it has said why where it failed."""
     if verb in OWN:
-        status = OWN[verb](*arguments)
-        return 1 if status else 0
+        return OWN[verb](*arguments) or 0
+    # With files to stage.
+    told = sys.stdin.buffer.read(LONGEST_TOLD) if verb == "node-start" and arguments else None
     if verb in STEPS | CONSENTED:
-        take_lock()
-    refuse_planted()
-    if verb == "node-start" and arguments:
-        stage_first(*arguments)
-        arguments = []
+        lock()
+    # Asked before there is anything of ours.
+    if verb != "check-programs":
+        refuse_planted()
     try:
-        status = direct(verb, arguments)
+        status = direct(verb, arguments, told)
     finally:
         if verb == "lead":
             remove(f"{ROOT}/run/redis-cluster.lead")
@@ -170,7 +184,7 @@ def do(verb: str, arguments: list[str]) -> int:
 
 def main(verb: str = "", *arguments: str) -> int:
     """Runs a verb, ended after so many seconds where it comes as `within SECONDS VERB`."""
-    seconds = ""
+    seconds = "0"
     if verb == "within":
         seconds, verb = (*arguments, "", "")[:2]
         arguments = arguments[2:]
@@ -183,40 +197,34 @@ def main(verb: str = "", *arguments: str) -> int:
         refuse_planted()
         os.execve(DIRECTOR[0], [*DIRECTOR, verb, *arguments], {**os.environ, **ENVIRONMENT})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, late)
-    signal.alarm(int(seconds or 0))
+        signal.signal(number, end_now)
+    signal.alarm(int(seconds))
     try:
-        return do(verb, list(arguments))
-    except Late as end:
-        if end.args[0] != signal.SIGALRM:
-            raise Refused(
-                f"{verb} was ended before it was done: somebody stopped it. Look what it waits for with 'redis-cluster "
-                "gate' here, then run pulumi up again"
-            ) from None
+        return do(verb, arguments)
+    except SystemExit as end:
         limit = ", which is redis-cluster:limits.step; where it only takes longer, raise that"
+        why = f"after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}"
+        if end.code != signal.SIGALRM:
+            why = "before it was done: somebody stopped it"
         raise Refused(
-            f"{verb} was ended after {seconds} s{'' if verb in ('check-programs', 'drift') else limit}. "
-            "Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again"
+            f"{verb} was ended {why}. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up "
+            "again"
         ) from None
     finally:
         # What is left of this process has no handler any more.
         signal.alarm(0)
 
 
-def unlimited() -> None:
-    """Limits of an SSH session, which sudo lets through, may not end a check half-way."""
-    import resource
-
-    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
-        resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
 if __name__ == "__main__":
     os.umask(0o077)
     if not sys.flags.isolated:
         raise SystemExit("expected /usr/bin/python3 -IS, which nobody's files or environment change")
+    # Limits of an SSH session, which sudo lets through, may not end a check half-way.
     if IS_ROOT:
-        unlimited()
+        import resource
+
+        for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
+            resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     try:
         status = main(*sys.argv[1:])
     except (Refused, OSError) as failure:

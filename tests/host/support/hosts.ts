@@ -16,7 +16,12 @@ import {
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { hostPackage, pythonPackage, rootProgram } from "../../../components/hostProgram";
+import {
+  hostPackage,
+  hostPrograms,
+  pythonPackage,
+  rootProgram,
+} from "../../../components/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {
@@ -71,6 +76,7 @@ export class Host {
     const programs = this.path("/usr/local/lib/redis-cluster");
     mkdirSync(programs, { recursive: true });
     symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));
+    writeFileSync(join(programs, "logrotate"), hostPrograms().logrotate);
     mkdirSync(this.path("."), { recursive: true });
     // What stands for other programs is called by root and by redis, and notes what it was told.
     for (const directory of [this.root, this.path("/tmp")]) chmodSync(directory, 0o777);
