@@ -1,13 +1,4 @@
-import { spawn } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { deploy, releaseOfStaged } from "./support/deployed";
 import { eventually, Host, Hosts, masterName, Outcome, passwords } from "./support/hosts";
@@ -21,8 +12,6 @@ let hosts: Hosts;
 let consoleHost: Host, app1: Host, app2: Host;
 const up = { active: "active", enabled: "enabled" };
 let services: Record<string, typeof up> = {};
-/** Of both units. */
-let mainPid = 0;
 
 beforeEach(() => {
   services = { "redis-cluster.service": up, "redis-sentinel.service": up };
@@ -53,8 +42,7 @@ function pretendServices(host: Host): void {
   );
   const searched =
     "*UnitPath*) echo /run/systemd/system.control /etc/systemd/system /usr/local/lib/systemd/system ;;";
-  const pid = `*MainPID*) echo ${mainPid} ;;`;
-  host.program("systemctl", `case "$*" in ${searched} ${pid} ${cases.join(" ")} esac`);
+  host.program("systemctl", `case "$*" in ${searched} ${cases.join(" ")} esac`);
 }
 
 /** The lines that `redis-cluster drift` prints. */
@@ -300,30 +288,6 @@ print("installed" if installed("sentinel", "${app1.path("staged")}") else "other
     );
     expect(await app1.tell("node-roll", [])).toMatchObject({ status: 0, stderr: "" });
     expect(await drift(app1)).toEqual([]);
-  });
-
-  test("a program whose file was replaced under the daemon", async () => {
-    const program = app1.path("/tmp/program");
-    copyFileSync("/bin/sleep", program);
-    const daemon = spawn(program, ["60"], { stdio: "ignore" });
-    try {
-      mainPid = daemon.pid ?? 0;
-      expect(await drift(app1)).toEqual([]);
-      copyFileSync("/bin/sleep", `${program}.new`);
-      renameSync(`${program}.new`, program);
-      const found =
-        "wanted the installed redis-server, seen one that was replaced since; a restart is owed";
-      expect(await drift(app1)).toEqual([
-        `app-1 redis-cluster.service: ${found}`,
-        `app-1 redis-sentinel.service: ${found}`,
-      ]);
-      // Whoever looks by hand is told too.
-      const named = "app-1 sentinel: runs a redis-server whose file was replaced since";
-      expect((await app1.run("gate")).stderr).toContain(named);
-    } finally {
-      mainPid = 0;
-      daemon.kill("SIGKILL");
-    }
   });
 
   test("a stopped, a disabled service", async () => {

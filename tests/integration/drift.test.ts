@@ -128,7 +128,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   );
 });
 
-it("restart class: a unit, a drop-in, an edited release, an upgraded package; the master is not touched", async () => {
+it("restart class: a unit, a drop-in, an edited release; the master is not touched", async () => {
   const [first, second] = replicas;
   on(
     first,
@@ -139,31 +139,20 @@ it("restart class: a unit, a drop-in, an edited release, an upgraded package; th
   on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/managed/current/redis.conf");
   on(second, "systemctl restart redis-cluster");
   await untilWhole();
-  // As an upgrade of the package does it: the other programs are links to this one.
-  on(first, "cd /usr/bin && cp -a redis-check-rdb new && mv new redis-check-rdb");
-  expect(on(first, "/usr/local/lib/redis-cluster/redis-cluster gate 2>&1 || true")).toContain(
-    `${first} node: runs a redis-server whose file was replaced since`,
-  );
   const release = on(second, "readlink -f /etc/redis-cluster/managed/current");
   expect(await refreshed()).toEqual(
     [
       `${first} /etc/systemd/system/redis-cluster.service: wanted TimeoutStopSec=120, seen TimeoutStopSec=5`,
-      ...["redis-cluster", "redis-sentinel"].map(
-        (unit) =>
-          `${first} ${unit}.service: wanted the installed redis-server, seen one that was replaced since; a restart is owed`,
-      ),
       `${second} /etc/systemd/system/redis-sentinel.service.d/mine.conf: wanted none, seen a file`,
       `${second} ${release}/redis.conf: wanted no such line, seen tcp-backlog 77`,
     ].sort(),
   );
-  const { stdout: preview } = await dev.stack.preview({ diff: true });
-  expect(preview).toContain("one that was replaced since; a restart is owed");
   const before = await identities(dev);
   await repaired();
   const after = await identities(dev);
   const restarted = Object.keys(before).filter((daemon) => before[daemon] !== after[daemon]);
   expect(restarted).toEqual(
-    expect.arrayContaining([first, second].flatMap((host) => [`${host} node`, `${host} sentinel`])),
+    expect.arrayContaining([`${first} node`, `${second} node`, `${second} sentinel`]),
   );
   expect(restarted).not.toContain(`${master} node`);
   expect(await epoch(dev)).toBe(1);
