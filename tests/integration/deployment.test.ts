@@ -72,13 +72,15 @@ it("has its host keys collected by a command, with the fingerprints to compare",
   }
 });
 
-it("brings the group up, also where the package database is held and redis may not enter TMPDIR", async () => {
-  // As a host's first automatic upgrade does, and libpam-tmpdir.
-  const hold = `import fcntl, time; held = open("/var/lib/dpkg/lock-frontend", "w"); fcntl.lockf(held, fcntl.LOCK_EX); time.sleep(20)`;
-  on("app-2", `systemd-run --quiet --unit first-upgrade python3 -c '${hold}'`);
-  on("app-1", "install -d -m 0700 /root/tmp; echo TMPDIR=/root/tmp >>/etc/environment");
+it("brings the group up, also where the package database is held, redis may not enter TMPDIR, and logins are limited", async () => {
+  lab("trouble", "app-2", "dpkg-lock", "20");
+  lab("trouble", "app-1", "tmpdir");
+  lab("trouble", "console", "ssh-limit", "5", "12");
   const { summary, stdout } = await dev.stack.up();
-  expect(on("app-2", "systemctl is-active first-upgrade || true")).toBe("inactive");
+  expect(on("app-2", "systemctl is-active lab-dpkg-lock || true")).toBe("inactive");
+  await eventually("a login for this test", 20, () =>
+    on("console", "nft delete table inet lab_ssh_limit").includes(""),
+  );
   expect(summary.result).toBe("succeeded");
   expect(await namedMaster(dev)).toBe("console");
   for (const secret of [...Object.values(dev.passwords), dev.sshPrivateKey.trim()]) {
