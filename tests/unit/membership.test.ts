@@ -14,7 +14,10 @@ const group = (hosts: string): Membership => ({
     const [host, address] = name.replace(/^-/, "").split("=");
     return { name: host, address: address ?? addresses[host] };
   }),
-  sentinels: hosts.split(" ").filter((name) => !name.startsWith("-")),
+  sentinels: hosts
+    .split(" ")
+    .filter((name) => !name.startsWith("-"))
+    .map((name) => name.replace(/=.*/, "")),
 });
 
 const three = "app-1 app-2 console";
