@@ -53,8 +53,8 @@ def text_at(path: str) -> str | None:
 
 def installed(daemon: str, release: str) -> bool:
     """Whether the unit of that release, and nothing beside it, is what systemd goes by."""
-    same = text_at(unit_file(release, UNIT[daemon])) == text_at(f"{UNITS}/{UNIT[daemon]}")
-    return same and not act("drop-ins", daemon)
+    files = unit_file(release, UNIT[daemon]), f"{UNITS}/{UNIT[daemon]}"
+    return len({text_at(file) or "" for file in files}) == 1 and not act("drop-ins", daemon)
 
 
 def running(daemon: str) -> bool:
