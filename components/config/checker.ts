@@ -104,12 +104,12 @@ export class Checker {
     return 0;
   }
 
-  hostKey(value: unknown, key: string, host: string): string {
+  hostKey(value: unknown, key: string): string {
     return this.text(
       value,
       key,
       hostKeyLine,
-      `"ssh-ed25519 AAAA...", as "ssh-keyscan -t ed25519 ${host} | cut -d' ' -f2-" prints it (compare it on the host)`,
+      '"ssh-ed25519 AAAA..."; run ops/host-keys, which prints the command that sets it (compare it on the host)',
     );
   }
 

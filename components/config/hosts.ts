@@ -86,7 +86,7 @@ function readHost(
     name,
     address,
     sshHost,
-    hostKey: check.hostKey(fields.hostKey, `${key}.hostKey`, sshHost || name),
+    hostKey: check.hostKey(fields.hostKey, `${key}.hostKey`),
     redis,
     ...(sentinel !== false && {
       sentinel: readSettings(check, "sentinel", place, sentinel, `${key}.sentinel`, groupWide),

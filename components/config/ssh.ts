@@ -34,7 +34,7 @@ export function readSsh(check: Checker): TopologyConfig["ssh"] | undefined {
       host,
       port: check.sshPort(bastion.port, "ssh.bastion.port"),
       user: check.user(bastion.user ?? ssh.user, "ssh.bastion.user"),
-      hostKey: check.hostKey(bastion.hostKey, "ssh.bastion.hostKey", host),
+      hostKey: check.hostKey(bastion.hostKey, "ssh.bastion.hostKey"),
     },
   };
 }

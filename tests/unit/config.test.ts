@@ -288,7 +288,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "no host key",
     { hosts: hosts({ "app-2": { address: "10.77.0.13" } }) },
-    /^hosts.app-2.hostKey is nothing; expected "ssh-ed25519 AAAA...", as "ssh-keyscan -t ed25519 10.77.0.13 /,
+    /^hosts.app-2.hostKey is nothing; expected "ssh-ed25519 AAAA..."; run ops\/host-keys/,
   ],
   [
     "an rsa host key",
