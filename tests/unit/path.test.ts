@@ -81,11 +81,22 @@ test("ops/host-keys prints commands that pin the keys of hosts with dots in thei
     writeFileSync(join(bin, name), `#!/bin/sh\nprintf '%s\\n' '${said}'\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const printed = execFileSync(join(__dirname, "../../ops/host-keys"), ["--stack", "dev"], {
-    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
-    encoding: "utf8",
-  });
+  const hostKeys = () =>
+    execFileSync(join(__dirname, "../../ops/host-keys"), ["--stack", "dev"], {
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+      encoding: "utf8",
+    });
+  const printed = hostKeys();
+  config["redis-cluster:ssh"].value = '{"user":"deploy","bastion":{"host":"10.0.0.1"}}';
+  writeFileSync(join(bin, "pulumi"), `#!/bin/sh\nprintf '%s\\n' '${JSON.stringify(config)}'\n`);
+  writeFileSync(join(bin, "ssh"), "#!/bin/sh\necho 'ssh-keyscan: not found' >&2\nexit 127\n");
+  chmodSync(join(bin, "ssh"), 0o755);
+  const behind = hostKeys();
   rmSync(bin, { recursive: true });
+  expect(behind).toContain(
+    "# hosts.app-2: no ssh-ed25519 key from 10.77.0.13 port 22, asked by 'ssh -p 22 deploy@10.0.0.1 ssh-keyscan': " +
+      "ssh-keyscan: not found; expected an sshd with one there",
+  );
   expect(printed.match(/^pulumi .*/gm)).toEqual(
     ['hosts["redis-1.example.com"]', 'hosts["redis-2.example.com"]', "hosts.app-2"].map(
       (path) => `pulumi config set --stack dev --path '${path}.hostKey' '${keyPair.public}'`,
