@@ -49,8 +49,12 @@ export function remoteCheck(
   const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
   const create = installed
     ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
-    : asRoot(["sh", "-c", ownerCheck(), "check-owner", ...whose]);
-  const stdin = repair.apply((id) => `${programSums()}\n${repaired(id)}`);
+    : asRoot(["sh", "-s", "--", ...whose]);
+  const stdin = repair.apply((id) =>
+    installed
+      ? `${programSums()}\n${repaired(id)}`
+      : `${programSums().replace(/^(?=.)/gm, "# ")}${repaired(id)}${ownerCheck()}`,
+  );
   return silent(name, { connection, create, stdin }, opts);
 }
 

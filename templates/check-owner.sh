@@ -1,7 +1,7 @@
 # check-owner OWNER MASTER_NAME [CONSENT]: whose a host is that may have no program of ours yet, nor Python. A group that
 # an older version of this program has deployed is known by its master's name, in which the stack's had to be. Prints a
 # fresh id. Where the program is, its claims and starts look again: templates/host/redis_cluster/incoming.py.
-cat >/dev/null
+# It comes on standard input: a login shell that is not a POSIX one would take another meaning from it.
 refuse() {
   echo "error: $1" >&2
   exit 1

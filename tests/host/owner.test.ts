@@ -29,8 +29,8 @@ afterEach(() => hosts.destroy());
 
 /** The check as it comes to a host that has nothing of ours. */
 function check(...args: string[]): Outcome & { stdout: string } {
-  const { status, stdout, stderr } = spawnSync("/bin/sh", ["-c", ownerCheck(), "check", ...args], {
-    input: "program 0 redis-cluster\n",
+  const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", "--", ...args], {
+    input: `# program 0 redis-cluster\n${ownerCheck()}`,
     env: { REDIS_CLUSTER_ROOT: host.root },
     encoding: "utf8",
   });

@@ -120,7 +120,10 @@ describe("three hosts", () => {
     const checks = hosts.map((host) => `${host}-check`);
     for (const { name, inputs } of commands) {
       if (checks.includes(name)) {
-        expect(inputs.create).toMatch(/ check-owner redis-cluster\/dev redis-dev-cluster$/);
+        expect(inputs.create).toMatch(/ sh -s -- redis-cluster\/dev redis-dev-cluster$/);
+        expect(inputs.stdin).toMatch(
+          /^(# program [0-9a-f]{64} \S+\n)+(# repair \S+\n)?# check-owner /,
+        );
         continue;
       }
       for (const check of checks) expect(before(check, name)).toBe(true);
@@ -134,6 +137,16 @@ describe("three hosts", () => {
       );
     }
     expect(commands).toHaveLength(hosts.length * 9);
+  });
+
+  it("sends command lines that any login shell takes for the same words", () => {
+    const lines = [...graph.values()]
+      .filter(({ type }) => type === "command:remote:Command")
+      .flatMap(({ inputs }) => [inputs.create, inputs.update, inputs.delete])
+      .filter((line) => line !== undefined);
+    expect(lines.length).toBeGreaterThan(0);
+    // csh has an end of line, a ! and a $ in quotes mean something, fish a backslash.
+    for (const line of lines) expect(line).toMatch(/^sudo -n [\w./:=@%+ -]+$/);
   });
 
   it("packs the host's program, which the state has twice for each host", () => {
