@@ -3,7 +3,7 @@
 # fresh id. Where the program is, its claims and starts look again: templates/host/redis_cluster/incoming.py.
 # It comes on standard input: a login shell that is not a POSIX one would take another meaning from it.
 refuse() {
-  echo "error: $1" >&2
+  echo "redis-cluster[$(uname -n)]: error: $1" >&2
   exit 1
 }
 case $1 in

@@ -3,6 +3,9 @@ import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
 
 // Who is asked to leave, and what becomes of the run where he cannot: hosts are SSH servers in this process.
 
+// A refused login is tried again for eleven seconds.
+jest.setTimeout(60000);
+
 type Inputs = Parameters<NonNullable<typeof provider.update>>[2];
 
 const key = keyPair();

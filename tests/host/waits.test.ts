@@ -117,7 +117,7 @@ test("a sync that stands still ends the step with the limit, the host and what w
   outrun();
   stage(app1);
   const rolling = app1.run("node-roll");
-  await eventually(30, () => children(consoleHost) !== "");
+  await eventually(90, () => children(consoleHost) !== "");
   const child = Number(children(consoleHost));
   process.kill(child, "SIGSTOP");
   const { status, stderr } = await rolling;
