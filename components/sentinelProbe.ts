@@ -66,19 +66,25 @@ function askAll<Said>(
   return Promise.all(
     endpoints.map(async (endpoint) => {
       let redis: Redis | undefined;
+      // ioredis only says that the connection is closed, whatever has closed it.
+      let broken: Error | undefined;
       const conversation = async () => {
         // A run that asks nobody does not load it.
         const { Redis: Client } = await import("ioredis");
         const channel = await route.dial(endpoint.name, endpoint.address, endpoint.port);
         const stream = encrypted(channel, group, endpoint);
         redis = new Client(optionsOn(stream, group.operatorPassword));
-        redis.on("error", () => null);
+        redis.on("error", (error: Error) => (broken ??= error));
         return Promise.race([ask(redis), tooLong(stream)]);
       };
       try {
         return { ...endpoint, said: await within(seconds, conversation()) };
       } catch (error) {
-        return { ...endpoint, error: plain((error as Error).message) };
+        const { message } = error as Error;
+        return {
+          ...endpoint,
+          error: plain(message === "Connection is closed." && broken ? broken.message : message),
+        };
       } finally {
         redis?.disconnect();
       }

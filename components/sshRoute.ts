@@ -47,7 +47,7 @@ const sshTimeout = 10000;
 /** For so many milliseconds a refused connection is tried again before a command, as Command does: see connection.ts. */
 const refusedPatience = 11000;
 
-/** Nobody listens there, or a firewall says so. */
+/** Nobody listens there, or a firewall says so; or an sshd hangs up, to which too many log in (MaxStartups). */
 class ConnectionRefused extends Error {}
 
 /** A route that connects to nothing yet. Close it, or the process does not end. */
@@ -108,9 +108,15 @@ export function openRoute(args: RouteArgs): Route {
   };
 }
 
-/** ssh2 leaves them out; the Commands do not. */
-const notOffered =
-  "; expected a plain key in the SSH agent that the host takes: certificates and keys on hardware are not offered here";
+/** What ssh2 says of an sshd that has hung up. */
+const hungUp = ["ECONNREFUSED", "ECONNRESET", "Connection lost before handshake"];
+
+/** A refresh or a destroy runs no program that would have refused it: see config/agent.ts. */
+const whyRefused = () =>
+  process.env.SSH_AUTH_SOCK
+    ? // ssh2 leaves them out; the Commands do not.
+      "; expected a plain key in the SSH agent that the host takes: certificates and keys on hardware are not offered here"
+    : "; SSH_AUTH_SOCK is not set; expected an SSH agent with the key; run: eval $(ssh-agent); ssh-add KEY";
 
 async function login(
   name: string,
@@ -127,8 +133,8 @@ async function login(
     // Stays attached after the login too: an 'error' that nobody hears ends the process.
     client.on("error", (error) => {
       const { level, code } = error as { level?: string; code?: string };
-      const left = !privateKey && level === "client-authentication" ? notOffered : "";
-      const Kind = code === "ECONNREFUSED" ? ConnectionRefused : Error;
+      const left = !privateKey && level === "client-authentication" ? whyRefused() : "";
+      const Kind = hungUp.includes(code ?? error.message) ? ConnectionRefused : Error;
       reject(
         new Kind(`${name} (ssh ${user}@${host}:${port}): ${mismatch || error.message + left}`),
       );
@@ -179,7 +185,7 @@ function forward(name: string, client: Client, address: string, port: number): P
       reject(
         reason === 1
           ? new ForwardingForbidden(
-              `${from} its sshd forbids forwarding; expected AllowTcpForwarding yes or local, and no DisableForwarding`,
+              `${from} its sshd forbids forwarding; expected AllowTcpForwarding yes or local, no DisableForwarding, and no PermitOpen or restriction of the key that leaves this out`,
             )
           : new (error.message.includes("refused") ? ConnectionRefused : Error)(
               `${from} ${error.message.replace("(SSH) Channel open failure: ", "")}`,

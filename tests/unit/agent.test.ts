@@ -100,9 +100,14 @@ test("a host that takes none of the agent's plain keys is told of with what is n
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  process.env.SSH_AUTH_SOCK = await agentWith([plain]);
   const host = { name: "app-1", host: "127.0.0.1", port, user: "deploy", hostKey: hostKey.public };
   const route = openRoute({ hosts: [host] });
+  // A refresh and a destroy run no program that would have said so.
+  delete process.env.SSH_AUTH_SOCK;
+  await expect(route.run("app-1", "true")).rejects.toThrow(
+    "authentication methods failed; SSH_AUTH_SOCK is not set; expected an SSH agent with the key",
+  );
+  process.env.SSH_AUTH_SOCK = await agentWith([plain]);
   await expect(route.run("app-1", "true")).rejects.toThrow(
     `app-1 (ssh deploy@127.0.0.1:${port}): All configured authentication methods failed; expected a plain key in ` +
       "the SSH agent that the host takes: certificates and keys on hardware are not offered here",

@@ -1,0 +1,34 @@
+/** What fails without words says why all the same. */
+import { createServer, AddressInfo } from "net";
+import { Duplex } from "stream";
+import { askSentinels } from "../../components/sentinelProbe";
+import { openRoute, Route } from "../../components/sshRoute";
+import { keyPair } from "../helpers/config";
+
+test("a connection that breaks is told by what broke it, not as one that is closed", async () => {
+  const dial = () => {
+    const stream = new Duplex({ read: () => null, write: (_chunk, _encoding, done) => done() });
+    setTimeout(() => stream.destroy(new Error("unable to verify the first certificate")), 50);
+    return Promise.resolve(stream);
+  };
+  const endpoint = { name: "app-1", address: "10.77.0.12", port: 26390 };
+  const group = { masterName: "m", nodes: [], sentinels: [endpoint], operatorPassword: "p" };
+  const [answer] = await askSentinels(group, { dial } as unknown as Route, 5);
+  expect(answer.error).toBe("unable to verify the first certificate");
+});
+
+test("an sshd that hangs up on too many logins is asked again", async () => {
+  let logins = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => null);
+    socket.destroy();
+    if (++logins === 2) route.close();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const host = { name: "app-1", host: "127.0.0.1", port, user: "deploy", hostKey: keyPair.public };
+  const route = openRoute({ hosts: [host], privateKey: keyPair.private });
+  await expect(route.run("app-1", "true")).rejects.toThrow(/^app-1 \(ssh deploy@127/);
+  expect(logins).toBe(2);
+  server.close();
+});
