@@ -114,4 +114,4 @@ test("a host that takes none of the agent's plain keys is told of with what is n
   );
   route.close();
   server.close();
-});
+}, 20000);
