@@ -69,7 +69,8 @@ async function read(id: string, state?: State): Promise<dynamic.ReadResult<State
         /^[ -~]{1,200}: wanted .{1,200}, seen .{1,200}$/u.test(line.slice(name.length + 1));
       drift.push(...stdout.split("\n").filter(told).slice(0, most).map(plain));
       if (status === 0) return;
-      const complaint = stderr.trim().split("\n").at(-1) || `status ${status} without a word`;
+      const [last] = stderr.trim().split("\n").slice(-1);
+      const complaint = last === "" ? `status ${status} without a word` : last;
       drift.push(`${name} redis-cluster drift: wanted an answer, seen ${plain(complaint)}`);
     } catch (error) {
       unreachable.push(`${name} was not looked at: ${plain((error as Error).message)}`);
