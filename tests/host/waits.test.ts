@@ -117,7 +117,8 @@ test("a sync that stands still ends the step with the limit, the host and what w
   outrun();
   stage(app1);
   const rolling = app1.run("node-roll");
-  await eventually(90, () => children(consoleHost) !== "");
+  const syncs = () => app1.ask("node", "INFO", "replication").includes("sync_in_progress:1");
+  await eventually(90, () => children(consoleHost) !== "" && syncs());
   const child = Number(children(consoleHost));
   process.kill(child, "SIGSTOP");
   const { status, stderr } = await rolling;
