@@ -1,14 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "./dynamic";
-import type { RouteArgs } from "./sshRoute";
+import { DynamicResource, RouteInputs } from "./dynamic";
 
-export interface BootstrapArgs extends Omit<RouteArgs, "privateKey"> {
+export interface BootstrapArgs extends RouteInputs {
   bootstrapMaster: string;
   /** What the check at the end of the run connects to by way of each host. */
   nodes: { name: string; address: string; port: number }[];
   after: pulumi.Input<string>[];
-  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
-  privateKey?: pulumi.Input<string>;
 }
 
 /**
@@ -28,7 +25,6 @@ export class Bootstrap extends DynamicResource {
       name,
       {
         ...args,
-        privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         chosen: undefined,
         round: undefined,
       },

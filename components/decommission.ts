@@ -1,11 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "./dynamic";
+import { DynamicResource, RouteInputs } from "./dynamic";
 import type { Membership } from "./membership";
-import type { RouteArgs } from "./sshRoute";
 
-export interface DecommissionArgs extends Omit<RouteArgs, "privateKey">, Membership {
-  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
-  privateKey?: pulumi.Input<string>;
+export interface DecommissionArgs extends RouteInputs, Membership {
   /** Stands for everything that is staged in the group: what an override is good for. */
   plan: pulumi.Input<string>;
   override?: string;
@@ -20,15 +17,6 @@ export interface DecommissionArgs extends Omit<RouteArgs, "privateKey">, Members
  */
 export class Decommission extends DynamicResource {
   constructor(name: string, args: DecommissionArgs, opts?: pulumi.CustomResourceOptions) {
-    super(
-      "decommission",
-      "Decommission",
-      name,
-      {
-        ...args,
-        privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
-      },
-      opts,
-    );
+    super("decommission", "Decommission", name, { ...args }, opts);
   }
 }

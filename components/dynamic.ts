@@ -2,6 +2,13 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import { join } from "path";
 import * as pulumi from "@pulumi/pulumi";
+import type { RouteArgs } from "./sshRoute";
+
+/** How a resource's provider reaches the hosts. */
+export interface RouteInputs extends Omit<RouteArgs, "privateKey"> {
+  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
+  privateKey?: pulumi.Input<string>;
+}
 
 /**
  * A resource of this program's own, carried out by `components/providers/<module>.ts` in the engine's provider process.
@@ -13,7 +20,7 @@ export abstract class DynamicResource extends pulumi.CustomResource {
   /**
    * @param module - the provider's name
    * @param type - the resource's
-   * @param props - the provider's inputs, with `undefined` for each output
+   * @param props - the provider's inputs, with `undefined` for each output; a `privateKey` is kept secret
    */
   constructor(
     module: string,
@@ -22,7 +29,13 @@ export abstract class DynamicResource extends pulumi.CustomResource {
     props: pulumi.Inputs,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const inputs = { ...props, sources: sourcesHash(module), __provider: frame(module) };
+    const { privateKey } = props;
+    const inputs = {
+      ...props,
+      privateKey: privateKey === undefined ? undefined : pulumi.secret(privateKey),
+      sources: sourcesHash(module),
+      __provider: frame(module),
+    };
     super(`pulumi-nodejs:dynamic/redis-cluster:${type}`, name, inputs, opts);
   }
 }

@@ -6,7 +6,7 @@ import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
 import { programSums } from "./hostProgram";
-import { remoteProgram } from "./remoteFiles";
+import { remoteProgram } from "./remoteProgram";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
 import { hostCommand, sections } from "./hostProgram";
 import { idOf } from "./protocol";
-import { repaired } from "./remoteFiles";
+import { repaired } from "./remoteProgram";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;

@@ -9,7 +9,7 @@ import { planOf } from "./plan";
 import { idOf } from "./protocol";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
-import { remoteCheck } from "./remoteFiles";
+import { remoteCheck } from "./remoteProgram";
 import { settingsByClass } from "./render";
 import { creationSettings } from "./settings";
 import { SentinelQuorum } from "./sentinelQuorum";

@@ -1,21 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "./dynamic";
+import { DynamicResource, RouteInputs } from "./dynamic";
 import type { Created, Endpoint, FoundBy } from "./gate";
 import type { GroupSettings } from "./render";
 import type { Group } from "./sentinelProbe";
-import type { SshTarget } from "./sshRoute";
 
-export interface SentinelQuorumArgs {
+/** `hosts`: how each host of `nodes` and `sentinels` is reached by SSH, by its name. */
+export interface SentinelQuorumArgs extends RouteInputs {
   masterName: string;
   /** Quorum that every sentinel shall have. */
   quorum: number;
   nodes: Endpoint[];
   sentinels: Endpoint[];
-  /** How each host of `nodes` and `sentinels` is reached by SSH, by its name. */
-  hosts: (SshTarget & { name: string })[];
-  bastion?: SshTarget;
-  /** OpenSSH private key, kept secret; unset: the SSH agent logs in. */
-  privateKey?: pulumi.Input<string>;
   /** Password of the ACL user `operator` on nodes and sentinels. Kept secret. */
   operatorPassword: pulumi.Input<string>;
   /** With what the daemons are asked by TLS, PEM; unset: in plain text. Kept secret. */
@@ -53,7 +48,6 @@ export class SentinelQuorum extends DynamicResource {
       {
         stallSeconds: 60,
         ...args,
-        privateKey: args.privateKey === undefined ? undefined : pulumi.secret(args.privateKey),
         operatorPassword: pulumi.secret(args.operatorPassword),
         tls: args.tls === undefined ? undefined : pulumi.secret(args.tls),
         currentMaster: undefined,
