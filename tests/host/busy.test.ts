@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { load, Load } from "../helpers/load";
 import { bulk, liar } from "./support/liar";
 import { eventually, Host, Hosts, passwords } from "./support/hosts";
+import { whole } from "./support/units";
 
 // A group that is written to, saved and rewritten all the time is whole, and one that falls behind is not.
 
@@ -17,7 +18,7 @@ beforeEach(async () => {
   consoleHost.write("bootstrap", "console\n");
   for (const host of hosts.all) await host.composeAndStart("node", 30);
   for (const host of hosts.all) await host.composeAndStart("sentinel", 30);
-  await whole();
+  await whole(app1);
   hosts.limit("gate_patience", 0);
   hosts.limit("catch_up_patience", 3);
 });
@@ -27,15 +28,6 @@ afterEach(async () => {
   writer = undefined;
   await hosts.destroy();
 });
-
-/** Waits for the gate, with the patience it has. */
-async function whole(): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const { status, stderr } = await app1.run("gate");
-    if (status === 0) return;
-    if (tries === 6) throw new Error(stderr);
-  }
-}
 
 const offset = () =>
   Number(

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawnSync, SpawnSyncReturns } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -16,6 +16,18 @@ beforeEach(() => {
 });
 afterEach(() => hosts.destroy());
 
+/** Writes a program of two files on the host, as root's first Command does. */
+function programWritten(): SpawnSyncReturns<string> {
+  mkdirSync(host.path("/new"));
+  const owner = `${process.getuid!()}:${process.getgid!()}`;
+  return spawnSync("bash", ["-s", "--", host.path("/new"), "0755", owner, "package"], {
+    input:
+      fileWriter() + gzipSync(sections({ program: "", "package/x.py": "" })).toString("base64"),
+    env: { REDIS_CLUSTER_ROOT: host.root, PATH: `${host.path("/usr/bin")}:/usr/bin:/bin` },
+    encoding: "utf8",
+  });
+}
+
 test.each([
   ["is missing", "update\ninstall python3\n"],
   ["is there", ""],
@@ -27,14 +39,7 @@ test.each([
     `for word; do [[ $word == -* || $word == *=* ]] || printf '%s ' $word; done | sed 's/ $//' >>${told}; echo >>${told}; [[ -s ${told} && $(wc -l <${told}) -gt 1 ]]`,
   );
   host.write("/apt", "");
-  mkdirSync(host.path("/new"));
-  const owner = `${process.getuid!()}:${process.getgid!()}`;
-  const outcome = spawnSync("bash", ["-s", "--", host.path("/new"), "0755", owner, "package"], {
-    input:
-      fileWriter() + gzipSync(sections({ program: "", "package/x.py": "" })).toString("base64"),
-    env: { REDIS_CLUSTER_ROOT: host.root, PATH: `${host.path("/usr/bin")}:/usr/bin:/bin` },
-    encoding: "utf8",
-  });
+  const outcome = programWritten();
   expect(outcome).toMatchObject({ status: 0, stderr: "" });
   expect(host.read("/apt").replace("install python3\n", "")).toBe(said);
 });
@@ -59,14 +64,7 @@ test.each([
       *) [[ -e ${left}.got ]] ;;
     esac`,
   );
-  mkdirSync(host.path("/new"));
-  const owner = `${process.getuid!()}:${process.getgid!()}`;
-  const outcome = spawnSync("bash", ["-s", "--", host.path("/new"), "0755", owner, "package"], {
-    input:
-      fileWriter() + gzipSync(sections({ program: "", "package/x.py": "" })).toString("base64"),
-    env: { REDIS_CLUSTER_ROOT: host.root, PATH: `${host.path("/usr/bin")}:/usr/bin:/bin` },
-    encoding: "utf8",
-  });
+  const outcome = programWritten();
   expect(outcome.status).toBe(status);
   expect(outcome.stderr).toMatch(
     status === 0 ? /^$/ : /python3 could not be installed: E: The repository is not signed/,

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { eventually, Host, Hosts, passwords } from "./support/hosts";
+import { groupOfUnits, whole } from "./support/units";
 
 // Several hosts take the same step at once: whoever owes a restart waits for its turn, whoever owes none for nobody.
 
@@ -9,22 +10,11 @@ let hosts: Hosts;
 let consoleHost: Host, app1: Host, app2: Host;
 
 beforeEach(async () => {
-  hosts = new Hosts();
+  hosts = await groupOfUnits();
   [consoleHost, app1, app2] = hosts.all;
-  consoleHost.write("bootstrap", "console\n");
-  for (const host of hosts.all) host.useSystemctl();
-  for (const host of hosts.all) await host.startUnit("node");
-  for (const host of hosts.all) await host.startUnit("sentinel");
-  await whole();
 });
 
 afterEach(() => hosts.destroy());
-
-async function whole(): Promise<void> {
-  for (let tries = 0; (await app1.run("gate")).status !== 0; tries++) {
-    if (tries === 6) throw new Error((await app1.run("gate")).stderr);
-  }
-}
 
 /** Stages what makes the node restart. */
 function stage(host: Host): void {
@@ -76,7 +66,7 @@ test("replicas that owe one after failovers in a rollout, and the master, take t
   for (const said of [byApp1, byApp2])
     expect(said).toMatch(/^(handed over to \S+; )?restarted as replica of /);
   expect(fewest).toBe(2);
-  await whole();
+  await whole(app1);
 });
 
 test("whoever owes nothing waits for nobody, and one that stands still is told of", async () => {

@@ -2,6 +2,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { startWriter } from "../writer";
 import { load, Load } from "../helpers/load";
 import { eventually, Host, Hosts, masterName, passwords } from "./support/hosts";
+import { groupOfUnits } from "./support/units";
 
 // Steps of a rollout on a group that is large or busy: they wait for as long as something moves.
 
@@ -15,15 +16,8 @@ let writer: Load | undefined;
 const stall = 8;
 
 beforeEach(async () => {
-  hosts = new Hosts();
+  hosts = await groupOfUnits();
   [consoleHost, app1, app2] = hosts.all;
-  consoleHost.write("bootstrap", "console\n");
-  for (const host of hosts.all) host.useSystemctl();
-  for (const host of hosts.all) await host.startUnit("node");
-  for (const host of hosts.all) await host.startUnit("sentinel");
-  for (let tries = 0; (await app1.run("gate")).status !== 0; tries++) {
-    if (tries === 6) throw new Error((await app1.run("gate")).stderr);
-  }
 });
 
 afterEach(async () => {

@@ -92,17 +92,8 @@ def _run_to_its_end(*arguments: str) -> None:
 
             print(take_step("node-start", lines="\n".join(came.lines)))
         case (
-            "node-start"
-            | "node-roll"
-            | "node-roll-master"
-            | "sentinel-start"
-            | "sentinel-stop"
-            | "sentinel-roll" as step,
-        ):
-            from .steps import take_step
-
-            print(take_step(step))
-        case ("sentinel-stop", "node-roll"):
+            "node-start" | "node-roll" | "node-roll-master" | "sentinel-start" | "sentinel-stop" | "sentinel-roll",
+        ) | ("sentinel-stop", "node-roll"):
             from .steps import take_step
 
             print(take_step(*arguments))
