@@ -39,11 +39,11 @@ const fill = (keys: number, value = "value") =>
     value,
   );
 
-/** So much is written while a node restarts that it cannot go on where it was. */
+/** So much is written while a node restarts, in half a second too, that it cannot go on where it was. */
 function outrun(): void {
   set(consoleHost, "repl-backlog-size", "16384");
   const login = { username: "operator", password: passwords.operator };
-  writer = load({ host: consoleHost.address, port: 6389, ...login }, 1e5);
+  writer = load({ host: consoleHost.address, port: 6389, ...login }, 2e6);
 }
 
 /** Stages what makes the node restart: other settings, and the limits. */
@@ -112,7 +112,12 @@ test("a sync that stands still ends the step with the limit, the host and what w
   stage(app1);
   const rolling = app1.run("node-roll");
   const syncs = () => app1.ask("node", "INFO", "replication").includes("sync_in_progress:1");
-  await eventually(90, () => children(consoleHost) !== "" && syncs());
+  const synced = eventually(90, () => children(consoleHost) !== "" && syncs());
+  const early = rolling.then(({ stdout, stderr }) => {
+    throw new Error(`node-roll ended without a full sync: ${stdout}${stderr}`);
+  });
+  await Promise.race([synced, early]);
+  early.catch(() => null);
   const child = Number(children(consoleHost));
   process.kill(child, "SIGSTOP");
   const { status, stderr } = await rolling;
