@@ -112,12 +112,10 @@ test("a sync that stands still ends the step with the limit, the host and what w
   stage(app1);
   const rolling = app1.run("node-roll");
   const syncs = () => app1.ask("node", "INFO", "replication").includes("sync_in_progress:1");
-  const synced = eventually(90, () => children(consoleHost) !== "" && syncs());
   const early = rolling.then(({ stdout, stderr }) => {
     throw new Error(`node-roll ended without a full sync: ${stdout}${stderr}`);
   });
-  await Promise.race([synced, early]);
-  early.catch(() => null);
+  await Promise.race([early, eventually(90, () => children(consoleHost) !== "" && syncs())]);
   const child = Number(children(consoleHost));
   process.kill(child, "SIGSTOP");
   const { status, stderr } = await rolling;
