@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync, strToU8 } from "fflate";
+import { gzipSync } from "node:zlib";
 import { commandLine } from "./shell";
 
 const templates = join(__dirname, "..", "templates");
@@ -24,23 +24,27 @@ const once = <T>(make: () => T): (() => T) => {
   return () => (made ??= make());
 };
 
-/** A line for each program, by which a host tells whether somebody edited it. */
-export const programSums = once((): string => {
-  const sum = (text: string) => createHash("sha256").update(text).digest("hex");
-  return Object.entries(hostPrograms())
-    .map(([name, text]) => `program ${sum(text)} ${name}\n`)
-    .join("");
-});
+/** As sha256sum writes it: by this a host tells whether somebody edited one. */
+const programSums = once((): string =>
+  Object.entries(programs())
+    .map(([name, text]) => `${createHash("sha256").update(text).digest("hex")}  ${name}\n`)
+    .join(""),
+);
 
-/** All of them, by their paths below their directory. */
-export function hostPrograms(): Record<string, string> {
-  return {
-    "write-files": fileWriter(),
-    logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
-    "redis-cluster": rootProgram(),
-    ...hostPackage(),
-  };
-}
+/** The sum of their sums. */
+export const programHash = once((): string =>
+  createHash("sha256").update(programSums()).digest("hex"),
+);
+
+/** All of them, by their paths below their directory, and their sums. */
+export const hostPrograms = (): Record<string, string> => ({ ...programs(), sums: programSums() });
+
+const programs = once((): Record<string, string> => ({
+  "write-files": fileWriter(),
+  logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
+  "redis-cluster": rootProgram(),
+  ...hostPackage(),
+}));
 
 /** Files as write-files takes them on its standard input. */
 export function sections(files: Record<string, string>): string {
@@ -49,13 +53,9 @@ export function sections(files: Record<string, string>): string {
   return [...Object.entries(files).map(section), "==> end <==\n"].join("");
 }
 
-/**
- * All programs as write-files takes them: in gzip, since the state holds them twice for each host and is written again
- * with every resource. fflate makes the same of them on every machine; what Node's own makes depends on its version and
- * on the processor, and would be a change to each host's program.
- */
+/** All programs as write-files takes them: in gzip, for slow lines. */
 export const packedPrograms = once((): string =>
-  Buffer.from(gzipSync(strToU8(sections(hostPrograms())), { mtime: 0 })).toString("base64"),
+  gzipSync(sections(hostPrograms())).toString("base64"),
 );
 
 /**
@@ -93,3 +93,10 @@ export function hostCommand(seconds: number, verb: string[]): string {
   const program = `${programDirectory}/redis-cluster`;
   return commandLine(["sudo", "-n", program, "within", String(seconds), ...verb]);
 }
+
+/**
+ * A command line that runs as root, and is ended after so many seconds, on a host that has nothing of ours yet: it has to
+ * let the SSH user run anything.
+ */
+export const asRoot = (seconds: number, words: string[]): string =>
+  commandLine(["sudo", "-n", "timeout", "-k", "5", String(seconds), ...words]);

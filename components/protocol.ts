@@ -22,8 +22,11 @@ function refuse(step: string, stdout: string): never {
   );
 }
 
-/** The id that a Command printed last, another one each time it ran. */
-export function idOf({ urn, stdout }: remote.Command): pulumi.Output<string> {
+/** What ran on a host, and what it printed. */
+export type Ran = pulumi.Resource & Pick<remote.Command, "urn" | "stdout">;
+
+/** The id that it printed last, another one each time it ran. */
+export function idOf({ urn, stdout }: Ran): pulumi.Output<string> {
   return pulumi.all([urn, stdout]).apply(([name, said]) => readId(nameIn(name), said));
 }
 

@@ -5,8 +5,9 @@ import { Certificates } from "./certificates";
 import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
 import { Connection, connectionTo } from "./connection";
-import { programSums } from "./hostProgram";
-import { remoteProgram } from "./remoteProgram";
+import { RouteInputs } from "./dynamic";
+import { Program } from "./program";
+import { Ran } from "./protocol";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
   renderFirewall,
@@ -24,6 +25,8 @@ export interface RedisNodeArgs {
   host: HostConfig;
   /** Project and stack. */
   owner: string;
+  /** How a provider reaches this host. */
+  route: RouteInputs;
   /** Of each host, whose it is: all of them, and this one. */
   checks: remote.Command[];
   check: remote.Command;
@@ -41,7 +44,7 @@ export interface RedisNodeArgs {
  */
 export class RedisNode extends pulumi.ComponentResource {
   /** Writes or compares the host program. */
-  readonly program: remote.Command;
+  readonly program: Ran;
   /**
    * Prepares the host and stages the node's files; its delete takes the node away. The sentinels' claims depend on all
    * of these, so that sentinels go first.
@@ -60,7 +63,7 @@ export class RedisNode extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("redis-cluster:index:RedisNode", prefix, {}, opts);
-    const { config, host, owner, checks, check, repair } = args;
+    const { config, host, owner, route, checks, check, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
     this.plan = args.plan;
@@ -69,11 +72,7 @@ export class RedisNode extends pulumi.ComponentResource {
 
     this.program = config.ssh.helper
       ? check
-      : remoteProgram(
-          `${prefix}-program`,
-          { connection, repair },
-          { parent: this, dependsOn: checks },
-        );
+      : new Program(`${prefix}-program`, { ...route, repair }, { parent: this, dependsOn: checks });
     this.owner = owner;
     this.secrets = {
       secrets: renderSecrets(config.secrets),
@@ -94,7 +93,6 @@ export class RedisNode extends pulumi.ComponentResource {
           ...portsOf(config),
           ...(config.firewall ? ["firewall"] : []),
           ...(config.adopt ? ["adopt"] : []),
-          programSums().trimEnd(),
         ],
         files: {
           "redis.conf": renderRedisConf(config, host),

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Connection } from "./connection";
 import { hostCommand, sections } from "./hostProgram";
-import { idOf } from "./protocol";
+import { idOf, Ran } from "./protocol";
 import { repaired } from "./remoteProgram";
 
 export interface RemoteStepArgs {
@@ -29,7 +29,7 @@ export interface RemoteClaimArgs {
   /** The stack, which alone may take it away. */
   owner: string;
   /** What wrote the host program last; the claim belongs to its id. */
-  program: remote.Command;
+  program: Ran;
   /** Whether taking the component away takes its data too. */
   deleteData: boolean;
   /** After how many seconds it is ended. */

@@ -77,6 +77,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           `${host.name}-node`,
           {
             ...{ config, host, owner, certificates, plan, repair: repairs[index] },
+            route: { ...route, hosts: [route.hosts[index]] },
             ...{ checks, check: checks[index] },
           },
           child,

@@ -257,27 +257,40 @@ test("a package of modules takes the place of the one before as a whole, for eve
 });
 
 describe("of the programs that an administrator installed", () => {
-  const sum = "0".repeat(64);
+  const programs = "/usr/local/lib/redis-cluster";
+  const sum = (text: string) => createHash("sha256").update(text).digest("hex");
+  const sums = `${sum(fileWriter())}  write-files\n`;
   const check = (line: string) =>
     host.feed(`${line}\n`, "check-programs", "redis-cluster/test", "redis-test-cluster");
+  beforeEach(() => host.write(`${programs}/sums`, sums));
 
   test("another version is refused, with what helps", async () => {
     installUnits();
-    const { status, stderr } = await check(`program ${sum} write-files`);
+    const { status, stderr } = await check(`program ${sum("other")} sums`);
     expect(status).toBe(1);
-    expect(stderr).toContain(`expected the one with the sha256 ${sum}`);
+    expect(stderr).toContain(`${programs}/sums, which an administrator installed here`);
+    expect(stderr).toContain(`expected the one with the sha256 ${sum("other")}`);
     expect(stderr).toContain("npm run host-helper");
+  });
+
+  test("one that was edited is refused, by its name", async () => {
+    installUnits();
+    const edited = `${sum("as it was")}  write-files\n`;
+    host.write(`${programs}/sums`, edited);
+    const { status, stderr } = await check(`program ${sum(edited)} sums`);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${programs}/write-files, which an administrator installed here`);
   });
 
   test("nothing but them is read", async () => {
     installUnits();
-    expect((await check(`program ${sum} ../../../../etc/shadow`)).stderr).toContain(
+    expect((await check(`program ${sum("x")} ../../../../etc/shadow`)).stderr).toContain(
       "unknown program",
     );
   });
 
   test("the same version is taken, once its units are there too", async () => {
-    const line = `program ${createHash("sha256").update(fileWriter()).digest("hex")} write-files`;
+    const line = `program ${sum(sums)} sums`;
     expect((await check(line)).stderr).toContain("was not installed by an administrator");
     installUnits();
     expect(await check(line)).toMatchObject({ status: 0, stderr: "" });

@@ -18,7 +18,6 @@ SETTINGS: list[Reply] = ["maxmemory", "0", "masterauth", "secret-of-node", "hz",
 def test_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is compared with its sum; what is no line of sums is nothing."""
     monkeypatch.setattr(paths, "PROGRAMS", str(tmp_path))
-    monkeypatch.setattr(drift, "_SUMS", str(tmp_path / "sums"))
     empty = sha256(b"").hexdigest()
     names = ("redis-cluster", "redis_cluster/decide/gate.py", "write-files")
     (tmp_path / "sums").write_text("".join(f"{empty}  {name}\n" for name in names) + f"x\n{empty}  a b\n")

@@ -4,6 +4,7 @@ import { sourcesHash, sourcesOf } from "../../components/dynamic";
 import { Bootstrap } from "../../components/bootstrap";
 import { Decommission } from "../../components/decommission";
 import { HostDrift } from "../../components/hostDrift";
+import { Program } from "../../components/program";
 import { PrivateAuthority } from "../../components/privateAuthority";
 import { SentinelQuorum } from "../../components/sentinelQuorum";
 import { registeredBy } from "../helpers/graph";
@@ -27,6 +28,7 @@ const resources: Record<string, () => void> = {
       ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], plan: "x", limit: 1 },
     }),
   hostDrift: () => new HostDrift("it", { hosts: [host] }),
+  program: () => new Program("it", { hosts: [host], repair: "" }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
 
@@ -61,6 +63,7 @@ test.each([
   ["bootstrap", ["hostProgram", "shell", "sshRoute"]],
   ["decommission", ["hostProgram", "membership", "shell", "sshRoute"]],
   ["hostDrift", ["hostProgram", "shell", "sshRoute"]],
+  ["program", ["hostProgram", "shell", "sshRoute"]],
   ["privateAuthority", []],
 ])("the hash of %s is of all that it runs", (module, imported) => {
   expect(sourcesOf(module)).toEqual([...imported, `providers/${module}`].sort());

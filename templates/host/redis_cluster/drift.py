@@ -17,10 +17,6 @@ from .stamps import stamping
 
 FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
 
-# Its lines name the programs as they were deployed; root's.
-_SUMS = f"{paths.PROGRAMS}/sums"
-_SUM = re.compile("([0-9a-f]{64})  ([a-z_/.-]+)")
-
 
 def drift() -> Iterator[str]:
     """A line for each difference; see Finding.line. Raises Refused."""
@@ -42,19 +38,11 @@ def drift() -> Iterator[str]:
 
 
 def _programs() -> Iterator[Finding]:
-    from hashlib import sha256
+    from .programs import deployed_sums, sum_of
 
-    for line in (text_at(_SUMS) or "").split("\n"):
-        told = _SUM.fullmatch(line)
-        if told:
-            path = f"{paths.PROGRAMS}/{told[2]}"
-            try:
-                with open(path, "rb") as file:
-                    same = sha256(file.read()).hexdigest() == told[1]
-            except OSError:
-                same = False
-            if not same:
-                yield Finding(path, "as deployed", "edited or missing")
+    for name, deployed in deployed_sums().items():
+        if sum_of(name) != deployed:
+            yield Finding(f"{paths.PROGRAMS}/{name}", "as deployed", "edited or missing")
 
 
 def _files(release: str) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ import os
 import re
 import sys
 import time
-from hashlib import sha256
 
 from .acts import NotDone, act
 from .host import LEAST_FREE, UNIT, legacy_unit, refuse_less_free
 from .messages import Refused, say
 from .paths import DATA, ETC, LOGS, PROGRAMS, ROOT, UNITS
+from .programs import deployed_sums, sum_of
 from .run import output_of
 
 # The port of each daemon, by what tells of it on standard input, and its key.
@@ -21,7 +21,6 @@ _PORTS = {
 }
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
-_PROGRAM = re.compile(r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py")
 
 
 def prepare(lines: list[str]) -> None:
@@ -87,22 +86,27 @@ def _unlocked(what: str) -> bool:
 
 
 def check_programs() -> None:
-    """Raises Refused unless an administrator installed the programs that stdin names: lines `program SHA256 NAME`."""
+    """Raises Refused unless an administrator installed the programs that stdin stands for: `program SHA256 sums`."""
     lines = sys.stdin.buffer.read().decode(errors="replace").split("\n")
     for words in (line.split() for line in lines if line.startswith("program ")):
-        if len(words) != 3 or not _PROGRAM.fullmatch(words[2]):
+        if len(words) != 3 or words[2] != "sums":
             raise Refused(f"unknown program '{words[-1][:80]}'")
-        path = f"{PROGRAMS}/{words[2]}"
-        if sha256(_read(path)).hexdigest() != words[1]:
-            raise Refused(
-                f"{path}, which an administrator installed here, is of another version; expected the one with the "
-                f"sha256 {words[1]}. Have an administrator install this one, as 'npm run host-helper' writes it, then "
-                "run pulumi up again. Nothing was changed"
-            )
+        _refuse_other_version(words[2], words[1])
+    for name, wanted in deployed_sums().items():
+        _refuse_other_version(name, wanted)
     if not os.path.isdir(f"{PROGRAMS}/units"):
         raise Refused(
             f"{PROGRAMS} was not installed by an administrator; expected that where redis-cluster:ssh.helper is true. "
             "See 'Without full sudo' in docs/operations.md. Nothing was changed"
+        )
+
+
+def _refuse_other_version(name: str, wanted: str) -> None:
+    if sum_of(name) != wanted:
+        raise Refused(
+            f"{PROGRAMS}/{name}, which an administrator installed here, is of another version; expected the one with "
+            f"the sha256 {wanted}. Have an administrator install this one, as 'npm run host-helper' writes it, then run "
+            "pulumi up again. Nothing was changed"
         )
 
 

@@ -94,10 +94,8 @@ def prepare(told: bytes) -> None:
     if os.path.isdir(os.path.dirname(ROTATION)):
         write(ROTATION, read(f"{PROGRAMS}/logrotate"), redis=False)
     lines = told.decode(errors="replace").split("\n")
-    for path, form in (("sums", f"program (?P<sum>[0-9a-f]{{64}}) (?P<name>{PROGRAM})"), ("owner", "owner (.*)")):
-        found = [match for match in (re.fullmatch(form, line) for line in lines) if match]
-        text = [f"{match[1]}  {match[2]}\n" if path == "sums" else f"{match[1]}\n" for match in found]
-        write(f"{PROGRAMS}/{path}", "".join(text))
+    owners = [match[1] for match in (re.fullmatch("owner (.*)", line) for line in lines) if match]
+    write(f"{PROGRAMS}/owner", "".join(f"{owner}\n" for owner in owners))
 
 
 def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner: str = "") -> None:
@@ -132,10 +130,11 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         shut()
         remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))
     if component == "node":
-        remove(f"{PROGRAMS}/sums", f"{PROGRAMS}/owner")
+        remove(f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.
         if not os.path.isdir(f"{PROGRAMS}/units"):
-            remove(*(f"{PROGRAMS}/{name}" for name in ("redis-cluster", "write-files", "logrotate", "redis_cluster")))
+            ours = ("redis-cluster", "write-files", "logrotate", "sums", "redis_cluster")
+            remove(*(f"{PROGRAMS}/{name}" for name in ours))
     remove(file)
     if os.path.isdir(PROGRAMS) and not os.listdir(PROGRAMS):
         os.rmdir(PROGRAMS)

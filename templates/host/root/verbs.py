@@ -139,8 +139,6 @@ def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> in
 
 # What is told to end has so many seconds for it.
 END_PATIENCE = 10
-# What lies in PROGRAMS.
-PROGRAM = r"redis-cluster|write-files|logrotate|redis_cluster/[a-z_/]+\.py"
 # What runs as redis, by the distribution's own Python: what stands in /usr/local may be any.
 DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.py"]
 OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
