@@ -105,8 +105,8 @@ def _refuse_other_version(name: str, wanted: str) -> None:
     if sum_of(name) != wanted:
         raise Refused(
             f"{PROGRAMS}/{name}, which an administrator installed here, is of another version; expected the one with "
-            f"the sha256 {wanted}. Have an administrator install this one, as 'npm run host-helper' writes it, then run "
-            "pulumi up again. Nothing was changed"
+            f"the sha256 {wanted}. Have an administrator install this one, as 'npm run host-helper' writes it, then "
+            "run pulumi up again. Nothing was changed"
         )
 
 
