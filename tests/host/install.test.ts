@@ -1,5 +1,6 @@
-import { spawnSync, SpawnSyncReturns } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync, SpawnSyncReturns } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/hostProgram";
@@ -130,4 +131,46 @@ test("logs are rotated where logrotate is there, until the node is taken away", 
   expect(host.read(file)).toContain("/var/log/redis-cluster/*.log {");
   expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
   expect(() => host.read(file)).toThrow("ENOENT");
+});
+
+describe("a daemon that goes on although it was told to stop", () => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const data = "/var/lib/redis-cluster/appendonlydir/of-the-group";
+  const take = (component: string) => host.run("unclaim", component, id, "delete-data", "a/b");
+  beforeEach(async () => {
+    pretendDebian(host);
+    rmSync(host.path("."), { recursive: true });
+    for (const component of ["node", "sentinel"])
+      expect(await host.feed("owner a/b\n==> end <==\n", "claim", component, id)).toMatchObject({
+        status: 0,
+      });
+    host.write(data, "acknowledged");
+    for (const unit of ["redis-cluster", "redis-sentinel"])
+      host.write(`/etc/systemd/system/${unit}.service`, "# Managed by Pulumi: redis-cluster\n");
+  });
+
+  test.each(["node", "sentinel"])("keeps what it has: the %s's", async (component) => {
+    const unit = component === "node" ? "redis-cluster.service" : "redis-sentinel.service";
+    host.program("systemctl", "if [[ $1 == is-active ]]; then echo deactivating; fi");
+    const { status, stderr } = await take(component);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${unit} was told to stop, and it is deactivating; expected`);
+    expect(host.read(data)).toBe("acknowledged");
+    expect(host.read(`/etc/systemd/system/${unit}`)).not.toBe("");
+    host.program("systemctl", "if [[ $1 == is-active ]]; then echo inactive; fi");
+    expect(await take(component)).toMatchObject({ status: 0 });
+    expect(existsSync(host.path(`/etc/systemd/system/${unit}`))).toBe(false);
+  });
+
+  test("keeps its data also where systemd knows nothing of it", async () => {
+    const daemon = spawn("sleep", ["60"], { cwd: host.path("/var/lib/redis-cluster") });
+    const { status, stderr } = await take("node");
+    daemon.kill("SIGKILL");
+    await once(daemon, "exit");
+    expect(status).toBe(1);
+    expect(stderr).toContain(`process ${daemon.pid} still works in `);
+    expect(host.read(data)).toBe("acknowledged");
+    expect(await take("node")).toMatchObject({ status: 0 });
+    expect(existsSync(host.path(data))).toBe(false);
+  });
 });

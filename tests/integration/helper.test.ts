@@ -150,6 +150,7 @@ it("is left to the administrator when the group is taken away", async () => {
       "logrotate",
       "redis-cluster",
       "redis_cluster",
+      "sums",
       "units",
       "write-files",
     ]);

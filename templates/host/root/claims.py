@@ -125,7 +125,9 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         # With the data stays the role that they were written in.
         if data == "keep-data":
             direct("retire", [])
-        for unit in (UNIT["node"], FIREWALL, KERNEL):
+        remove_unit(UNIT["node"])
+        refuse_users_of_data()
+        for unit in (FIREWALL, KERNEL):
             remove_unit(unit)
         shut()
         remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))

@@ -51,13 +51,35 @@ def drop_ins(unit: str) -> list[str]:
 
 
 def remove_unit(unit: str) -> None:
-    """Stops it, and takes its file away, where there is one."""
+    """Stops it, and takes its file away, where there is one. Raises Refused where it goes on: then nothing is taken."""
     if not os.path.lexists(f"{UNITS}/{unit}"):
         return
     systemctl("disable", "--now", "--quiet", unit)
+    state = word_of("is-active", unit)
+    if state in ("active", "activating", "deactivating", "reloading"):
+        raise going_on(unit, f"it is {state}")
     remove(f"{UNITS}/{unit}")
     systemctl("daemon-reload")
     systemctl("reset-failed", unit)
+
+
+def going_on(unit: str, seen: str) -> Refused:
+    """Why nothing of it is taken away."""
+    return Refused(
+        f"{unit} was told to stop, and {seen}; expected it stopped, so its files and its data stay. Look at journalctl "
+        f"-u {unit}, have it end, then run the same again"
+    )
+
+
+def refuse_users_of_data() -> None:
+    """Systemd may not know of a daemon that somebody started by hand. Raises Refused."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            where = os.readlink(f"/proc/{process}/cwd")
+        except OSError:
+            continue
+        if where == os.path.realpath(DATA):
+            raise going_on(UNIT["node"], f"process {process} still works in {DATA}")
 
 
 def start(daemon: str) -> None:
