@@ -41,6 +41,7 @@ export const hostPrograms = (): Record<string, string> => ({ ...programs(), sums
 
 const programs = once((): Record<string, string> => ({
   "write-files": fileWriter(),
+  "watch-firewall": readFileSync(join(templates, "watch-firewall.sh"), "utf8"),
   logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
   "redis-cluster": rootProgram(),
   ...hostPackage(),

@@ -152,6 +152,7 @@ it("is left to the administrator when the group is taken away", async () => {
       "redis_cluster",
       "sums",
       "units",
+      "watch-firewall",
       "write-files",
     ]);
     expect(on(host, "ls -d /etc/redis-cluster /var/lib/redis-cluster 2>/dev/null || true")).toBe(

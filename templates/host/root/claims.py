@@ -135,7 +135,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         remove(f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.
         if not os.path.isdir(f"{PROGRAMS}/units"):
-            ours = ("redis-cluster", "write-files", "logrotate", "sums", "redis_cluster")
+            ours = ("redis-cluster", "write-files", "watch-firewall", "logrotate", "sums", "redis_cluster")
             remove(*(f"{PROGRAMS}/{name}" for name in ours))
     remove(file)
     if os.path.isdir(PROGRAMS) and not os.listdir(PROGRAMS):

@@ -9,7 +9,7 @@ LOOKS: dict[str, Callable[..., object]] = {
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
     f"binary {DAEMON}": binary,
-    "rules": lambda: "none" if run("nft", "list", "table", "inet", "redis_cluster")[0] else "in-force",
+    "rules": lambda: "in-force" if "reject" in run("nft", "list", "table", "inet", "redis_cluster")[1] else "none",
 }
 ACTS = LOOKS | {
     f"start {DAEMON}": start,
