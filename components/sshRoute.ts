@@ -32,7 +32,7 @@ export interface Route {
   dial(name: string, address: string, port: number): Promise<Duplex>;
   /**
    * Runs a command on the named host, with `input` on its standard input; rejects with an Error naming the host when it
-   * cannot be run there.
+   * cannot be run there, or its end is not heard of.
    */
   run(name: string, command: string, input?: string): Promise<Ran>;
   close(): void;
@@ -212,8 +212,15 @@ function execute(name: string, client: Client, command: string, input = ""): Pro
       };
       channel.on("data", take("stdout"));
       channel.stderr.on("data", take("stderr"));
-      channel.on("exit", (status: number | null) => (ran.status = status ?? -1));
-      channel.on("close", () => resolve(ran));
+      let ended = false;
+      channel.on("exit", (status: number | null) => {
+        ended = true;
+        ran.status = status ?? -1;
+      });
+      channel.on("close", () => {
+        if (ended) resolve(ran);
+        else reject(new Error(`${name}: the connection broke before what ran there had ended`));
+      });
       channel.end(input);
     });
   });

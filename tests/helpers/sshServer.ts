@@ -7,8 +7,8 @@ export interface SshServer {
   port: number;
   user: string;
   hostKey: string;
-  /** What a command that is run there prints, and its exit status; by default it is not known there. */
-  answer: (command: string) => { stdout?: string; stderr?: string; status: number };
+  /** What a command that is run there prints, and its exit status; by default it is not known there. "breaks": the connection does. */
+  answer: (command: string) => { stdout?: string; stderr?: string; status: number | "breaks" };
   /** False: who connects from now on is not forwarded, as with AllowTcpForwarding=no. */
   forwards: boolean;
   /** Connections accepted so far. */
@@ -55,6 +55,10 @@ export async function startSshServer(host: string, authorizedKey: string): Promi
         const { stdout = "", stderr = "", status } = sshServer.answer(command);
         channel.write(stdout);
         channel.stderr.write(stderr);
+        if (status === "breaks") {
+          client.end();
+          return;
+        }
         channel.exit(status);
         channel.end();
       });

@@ -2,8 +2,10 @@
 import { createServer, AddressInfo } from "net";
 import { Duplex } from "stream";
 import { askSentinels } from "../../components/sentinelProbe";
+import { provider as hostDrift } from "../../components/providers/hostDrift";
 import { openRoute, Route } from "../../components/sshRoute";
 import { keyPair } from "../helpers/config";
+import { startSshServer } from "../helpers/sshServer";
 
 test("a connection that breaks is told by what broke it, not as one that is closed", async () => {
   const dial = () => {
@@ -31,4 +33,21 @@ test("an sshd that hangs up on too many logins is asked again", async () => {
   await expect(route.run("app-1", "true")).rejects.toThrow(/^app-1 \(ssh deploy@127/);
   expect(logins).toBe(2);
   server.close();
+});
+
+test("a connection that breaks in the middle of a refresh is no drift", async () => {
+  const server = await startSshServer("127.0.0.1", keyPair.public);
+  const hosts = [{ ...server, name: "app-1" }].map(({ name, host, port, user, hostKey }) => {
+    return { name, host, port, user, hostKey };
+  });
+  const state = { hosts, privateKey: keyPair.private, drift: [], repair: {}, sources: "" };
+  const said = jest.spyOn(console, "log").mockReturnValue();
+  server.answer = () => ({ stdout: "app-1 hz: wanted 10, seen", status: "breaks" });
+  const { props } = await hostDrift.read!("drift", state);
+  expect(props).toMatchObject({ drift: [], unreachable: [expect.stringContaining("app-1")] });
+  expect(said.mock.calls.join()).toContain(
+    "app-1 was not looked at: app-1: the connection broke before what ran there had ended",
+  );
+  said.mockRestore();
+  await server.stop();
 });
