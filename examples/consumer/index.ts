@@ -11,14 +11,21 @@ interface Found {
   name: string;
   sentinelEndpoints: Endpoint[];
   nodeEndpoints: Endpoint[];
-  credentials: Record<string, { username: string; password: string }>;
+  /** This stack's own secrets: the group's passphrase would open all of them. */
+  password: string;
   /** Where the group has TLS: whom to trust, and the endpoints in the order of those above. */
   tls?: { authority: string; sentinelEndpoints: Endpoint[]; nodeEndpoints: Endpoint[] };
-  clientCertificate?: { certificate: string; key: string };
+  clientCertificate?: ClientCertificate;
 }
 
-const group = new pulumi.StackReference(new pulumi.Config().require("group"));
-const user = "application";
+interface ClientCertificate {
+  certificate: string;
+  key: string;
+}
+
+const config = new pulumi.Config();
+const group = new pulumi.StackReference(config.require("group"));
+const username = "application";
 
 /** What a client by TLS needs besides. While the group has both kinds of ports its sentinels tell the plain ones. */
 function encryption({ tls, clientCertificate, ...plain }: Found): RedisOptions {
@@ -42,7 +49,7 @@ function encryption({ tls, clientCertificate, ...plain }: Found): RedisOptions {
 
 /** A client that asks the sentinels where the master is, now and after every failover. */
 function connect(found: Found): Redis {
-  const { username, password } = found.credentials[user];
+  const { password } = found;
   const redis = new Redis({
     sentinels: found.sentinelEndpoints,
     name: found.name,
@@ -76,9 +83,9 @@ export const greeting = pulumi.unsecret(
       name: group.requireOutput("masterName"),
       sentinelEndpoints: group.requireOutput("sentinelEndpoints"),
       nodeEndpoints: group.requireOutput("nodeEndpoints"),
-      credentials: group.requireOutput("credentials"),
+      password: config.requireSecret("password"),
       tls: group.getOutput("tls"),
-      clientCertificate: group.getOutput("clientCertificate"),
+      clientCertificate: config.getSecretObject<ClientCertificate>("clientCertificate"),
     })
     .apply((found) =>
       pulumi.runtime.isDryRun() ? "asked on up only" : greet(connect(found as Found)),

@@ -342,12 +342,14 @@ describe("an operator's accidents change nothing that runs", () => {
 
 it("hands applications what they need: the example finds the master through the sentinels", async () => {
   const directory = copyOfExample();
-  const envVars = { PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") };
+  // Of its own: the group's opens all secrets.
+  const envVars = { PULUMI_CONFIG_PASSPHRASE: "consumer's" };
   const consumer = await automation.LocalWorkspace.createStack(
     { stackName: "dev", workDir: directory },
     { envVars },
   );
   await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
+  await consumer.setConfig("consumer:password", { value: dev.passwords.application, secret: true });
   const { outputs } = await consumer.up();
   expect(outputs.greeting.value).toBe("hello from the consumer stack");
   const master = { host: (await namedMaster(dev))!, daemon: "node" } as const;

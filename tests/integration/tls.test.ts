@@ -205,9 +205,13 @@ it("required: the example of an application writes and reads by TLS", async () =
   cpSync(join(top, "examples", "consumer"), directory, { recursive: true });
   const consumer = await automation.LocalWorkspace.createStack(
     { stackName: "tls", workDir: directory },
-    { envVars: { PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") } },
+    { envVars: { PULUMI_CONFIG_PASSPHRASE: "consumer's" } },
   );
   await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
+  await consumer.setConfig("consumer:password", { value: dev.passwords.application, secret: true });
+  const { clientCertificate } = await dev.stack.outputs();
+  for (const [part, value] of Object.entries(clientCertificate.value as Record<string, string>))
+    await consumer.setConfig(`consumer:clientCertificate.${part}`, { value, secret: true }, true);
   const { outputs } = await consumer.up();
   expect(outputs.greeting.value).toBe("hello from the consumer stack");
 });
