@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from .acts import act
 from .certificate import ended
-from .host import UNIT, legacy, running
+from .host import legacy, running
+from .members import load_members
 from .messages import Refused
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
 from .release import running_release, tls_mode
@@ -98,8 +99,8 @@ def sentinel_start(step: Step) -> None:
     if _owes_move_to_tls():
         _move_to_tls(step)
     elif not running("sentinel"):
-        # The release that the node runs is from before this host had a sentinel.
-        if not os.path.exists(f"{CURRENT}/{UNIT['sentinel']}"):
+        # The release that the node runs is from before this host had a sentinel, or from when it had none any more.
+        if not load_members(f"{CURRENT}/members").has_sentinel:
             step.enter_rollout()
         # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
         if not step.was_whole:
