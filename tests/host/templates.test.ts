@@ -150,7 +150,8 @@ async function as<T>(
 /** The value of a directive as redis.conf writes it, without its quotes. */
 const bare = (value: string): string => value.replace(/^"(.*)"$/, "$1");
 
-const offered = directives("node").filter(({ type }) => type);
+// Those that the oldest server knows.
+const offered = directives("node").filter(({ type, since }) => type && !since);
 
 // A value other than the default for directives of each type.
 const others: Settings = parseSettings(
