@@ -117,6 +117,13 @@ def strangers(group: Group) -> list[str]:
     return sorted(each for each in told if each and _host(each) not in _addresses(group))
 
 
+def other_versions(group: Group) -> str:
+    """Each node's version of Redis, where they are not all the same; else empty. No condition: upgrades go by it."""
+    told = [(each.member.name, plain(each.info.get("redis_version", ""))) for each in group.nodes if not each.silence]
+    differ = len({version for _, version in told}) > 1
+    return ", ".join(f"{name} {version}" for name, version in told) if differ else ""
+
+
 def late_replicas(group: Group) -> list[Node]:
     """The linked replicas that have not what the master had written when it was asked."""
     master = named_master(group)
