@@ -171,3 +171,13 @@ def test_other_versions() -> None:
     assert "app-1 8.0.2" in told
     assert "app-2 7.0.15" in told
     assert other_versions(Said({}).look(False)) == ""
+
+
+@pytest.mark.parametrize(("own", "added"), [("7.0.15", True), ("8.0.2", False), ("10.0.0", False)])
+def test_an_older_replica_without_a_link(own: str, added: bool) -> None:
+    """Is told that it cannot have one."""
+    down = {"master_link_status": "down", "redis_version": own}
+    group = Said({"console node": {"INFO": {"redis_version": "8.0.2"}}, "app-1 node": {"INFO": down}}).look(False)
+    (found,) = problems(group, "console")
+    assert found.condition == "replica-link"
+    assert (f"Its Redis {own} is older than its master's 8.0.2, and cannot copy it" in found.text) is added
