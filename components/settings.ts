@@ -38,7 +38,7 @@ export function parseSettings(
       const near = nearest(name, daemon);
       problem(
         "is unknown",
-        `a ${daemon === "node" ? "Redis" : "Sentinel"} 7.0 directive by its current name` +
+        `a ${daemon === "node" ? "Redis" : "Sentinel"} directive, of 7.0 or 8.0, by its current name` +
           (near ? `; did you mean ${near}?` : ""),
       );
     } else if (!directive.type) {

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
-import type { Daemon, Directive } from "../components/directives/directive";
+import { Daemon, Directive, noteOf } from "../components/directives/directive";
 import { rules } from "../components/directives/rules";
 import { directives } from "../components/settings";
 
@@ -70,7 +70,7 @@ const offered = (daemon: Daemon): string =>
               defaultOf(directive),
               directive.type.expected,
               directive.class,
-              directive.note ?? "",
+              noteOf(directive),
             ],
           ]
         : [],

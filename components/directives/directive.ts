@@ -33,9 +33,18 @@ export interface Directive {
   departure?: { from: string; reason: string };
   /** Written as `sentinel NAME VALUE` or, about the master that is watched, `sentinel NAME MASTER VALUE`. */
   about?: "sentinel" | "master";
+  /** The first Redis that knows it, and the last in which it does anything, where that is not every one: "8.0". */
+  since?: string;
+  until?: string;
   /** What to know before setting it; for an owned directive what to do instead. */
   note?: string;
 }
+
+/** A note with the versions that know the directive. */
+export const noteOf = ({ since, until, note }: Directive): string =>
+  [since && `since Redis ${since}`, until && `does nothing after Redis ${until}`, note]
+    .filter(Boolean)
+    .join("; ");
 
 export type Extra = Omit<Directive, "name" | "class" | "type" | "default">;
 
@@ -50,5 +59,11 @@ const define =
   });
 export const live = define("live");
 export const restart = define("restart");
+/**
+ * Not every server would start on a line of it, so it has no default; and a start alone brings back the server's own
+ * where an override is taken away.
+ */
+export const restartSince = (since: string, name: string, type: ValueType): Directive =>
+  restart(name, type, undefined, { since });
 export const fixed = define("fixed");
 export const owned = (name: string, note: string): Directive => ({ name, class: "owned", note });

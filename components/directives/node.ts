@@ -1,5 +1,5 @@
-/** The table of Redis 7.0 directives: what may be set, to what, and how a change takes effect. */
-import { Settings, Place, Directive, live, restart, fixed, owned } from "./directive";
+/** The table of Redis 7.0 and 8.0 directives: what may be set, to what, and how a change takes effect. */
+import { Settings, Place, Directive, live, restart, restartSince, fixed, owned } from "./directive";
 import {
   ownAddress,
   bindDeparture,
@@ -52,6 +52,8 @@ export const nodeDirectives: Directive[] = [
   live("maxclients", maxClients, "10000", {
     note: maxClientsNote,
   }),
+  restartSince("8.0", "max-new-connections-per-cycle", integer(1, 1000)),
+  restartSince("8.0", "max-new-tls-connections-per-cycle", integer(1, 1000)),
   live("bind-source-addr", quoted('an IPv4 address, or ""', /^(\d+\.\d+\.\d+\.\d+)?$/), '""'),
   restart(
     "unixsocket",
@@ -77,6 +79,8 @@ export const nodeDirectives: Directive[] = [
     quoted("text with {title}, {listen-addr} and other fields of Redis", /^[\w{} .:/-]+$/),
     '"{title} {listen-addr} {server-mode}"',
   ),
+  restartSince("8.0", "hide-user-data-from-log", boolean),
+  restartSince("8.0", "locale-collate", quoted('a locale of the host, or ""', /^[\w.@-]*$/)),
   live("crash-log-enabled", boolean, "yes"),
   live("crash-memcheck-enabled", boolean, "yes"),
   live("ignore-warnings", quoted('"" or ARM64-COW-BUG', /^(ARM64-COW-BUG)?$/), '""'),
@@ -163,6 +167,7 @@ export const nodeDirectives: Directive[] = [
     note: "0: never promoted; some host must have more",
   }),
   live("propagation-error-behavior", oneOf("ignore", "panic", "panic-on-replicas"), "ignore"),
+  restartSince("8.0", "replica-full-sync-buffer-limit", bytes()),
   live("replica-ignore-disk-write-errors", boolean, "no"),
   live("replica-ignore-maxmemory", boolean, "yes"),
   live("replica-lazy-flush", boolean, "no"),
@@ -266,6 +271,8 @@ export const nodeDirectives: Directive[] = [
   live("list-max-listpack-size", integer(-5), "-2"),
   live("list-compress-depth", integer(0), "0"),
   live("set-max-intset-entries", integer(0, maxLong), "512"),
+  restartSince("8.0", "set-max-listpack-entries", integer(0, maxLong)),
+  restartSince("8.0", "set-max-listpack-value", bytes()),
   live("zset-max-listpack-entries", integer(0, maxLong), "128"),
   live("zset-max-listpack-value", bytes(), "64"),
   live("hll-sparse-max-bytes", bytes(), "3000"),
@@ -277,7 +284,7 @@ export const nodeDirectives: Directive[] = [
   live("hz", integer(1, 500), "10"),
   live("dynamic-hz", boolean, "yes"),
   restart("io-threads", integer(1, 128), "1"),
-  restart("io-threads-do-reads", boolean, "no"),
+  restart("io-threads-do-reads", boolean, "no", { until: "7.0" }),
   restart("server_cpulist", cpuList, '""'),
   restart("bio_cpulist", cpuList, '""'),
   restart("aof_rewrite_cpulist", cpuList, '""'),
@@ -329,6 +336,7 @@ export const nodeDirectives: Directive[] = [
     "cluster-port",
     "cluster-announce-ip",
     "cluster-announce-hostname",
+    "cluster-announce-human-nodename",
     "cluster-announce-port",
     "cluster-announce-tls-port",
     "cluster-announce-bus-port",
@@ -339,6 +347,7 @@ export const nodeDirectives: Directive[] = [
     "cluster-replica-no-failover",
     "cluster-allow-reads-when-down",
     "cluster-allow-pubsubshard-when-down",
+    "cluster-compatibility-sample-ratio",
     "cluster-link-sendbuf-limit",
     "cluster-preferred-endpoint-type",
   ].map((name) => owned(name, noCluster)),

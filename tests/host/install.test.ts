@@ -85,6 +85,20 @@ test("what Python makes of the modules is for redis to read", async () => {
     expect(statSync(join(compiled, file)).mode & 0o777).toBe(0o644);
 });
 
+test.each([
+  ["12", 0, /^$/],
+  ["13", 0, /^$/],
+  ["14", 1, /this is 'debian 14'; expected Debian 12 or Debian 13, the only systems .*Nothing was/],
+])("Debian %s", async (version, status, said) => {
+  pretendDebian(host);
+  host.write("/etc/os-release", `ID=debian\nVERSION_ID="${version}"\n`);
+  rmSync(host.path("."), { recursive: true });
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const outcome = await host.feed("owner a/b\n==> end <==\n", "claim", "node", id);
+  expect(outcome.stderr).toMatch(said);
+  expect(outcome.status).toBe(status);
+});
+
 describe("a package that is missing", () => {
   const claim = () =>
     host.feed("owner a/b\n==> end <==\n", "claim", "node", "6f9619ff-8b86-d011-b42d-00cf4fc964ff");

@@ -79,7 +79,7 @@ describe("refuses, and names host, thing and remedy", () => {
       what: "an unsupported distribution",
       make: "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"11\"/' /usr/lib/os-release",
       undo: "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"12\"/' /usr/lib/os-release",
-      error: /\[app-1\]: error: this is 'debian 11'; expected Debian 12/,
+      error: /\[app-1\]: error: this is 'debian 11'; expected Debian 12 or Debian 13/,
     },
     {
       what: "a Redis that is too old",

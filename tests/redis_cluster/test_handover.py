@@ -166,6 +166,8 @@ def test_linked() -> None:
         ({}, {}, [B, C]),
         ({"slave_repl_offset": "6"}, {}, [C, B]),
         ({}, {"slave_priority": "10", "slave_repl_offset": "6"}, [C, B]),
+        ({"redis_version": "8.0.2"}, {"redis_version": "7.0.15", "slave_priority": "200"}, [C, B]),
+        ({"redis_version": "10.0.1"}, {"redis_version": "8.0.2", "slave_repl_offset": "6"}, [C, B]),
         ({"slave_priority": "0"}, {}, [C]),
         ({"slave_priority": "0"}, {"slave_priority": "0"}, []),
         ({"slave_priority": "x"}, {"slave_repl_offset": ""}, []),
@@ -175,7 +177,7 @@ def test_linked() -> None:
     ],
 )
 def test_heirs(b: dict[str, str], c: dict[str, str], order: list[Member]) -> None:
-    """Those that follow the master whole: by priority, then by how far they are."""
+    """Those that follow the master whole: the oldest version, then by priority, then by how far they are."""
     assert heirs([Node(B, info={**GOOD, **b}), Node(C, info={**GOOD, **c})], A) == order
     assert heirs([Node(B, silence="no answer")], A) == []
 

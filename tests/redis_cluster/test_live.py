@@ -62,6 +62,13 @@ def test_settings(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) 
     assert told.asked == ["INFO memory", "CONFIG GET *", set_all, "CONFIG GET *"]
 
 
+def test_unlisted(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this version of Redis takes, and does not list."""
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}hidden yes\n")
+    told = Told({**_settings(["other", "1"], ["other", "1"]), "CONFIG SET hidden yes": "OK"})
+    assert _takes(monkeypatch, told, releases[1]) == ["set at run time: hidden"]
+
+
 @pytest.mark.parametrize(
     ("name", "wanted", "seen"),
     [

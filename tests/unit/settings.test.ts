@@ -24,6 +24,16 @@ describe("the table", () => {
     expect(mute).toEqual([]);
   });
 
+  test("writes no line of its own that a server of another version would not start on", () => {
+    const newer = all.filter(({ since }) => since);
+    expect(newer.length).toBeGreaterThan(5);
+    for (const { name, class: kind, default: value } of newer)
+      expect([name, kind, value]).toEqual([name, "restart", undefined]);
+    expect(Object.keys(effectiveSettings("node", place, {}))).toEqual(
+      expect.not.arrayContaining(newer.map(({ name }) => name)),
+    );
+  });
+
   test("has only defaults of the directive's own type", () => {
     for (const { name, type, default: value } of all) {
       const text = typeof value === "function" ? value(place, {}) : value;
@@ -240,7 +250,7 @@ describe("names", () => {
     ["MaxMemory", "maxmemory"],
   ])("%s is unknown, and %s offered", (name, meant) => {
     expect(problem(name, 1)).toBe(
-      `redis.${name} is unknown; expected a Redis 7.0 directive by its current name; did you mean ${meant}?`,
+      `redis.${name} is unknown; expected a Redis directive, of 7.0 or 8.0, by its current name; did you mean ${meant}?`,
     );
   });
 
@@ -303,7 +313,7 @@ describe("effective settings", () => {
     expect(settings.maxmemory).toBe("0");
     expect(Object.keys(settings)).toEqual(
       directives("node")
-        .filter(({ type }) => type)
+        .filter(({ type, since }) => type && !since)
         .map(({ name }) => name),
     );
   });

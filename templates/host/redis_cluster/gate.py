@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from .acts import act
 from .certificate import certificate_end, utc
-from .decide.gate import CERTIFICATE_NOTICE, Certificate, late_replicas, moves, offset, problems, strangers, text_of
+from .decide.gate import (
+    CERTIFICATE_NOTICE,
+    Certificate,
+    late_replicas,
+    moves,
+    offset,
+    other_versions,
+    problems,
+    strangers,
+    text_of,
+)
 from .host import UNIT
 from .members import Members
 from .messages import Refused, say
@@ -56,6 +66,13 @@ def gate(
                 say(
                     f"note: {each} replicates, and is none of redis-cluster:hosts. A failover may make it the master, "
                     "unless its replica-priority is 0 or it has replica-announced no",
+                    members.host,
+                )
+            if versions := other_versions(group):
+                say(
+                    f"note: not all nodes run the same Redis: {versions}. An older one cannot copy a newer master: "
+                    "upgrade the replicas first, and the master last, as 'Another version of Redis' in "
+                    "docs/operations.md has it",
                     members.host,
                 )
         if not found or overridden(members.host, text_of(found), step):

@@ -351,7 +351,7 @@ class Handover:
         """What they say of their replication and files."""
 
         def one(member: Member) -> Node:
-            replies = self.sentinels.ask(member, "INFO replication persistence")
+            replies = self.sentinels.ask(member, "INFO replication persistence server")
             return Node(member, info=fields(replies[0])) if replies else Node(member, silence="no answer")
 
         return at_once([partial(one, each) for each in members])

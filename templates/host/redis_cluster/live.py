@@ -151,7 +151,8 @@ def _set(daemons: Daemons, values: Mapping[str, str], directory: str) -> None:
             daemons.members.host,
         )
     after = pairs(_answer(daemons, "CONFIG GET *"))
-    same = {name: after.get(name, "") for name in values if after.get(name, "") == before.get(name, "")}
+    # What CONFIG GET does not list, as 8.0 leaves out one that 7.0 has, the answer above stands for.
+    same = {name: after[name] for name in values if name in after and after[name] == before.get(name, "")}
     unset = [name for name, seen in same.items() if plain_value(seen) != plain_value(values[name])]
     made = _made(directory) if unset else {}
     for name in unset:

@@ -21,6 +21,7 @@ _PORTS = {
 }
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
+_DEBIAN = ("12", "13")
 
 
 def prepare(lines: list[str]) -> None:
@@ -114,10 +115,10 @@ def _refuse_other_systems() -> None:
     lines = _read(f"{ROOT}/etc/os-release").decode(errors="replace").replace('"', "").split("\n")
     system = dict(line.partition("=")[::2] for line in lines)
     name, version = system.get("ID", ""), system.get("VERSION_ID", "")
-    if (name, version) != ("debian", "12"):
+    if name != "debian" or version not in _DEBIAN:
         raise Refused(
-            f"this is '{name} {version}'; expected Debian 12 (debian 12), the only system this program has been run "
-            "on. Nothing was changed"
+            f"this is '{name} {version}'; expected {' or '.join(f'Debian {one}' for one in _DEBIAN)}, the only systems "
+            "this program has been run on. Nothing was changed"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from redis_cluster.decide.gate import Certificate, Condition, late_replicas, moves, problems, strangers
+from redis_cluster.decide.gate import Certificate, Condition, late_replicas, moves, other_versions, problems, strangers
 from redis_cluster.members import Member, Members
 from redis_cluster.observe import Clock, Daemons, Group, Node, Sentinel
 from redis_cluster.resp import ErrorReply, Reply, Unanswered
@@ -162,3 +162,22 @@ def test_who_replicates_and_is_no_member() -> None:
     group = Said({"app-1 sentinel": {"SENTINEL REPLICAS": listed}, "console node": {"INFO": connected}}).look(False)
     assert strangers(group) == ["10.9.9.8:7000", "10.9.9.9:6379"]
     assert strangers(Said({}).look(False)) == []
+
+
+def test_other_versions() -> None:
+    """Told where nodes differ, by name; nobody else's silence makes a difference."""
+    newer = {"app-1 node": {"INFO": {"redis_version": "8.0.2"}}, "app-2 node": {"INFO": {"redis_version": "7.0.15"}}}
+    told = other_versions(Said(newer).look(False))
+    assert "app-1 8.0.2" in told
+    assert "app-2 7.0.15" in told
+    assert other_versions(Said({}).look(False)) == ""
+
+
+@pytest.mark.parametrize(("own", "added"), [("7.0.15", True), ("8.0.2", False), ("10.0.0", False)])
+def test_an_older_replica_without_a_link(own: str, added: bool) -> None:
+    """Is told that it cannot have one."""
+    down = {"master_link_status": "down", "redis_version": own}
+    group = Said({"console node": {"INFO": {"redis_version": "8.0.2"}}, "app-1 node": {"INFO": down}}).look(False)
+    (found,) = problems(group, "console")
+    assert found.condition == "replica-link"
+    assert (f"Its Redis {own} is older than its master's 8.0.2, and cannot copy it" in found.text) is added

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from ..messages import plain
 from ..observe import Group, Node, Sentinel
-from .replies import number
+from .replies import number, version
 
 # How far two hosts' clocks may be apart, in microseconds.
 CLOCK_LIMIT = 2_000_000
@@ -115,6 +115,13 @@ def strangers(group: Group) -> list[str]:
     told = {each for sentinel in group.sentinels for each in sentinel.replicas}
     told |= {each for node in group.nodes for each in _connected(node)}
     return sorted(each for each in told if each and _host(each) not in _addresses(group))
+
+
+def other_versions(group: Group) -> str:
+    """Each node's version of Redis, where they are not all the same; else empty. No condition: upgrades go by it."""
+    told = [(each.member.name, plain(each.info.get("redis_version", ""))) for each in group.nodes if not each.silence]
+    differ = len({version for _, version in told}) > 1
+    return ", ".join(f"{name} {version}" for name, version in told) if differ else ""
 
 
 def late_replicas(group: Group) -> list[Node]:
@@ -241,7 +248,8 @@ def _node_problems(group: Group) -> Iterator[Problem]:
         followed = f"{told('master_host', '')}:{told('master_port', '')}"
         yield from _expect("replica-role", who, "role", told("role", ""), "slave")
         yield from _expect("replica-master", who, "master", followed, master)
-        yield from _expect("replica-link", who, "master_link_status", told("master_link_status", ""), "up")
+        for each in _expect("replica-link", who, "master_link_status", told("master_link_status", ""), "up"):
+            yield each._replace(text=each.text + _older(node, group))
         yield from _expect("replica-sync", who, "master_sync_in_progress", told("master_sync_in_progress", ""), "0")
         if node.member in late:
             yield Problem(
@@ -249,6 +257,15 @@ def _node_problems(group: Group) -> Iterator[Problem]:
                 f"{who}: has not what its master had written, and comes no nearer; "
                 "expected its slave_repl_offset to pass that",
             )
+
+
+def _older(replica: Node, group: Group) -> str:
+    """What to add about one without a link, where no new one can help."""
+    names = [each.info.get("redis_version", "") for each in group.nodes if each.member.place == named_master(group)]
+    own, of_master = replica.info.get("redis_version", ""), "".join(names)
+    if version(own) >= version(of_master):
+        return ""
+    return f". Its Redis {plain(own)} is older than its master's {plain(of_master)}, and cannot copy it: upgrade it"
 
 
 def _rights_problems(group: Group) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from ..members import Member, Members
 from ..observe import Node, Sentinel
 from ..resp import Reply
 from .identity import is_id
-from .replies import number, pairs
+from .replies import number, pairs, version
 from .stamp import UNSAVED_RANK
 
 
@@ -129,7 +129,8 @@ def written(replicas: Iterable[Node]) -> set[Member]:
 def heirs(replicas: Iterable[Node], master: Member) -> list[Member]:
     """The replicas that may take over, the best first: the lowest priority, as Sentinel has it, then the furthest on.
 
-    Not one with priority 0, which is never a master.
+    Before that the oldest version: a replica cannot copy a master of a newer one, and an upgraded master's does not
+    have to. Not one with priority 0, which is never a master.
     """
     found = []
     for each in replicas:
@@ -138,5 +139,5 @@ def heirs(replicas: Iterable[Node], master: Member) -> list[Member]:
         follows = told("role") == "slave" and f"{told('master_host')}:{told('master_port')}" == master.place
         whole = told("master_link_status") == "up" and told("master_sync_in_progress") == "0" and told("loading") == "0"
         if follows and whole and priority and offset is not None:
-            found.append((priority, -offset, each.member))
-    return [member for _, _, member in sorted(found)]
+            found.append((version(told("redis_version")), priority, -offset, each.member))
+    return [member for *_, member in sorted(found)]

@@ -13,6 +13,12 @@ def number(told: str | None) -> int | None:
     return int(told) if told and _NUMBER.fullmatch(told) else None
 
 
+def version(told: str | None) -> tuple[int, ...]:
+    """A server's version, to compare; that of one that tells none is the oldest."""
+    parts = [number(part) for part in (told or "").split(".")]
+    return tuple(part for part in parts if part is not None)
+
+
 def pairs(reply: Reply) -> dict[str, str]:
     """What follows each name in a reply of names and values; empty where it is none."""
     words = [word if isinstance(word, str) else "" for word in reply] if isinstance(reply, list) else []
