@@ -99,8 +99,8 @@ def sentinel_start(step: Step) -> None:
     if _owes_move_to_tls():
         _move_to_tls(step)
     elif not running("sentinel"):
-        # The release that the node runs is from before this host had a sentinel. Nothing stops for it, and the gate would
-        # miss the very sentinel that is to start, and others like it.
+        # The release that the node runs is from before this host had a sentinel. Nothing stops for it, and the gate
+        # would miss the very sentinel that is to start, and others like it.
         if not load_members(f"{CURRENT}/members").has_sentinel:
             step.switch()
         # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
