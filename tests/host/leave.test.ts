@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
-import { Host, Hosts } from "./support/hosts";
+import { existsSync, mkdirSync } from "node:fs";
+import { connect, Socket } from "node:net";
+import { Host, Hosts, passwords } from "./support/hosts";
 
 // The end of a node: what Redis writes last is waited for, and what a killed write has left goes at the next start.
 
@@ -43,6 +44,45 @@ test("a last save is waited for as long as it gets on, and is whole", async () =
   expect(seconds).toBeGreaterThan(3 * stall);
   expect(existsSync(`/proc/${node}/exe`)).toBe(false);
   await host.composeAndStart("node");
+  expect(host.ask("node", "DBSIZE")).toBe("30000\n");
+});
+
+/** A client of the application's: connected, logged in, and waiting with a request or for messages. */
+async function client(request: string): Promise<Socket> {
+  const socket = connect(6389, host.address);
+  socket.write(`AUTH operator ${passwords.operator}\r\n${request}\r\n`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  return socket;
+}
+
+test("clients are sent away before the last save, and nobody comes in; the data are whole", async () => {
+  host.ask("node", "CONFIG", "SET", "rdb-key-save-delay", "300");
+  const node = pid();
+  const clients = [await client("BLPOP nothing 0"), await client("SUBSCRIBE channel")];
+  const gone = clients.map(
+    (socket) => new Promise((resolve) => socket.once("close", resolve).once("error", resolve)),
+  );
+  const leaving = leave(node);
+  await Promise.all(gone);
+  expect(existsSync(`/proc/${node}/exe`)).toBe(true);
+  const refused = await new Promise((resolve) =>
+    connect(6389, host.address).once("error", resolve).once("connect", resolve),
+  );
+  expect(refused).toMatchObject({ code: "ECONNREFUSED" });
+  expect(existsSync(`/proc/${node}/exe`)).toBe(true);
+  expect(await leaving).toMatchObject({ status: 0, stderr: "" });
+  await host.composeAndStart("node");
+  expect(host.ask("node", "DBSIZE")).toBe("30000\n");
+  expect(host.ask("node", "CONFIG", "GET", "bind")).toBe(`bind\n${host.address}\n`);
+});
+
+test("a node that cannot save, and so does not end, listens again", async () => {
+  const node = pid();
+  // In the place of the file that it saves to.
+  mkdirSync(host.path(`${data}/temp-${node}.rdb`));
+  const { status, stderr } = await leave(node);
+  expect([status, stderr]).toEqual([0, expect.stringContaining("the last save before the stop")]);
+  expect(pid()).toBe(node);
   expect(host.ask("node", "DBSIZE")).toBe("30000\n");
 });
 

@@ -9,7 +9,8 @@ import re
 import signal
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from .decide.replies import number, pairs
 from .files import Files, size_of
@@ -36,7 +37,8 @@ def leave() -> None:
     if re.fullmatch("[1-9][0-9]{0,9}", process):
         _save_to_resume(daemons, int(process), Files(release.settings, DATA))
         if _saves_at_stop(daemons):
-            _finish_last_save(daemons, int(process), signal.SIGTERM)
+            with _without_clients(daemons, int(process)):
+                _finish_last_save(daemons, int(process), signal.SIGTERM)
 
 
 def _hand_over(release: str) -> None:
@@ -77,15 +79,35 @@ def _save_to_resume(daemons: Daemons, process: int, files: Files) -> None:
         if disk.f_bavail * disk.f_frsize < size + (LEAST_FREE << 20):
             say("starts from its AOF next: no room to save", daemons.members.host)
             return
-        with suppress(Unanswered):
-            (reply,) = daemons.ask_once(here, "SHUTDOWN SAVE")
-            say(f"starts from its AOF next, since it cannot save: {plain(text(reply))}", daemons.members.host)
-            return
-        _finish_last_save(daemons, process, 0)
+        with _without_clients(daemons, process):
+            with suppress(Unanswered):
+                (reply,) = daemons.ask_once(here, "SHUTDOWN SAVE")
+                say(f"starts from its AOF next, since it cannot save: {plain(text(reply))}", daemons.members.host)
+                return
+            _finish_last_save(daemons, process, 0)
         if not os.path.exists(f"/proc/{process}") and holds_all(files.rdb, told):
             write_mark(files.directory, Mark("saved", files.base, identity(files.rdb)))
     except (Unanswered, OSError) as error:
         say(f"starts from its AOF next: {error}", daemons.members.host)
+
+
+@contextmanager
+def _without_clients(daemons: Daemons, process: int) -> Iterator[None]:
+    """While Redis saves for the last time it serves nobody: clients go elsewhere at once instead of waiting for that.
+
+    Replicas stay, and so does the connection in hand. Listens again where the node has not ended.
+    """
+    here, bind = daemons.members.node_here, ""
+    with suppress(Unanswered):
+        bind = pairs(daemons.ask(here, "CONFIG GET bind")[0]).get("bind", "")
+        ends = [("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes") for kind in ("normal", "pubsub")]
+        daemons.tell(here, ("CONFIG", "SET", "bind", ""), *ends)
+    try:
+        yield
+    finally:
+        if bind and os.path.exists(f"/proc/{process}"):
+            with suppress(Unanswered):
+                daemons.tell(here, ("CONFIG", "SET", "bind", bind))
 
 
 def _finish_last_save(daemons: Daemons, process: int, begin: int) -> None:
