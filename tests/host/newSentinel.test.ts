@@ -1,0 +1,35 @@
+import { Host, Hosts } from "./support/hosts";
+
+// A host that runs a node alone gets a sentinel.
+
+jest.setTimeout(120_000);
+
+let hosts: Hosts;
+let host: Host;
+
+beforeEach(() => {
+  hosts = new Hosts();
+  [, , host] = hosts.all;
+  hosts.all[0].write("bootstrap", "console\n");
+  for (const each of hosts.all) each.useSystemctl();
+});
+
+afterEach(() => hosts.destroy());
+
+/** As if the release in force, and with it the node, were from before the sentinel: with its files, as ever staged. */
+function withoutSentinel(): void {
+  const members = host.read("current/members");
+  host.write("current/members", members.replace(/^sentinel app-2 .*\n/m, ""));
+}
+
+test("it starts from what is staged, by the group's word, before the group is whole with it", async () => {
+  withoutSentinel();
+  for (const [file, text] of Object.entries(host.releaseFiles()))
+    host.write(`staged/${file}`, text);
+  for (const each of hosts.all) await each.startUnit("node");
+  for (const each of hosts.all.slice(0, 2)) await each.startUnit("sentinel");
+  const { status, stderr } = await host.tell("sentinel-start", ["# plan 0123456789abcdef"]);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(host.ask("sentinel", "PING")).toBe("PONG\n");
+  expect(host.read("current/members")).toMatch(/^sentinel app-2 /m);
+});
