@@ -172,8 +172,11 @@ describe("a daemon that goes on although it was told to stop", () => {
     expect(host.read(data)).toBe("acknowledged");
     expect(host.read(`/etc/systemd/system/${unit}`)).not.toBe("");
     host.program("systemctl", "if [[ $1 == is-active ]]; then echo inactive; fi");
+    // A later release is made of what is staged.
+    host.write("staged/sentinel.conf", "port 26389\n");
     expect(await take(component)).toMatchObject({ status: 0 });
     expect(existsSync(host.path(`/etc/systemd/system/${unit}`))).toBe(false);
+    expect(existsSync(host.path("staged/sentinel.conf"))).toBe(false);
   });
 
   test("keeps its data also where systemd knows nothing of it", async () => {

@@ -33,3 +33,12 @@ test("it starts from what is staged, by the group's word, before the group is wh
   expect(host.ask("sentinel", "PING")).toBe("PONG\n");
   expect(host.read("current/members")).toMatch(/^sentinel app-2 /m);
 });
+
+test("a start by a release that has none says so, and what to do", async () => {
+  withoutSentinel();
+  const { status, stderr } = await host.compose("sentinel");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /\[app-2\]: error: .*\/members: this host has no sentinel; expected a line 'sentinel app-2 ADDRESS PORT'\. Run pulumi up again\n$/,
+  );
+});

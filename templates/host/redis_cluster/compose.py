@@ -43,6 +43,12 @@ def compose_sentinel() -> None:
     """
     release = current_release(MANAGED)
     members, last = release.members, sentinel_last(release.members)
+    if not members.has_sentinel:
+        raise Refused(
+            f"{release.directory}/members: this host has no sentinel; expected a line 'sentinel {members.host} ADDRESS "
+            "PORT'. Run pulumi up again",
+            members.host,
+        )
     lead = operator_lets_lead(members.host)
     found = watch(release, Own(last.master, last.epoch), os.path.exists(INITIALISED), lead)
     lines = [f"sentinel config-epoch {members.master_name} {found.epoch}"]

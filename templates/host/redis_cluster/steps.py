@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from .acts import act
 from .certificate import ended
-from .host import legacy, running
+from .host import UNIT, legacy, refuse_full_disk, running
 from .members import load_members
 from .messages import Refused
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
@@ -99,9 +99,10 @@ def sentinel_start(step: Step) -> None:
     if _owes_move_to_tls():
         _move_to_tls(step)
     elif not running("sentinel"):
-        # The release that the node runs is from before this host had a sentinel. Nothing stops for it, and the gate
-        # would miss the very sentinel that is to start, and others like it.
-        if not load_members(f"{CURRENT}/members").has_sentinel:
+        # The release that the node runs is from before this host had a sentinel. Nothing is stopped for it, and the
+        # group is not whole without it.
+        if not _released_sentinel():
+            refuse_full_disk(step.members.host)
             step.switch()
         # The first sentinels should see every replica: one that links later they find when they ask again, in 10 s.
         if not step.was_whole:
@@ -121,6 +122,15 @@ def sentinel_start(step: Step) -> None:
     if not running("node"):
         step.start("node")
     act("disarm-return")
+
+
+def _released_sentinel() -> bool:
+    """Whether this host's sentinel can start by the release in force."""
+    try:
+        known = load_members(f"{CURRENT}/members").has_sentinel
+    except Refused:
+        return False
+    return known and os.path.exists(f"{CURRENT}/{UNIT['sentinel']}")
 
 
 def _owes_move_to_tls() -> bool:

@@ -120,7 +120,9 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
     elif component == "sentinel":
         disarm_return()
         remove_unit(UNIT[component])
-        remove(f"{ETC}/redis-sentinel.conf")
+        # Later releases are made of what is staged.
+        staged = ("sentinel.conf", "sentinel-users.acl", UNIT[component])
+        remove(f"{ETC}/redis-sentinel.conf", *(f"{STAGED}/{name}" for name in staged))
     else:
         # With the data stays the role that they were written in.
         if data == "keep-data":
