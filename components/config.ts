@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { agentFindings } from "./config/agent";
+import { readBackup } from "./config/backup";
 import { Checker } from "./config/checker";
 import { readFirewall } from "./config/firewall";
 import { readHosts } from "./config/hosts";
@@ -32,6 +33,7 @@ const otherKeys = [
   "renamed",
   "firewall",
   "kernelSettings",
+  "backup",
   "users",
   "sshPrivateKey",
   "adoptPassword",
@@ -200,6 +202,7 @@ export function parseConfig(
   }
 
   const firewall = readFirewall(check);
+  const backup = readBackup(check, hosts, ssh?.helper ?? false);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 
@@ -232,6 +235,7 @@ export function parseConfig(
       renamed,
       firewall,
       kernelSettings,
+      backup,
       users,
       adopt: secrets.adoptPassword !== undefined,
       secrets: { ...secrets, tlsKeys },

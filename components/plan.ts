@@ -4,6 +4,7 @@ import { Certificates } from "./certificates";
 import { TopologyConfig } from "./config/topology";
 import { hostPrograms } from "./hostProgram";
 import {
+  renderBackupUnits,
   renderFirewall,
   renderFirewallUnit,
   renderKernelUnit,
@@ -27,6 +28,7 @@ export function planOf(config: TopologyConfig, certificates?: Certificates): pul
     ...config.hosts.flatMap((host) => [
       renderRedisConf(config, host),
       renderMembers(config, host),
+      ...Object.values(renderBackupUnits(config, host.name)),
       ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
     ]),
     ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],

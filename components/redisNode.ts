@@ -10,6 +10,7 @@ import { Program } from "./program";
 import { Ran } from "./protocol";
 import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
 import {
+  renderBackupUnits,
   renderFirewall,
   renderFirewallUnit,
   renderKernelUnit,
@@ -74,6 +75,7 @@ export class RedisNode extends pulumi.ComponentResource {
       ? check
       : new Program(`${prefix}-program`, { ...route, repair }, { parent: this, dependsOn: checks });
     this.owner = owner;
+    const backup = renderBackupUnits(config, host.name);
     this.secrets = {
       secrets: renderSecrets(config.secrets),
       ...(args.certificates && tlsFiles(args.certificates, host)),
@@ -102,6 +104,8 @@ export class RedisNode extends pulumi.ComponentResource {
           "firewall.nft": renderFirewall(config),
           "redis-cluster-firewall.service": renderFirewallUnit(config),
           "redis-cluster-kernel.service": renderKernelUnit(config),
+          "redis-cluster-backup.service": backup.service,
+          "redis-cluster-backup.timer": backup.timer,
           // A group that is taken over is asked with its clients' password before anything starts.
           ...(config.adopt && this.secrets),
         },

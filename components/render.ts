@@ -104,6 +104,19 @@ export function renderKernelUnit({
   return render("redis-cluster-kernel.service", { masterName, kernelSettings });
 }
 
+/** The units that save the data on a host and when they do; a comment alone where that host does not save. */
+export function renderBackupUnits(
+  { masterName, backup }: Pick<Config, "masterName" | "backup">,
+  host: string,
+): { service: string; timer: string } {
+  const here = backup?.hosts.includes(host)
+    ? [{ ...backup, only: backup.hosts.length === 1 ? " alone" : "" }]
+    : [];
+  const unit = (kind: string) =>
+    render(`redis-cluster-backup.${kind}`, { masterName, backup: here });
+  return { service: unit("service"), timer: unit("timer") };
+}
+
 /**
  * Redis replays an AOF as the user default and leaves out, inside transactions and scripts, what that user may not
  * do. While the old role's clients are that user, it may do whatever is in an AOF, and else what an application may.

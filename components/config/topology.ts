@@ -97,6 +97,8 @@ export interface Topology<Secret> {
   firewall?: { allow: string[] };
   /** Whether what Redis asks of the kernel is set on the hosts. */
   kernelSettings: boolean;
+  /** Undefined: no host saves. Else which do, when (as systemd.time(7) has it), and how many backups each keeps. */
+  backup?: { hosts: string[]; onCalendar: string; keep: number };
   users: User[];
   /** Whether what the old Ansible role deployed is taken over, and its clients are served as the user default. */
   adopt: boolean;

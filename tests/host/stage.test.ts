@@ -4,6 +4,7 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/hostProgram";
 import {
+  renderBackupUnits,
   renderFirewall,
   renderFirewallUnit,
   renderKernelUnit,
@@ -27,15 +28,19 @@ const config = topologyConfig({
     "app-2": hostConfig("10.77.0.13"),
   },
   firewall: { allow: ["10.78.0.0/16"] },
+  backup: { hosts: ["console"] },
   users: { application: { keys: ["clé:*"] } },
   redis: { "notify-keyspace-events": "K$" },
 });
 const [consoleConfig] = config.hosts;
+const backup = renderBackupUnits(config, "console");
 const units = {
   "redis-cluster.service": renderNodeUnit(config),
   "redis-sentinel.service": renderSentinelUnit(config),
   "redis-cluster-firewall.service": renderFirewallUnit(config),
   "redis-cluster-kernel.service": renderKernelUnit(config),
+  "redis-cluster-backup.service": backup.service,
+  "redis-cluster-backup.timer": backup.timer,
 };
 const files: Record<string, string> = {
   ...units,

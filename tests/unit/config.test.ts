@@ -404,6 +404,27 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^limits.pause is true; expected from 1 to 60 seconds$/,
   ],
   [
+    "a backup on a host that is none",
+    { backup: { hosts: ["console", "app-9"] } },
+    /^backup.hosts has app-9; expected at least one of/,
+  ],
+  ["a backup nowhere", { backup: { keep: 3 } }, /^backup.hosts has no host; expected at least one/],
+  [
+    "a backup's time in other words",
+    { backup: { hosts: ["console"], onCalendar: "daily\nUser=root" } },
+    /^backup.onCalendar is "daily.*; expected when, as systemd/,
+  ],
+  [
+    "a backup of which none is kept",
+    { backup: { hosts: ["console"], keep: 0 } },
+    /^backup.keep is 0; expected how many/,
+  ],
+  [
+    "a backup where the administrator's units have none",
+    { backup: { hosts: ["console"] }, ssh: { helper: true } },
+    /^backup is set while ssh.helper is true; expected no backup/,
+  ],
+  [
     "kernelSettings in words",
     { kernelSettings: "mine" },
     /^kernelSettings is "mine"; expected true or false$/,

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "fs";
 import { join } from "path";
 import {
   render,
+  renderBackupUnits,
   renderFirewall,
   renderKernelUnit,
   renderMembers,
@@ -199,6 +200,37 @@ describe("firewall", () => {
       "ip saddr 10.78.0.0/16 accept",
     ]);
     expect(text).toContain("tcp dport != { 6389, 26389 } accept\n    iif lo accept");
+  });
+});
+
+describe("the units of the backup", () => {
+  const saving = (hosts: string[]) =>
+    topologyConfig({ backup: { hosts, onCalendar: "*-*-* 03:00:00", keep: 3 } });
+
+  test("are comments alone where the host does not save", () => {
+    for (const text of [
+      ...Object.values(renderBackupUnits(config, "app-1")),
+      ...Object.values(renderBackupUnits(saving(["app-2"]), "app-1")),
+    ])
+      expect(text).not.toMatch(/^[^#]/m);
+  });
+
+  test("have the time and the number to keep, and one that is alone knows that", () => {
+    const { service, timer } = renderBackupUnits(saving(["app-1"]), "app-1");
+    expect(timer).toContain("\nOnCalendar=*-*-* 03:00:00\n");
+    expect(service).toContain("/redis-cluster backup 3 alone\n");
+    const [one] = [renderBackupUnits(saving(["app-1", "app-2"]), "app-1")];
+    expect(one.service).toContain("/redis-cluster backup 3\n");
+  });
+
+  test("run as redis, which may write to the backups alone", () => {
+    const { service } = renderBackupUnits(saving(["app-1"]), "app-1");
+    expect(service).toContain("\nUser=redis\n");
+    expect(service.match(/^(ReadWritePaths|StateDirectory)=.*/gm)).toEqual([
+      "StateDirectory=redis-cluster-backup",
+      "ReadWritePaths=/etc/redis-cluster /var/lib/redis-cluster /var/log/redis-cluster",
+      "ReadWritePaths=",
+    ]);
   });
 });
 

@@ -25,6 +25,8 @@ def main(arguments: list[str]) -> int:
     lead [HASH]: see lead.lead.
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
+    backups: see prove_backup.backups.
+    backup KEEP [alone], prove-backup [NAME]: what the backup's unit calls; see backup.py and prove_backup.py.
     compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
     compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
@@ -126,6 +128,20 @@ def _run_to_its_end(*arguments: str) -> None:
             from .convert import convert
 
             convert("".join(name))
+        case ("backups",):
+            from .prove_backup import backups
+
+            backups()
+        case ("backup", keep, *alone) if alone in ([], ["alone"]):
+            from .backup import backup
+
+            _refuse_root()
+            backup(keep, bool(alone))
+        case ("prove-backup", *name) if len(name) < 2:
+            from .prove_backup import prove_backup
+
+            _refuse_root()
+            prove_backup("".join(name))
         case ("compose-node",):
             from .compose import compose_node
 

@@ -16,6 +16,7 @@ from .release import current_release, release_hash, running_release
 from .stamps import stamping
 
 FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
+BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
 
 
 def drift() -> Iterator[str]:
@@ -30,7 +31,7 @@ def drift() -> Iterator[str]:
     found = [*_programs(), *_files(directory), *unit_findings(units[0])]
     if "node" in asked and not stamping():
         found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
-    found += [*_firewall(directory), *_kernel(directory), *answers.get("node", [])]
+    found += [*_firewall(directory), *_kernel(directory), *_backup(directory), *answers.get("node", [])]
     for unit in units[1:]:
         found += [*unit_findings(unit), *answers.get("sentinel", [])]
     for each in found:
@@ -105,3 +106,12 @@ def _kernel(release: str) -> Iterator[Finding]:
     # What may be set here only that unit knows.
     if state == "active":
         yield from findings(release)
+
+
+def _backup(release: str) -> Iterator[Finding]:
+    if "[Timer]" not in (text_at(f"{release}/{TIMER}") or ""):
+        return
+    yield from differs(TIMER, "active", act("state", "timer"))
+    for unit in (BACKUP, TIMER):
+        path = f"{paths.UNITS}/{unit}"
+        yield from file_findings(path, text_at(unit_file(release, unit)), text_at(path))

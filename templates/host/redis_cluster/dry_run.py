@@ -51,7 +51,7 @@ def dry_run(daemon: Daemon, text: str, login: Login | None = None, questions: Se
             file.write(text)
         # Without a port for it Redis reads the certificate only where it encrypts its own links.
         encryption = "yes" if re.search("^tls-cert-file ", text, re.MULTILINE) else "no"
-        with _started(apart(conf, path, place, [*_ARGUMENTS[daemon], "--tls-replication", encryption])) as log:
+        with started(apart(conf, path, place, [*_ARGUMENTS[daemon], "--tls-replication", encryption])) as log:
             said = ""
             deadline = time.monotonic() + VALIDATE_LIMIT
             while not _READY[daemon].search(said):
@@ -112,8 +112,8 @@ def scratch() -> Iterator[str]:
 
 
 @contextmanager
-def _started(command: list[str]) -> Iterator[int]:
-    """A process; its output."""
+def started(command: list[str]) -> Iterator[int]:
+    """A process, which is killed at the end; what it prints."""
     ours, theirs = os.pipe()
     output = [(os.POSIX_SPAWN_DUP2, theirs, 1), (os.POSIX_SPAWN_DUP2, theirs, 2)]
     process = os.posix_spawnp(command[0], command, os.environ, file_actions=[*output, *APART])

@@ -27,6 +27,7 @@ _FORMS = {
     "sentinel-users.acl": _USERS,
     "firewall.nft": ".+",
     **dict.fromkeys(f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")),
+    **dict.fromkeys(("redis-cluster-backup.service", "redis-cluster-backup.timer")),
     **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
 }
 _FILE = re.compile(r"^==> ([A-Za-z0-9._-]+) <==\n", re.MULTILINE)

@@ -10,6 +10,8 @@ ETC = f"{ROOT}/etc/redis-cluster"
 DATA = f"{ROOT}/var/lib/redis-cluster"
 LOGS = f"{ROOT}/var/log/redis-cluster"
 RUN = f"{ROOT}/run/redis-cluster"
+# Apart from the data: no destroy takes it away.
+BACKUPS = f"{ROOT}/var/lib/redis-cluster-backup"
 UNITS = f"{ROOT}/etc/systemd/system"
 PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"
 

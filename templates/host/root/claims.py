@@ -4,6 +4,7 @@
 # this table of its own, which root loads.
 FILES = {"members", "secrets", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl", "firewall.nft"}
 FILES |= {f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")}
+FILES |= {"redis-cluster-backup.service", "redis-cluster-backup.timer"}
 CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
 RULE = (
     rb"#[^\x00-\x1f\x7f]*|table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
@@ -129,7 +130,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
             direct("retire", [])
         remove_unit(UNIT["node"])
         refuse_users_of_data()
-        for unit in (FIREWALL, KERNEL):
+        for unit in (TIMER, BACKUP, FIREWALL, KERNEL):
             remove_unit(unit)
         shut()
         remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))

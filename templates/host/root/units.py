@@ -2,6 +2,7 @@
 
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
 FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
+BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
 RETURN, STAMP = "redis-sentinel-return", "redis-cluster-stamp"
 
 
@@ -141,7 +142,7 @@ def journal(unit: str, *since: str) -> str:
 
 
 def beside() -> None:
-    """Who reaches the two ports, and what Redis asks of the kernel: a unit for each where the stack says so."""
+    """Who reaches the two ports, what Redis asks of the kernel, and what saves: units where the stack says so."""
     rules, text = has_rules(read(f"{CURRENT}/firewall.nft")), read(f"{CURRENT}/{KERNEL}")
     for unit, wanted, file in ((FIREWALL, rules, "firewall.nft"), (KERNEL, b"[Service]" in text, KERNEL)):
         if wanted:
@@ -152,6 +153,17 @@ def beside() -> None:
                     f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again"
                 )
         else:
+            remove_unit(unit)
+    if b"[Timer]" in read(f"{CURRENT}/{TIMER}"):
+        # The timer has it run; it is not started here.
+        for unit in (BACKUP, TIMER):
+            install_unit(unit)
+        if run("systemctl", "restart", TIMER)[0]:
+            raise Refused(
+                f"{TIMER} was refused: {journal(TIMER)}. Correct redis-cluster:backup, then run pulumi up again"
+            )
+    else:
+        for unit in (TIMER, BACKUP):
             remove_unit(unit)
 
 

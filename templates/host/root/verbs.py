@@ -3,8 +3,8 @@
 ID, HASH, DAEMON, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)", "([A-Za-z0-9_][A-Za-z0-9._-]*)"
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Callable[..., object]] = {
-    "state (node|sentinel|firewall|kernel)": lambda unit: word_of(
-        "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL})[unit]
+    "state (node|sentinel|firewall|kernel|timer)": lambda unit: word_of(
+        "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL, "timer": TIMER})[unit]
     ),
     f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
     f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
@@ -146,9 +146,10 @@ OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove", "check-programs"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
+OF_UNITS |= {"backup", "prove-backup"}
 
 
 def end_now(number: int, _: object) -> None:

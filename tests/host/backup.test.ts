@@ -1,0 +1,124 @@
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { Group } from "./support/group";
+import { Host } from "./support/hosts";
+
+jest.setTimeout(120000);
+
+// What the unit of the backup calls, on nodes that hold data.
+
+let group: Group;
+let master: Host, replica: Host;
+
+const directory = "/var/lib/redis-cluster-backup";
+/** As the unit has it: by redis. */
+const called = (host: Host, ...verb: string[]) =>
+  host.python(`from redis_cluster.commands import main\nsys.exit(main(${JSON.stringify(verb)}))`);
+const names = () => readdirSync(replica.path(directory)).sort();
+const newest = () => names().slice(-1)[0];
+const json = (file: string) =>
+  JSON.parse(replica.read(`${directory}/${newest()}/${file}`)) as Record<string, unknown>;
+
+beforeAll(async () => {
+  group = new Group();
+  await group.begin();
+  [master, replica] = group.all;
+  // systemd makes it.
+  for (const host of [master, replica]) {
+    mkdirSync(host.path(directory));
+    chmodSync(host.path(directory), 0o777);
+  }
+  master.ask("node", "EVAL", "for i = 1, 500 do redis.call('SET', 'key' .. i, i) end", "0");
+  // Expired when it is proven, and none the less saved.
+  master.ask("node", "SET", "short", "lived", "PX", "1500");
+  master.ask("node", "WAIT", "2", "5000");
+});
+
+afterAll(() => group.destroy());
+
+test("a replica is saved: file, sum and manifest, and the proof finds what was saved", async () => {
+  const saved = await called(replica, "backup", "2");
+  expect(saved).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/: 501 keys, /) as string,
+  });
+  expect(json("manifest.json")).toMatchObject({
+    host: replica.name,
+    role: "slave",
+    keys: { db0: 501 },
+    release: "one",
+    offset: expect.any(Number) as number,
+  });
+  expect(await replica.run("backups")).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(
+      /^\S+ 0 h 0 min old, 501 keys, \d+ bytes, not proven\n$/,
+    ) as string,
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1600));
+  expect(await called(replica, "prove-backup")).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining("is proven: it loads") as string,
+  });
+  expect(json("proof.json")).toMatchObject({ keys: { db0: 501 }, problems: [] });
+  // As the second proof has it, by the digest of the first.
+  expect(await called(replica, "prove-backup")).toMatchObject({ status: 0 });
+  expect((await replica.run("backups")).stdout).toMatch(/ proven \d{8}T\d{6}Z\n$/);
+});
+
+test("the newest are kept, and nothing of a run that was killed", async () => {
+  const first = newest();
+  replica.write(`${directory}/.part/dump.rdb`, "half");
+  chmodSync(replica.path(`${directory}/.part`), 0o777);
+  for (let count = 0; count < 2; count++) {
+    expect(await called(replica, "backup", "2")).toMatchObject({ status: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  expect(names()).toHaveLength(2);
+  expect(names()).not.toContain(first);
+});
+
+test("a master is not saved, unless no other host saves", async () => {
+  expect(await called(master, "backup", "2")).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining("no backup from this node: it is the master") as string,
+  });
+  expect(readdirSync(master.path(directory))).toEqual([]);
+  expect((await master.run("backups")).status).toBe(1);
+  expect(await called(master, "backup", "2", "alone")).toMatchObject({ status: 0 });
+  expect(readdirSync(master.path(directory))).toHaveLength(1);
+});
+
+test("a file that was changed since fails its proof, and is told from then on", async () => {
+  const file = replica.path(`${directory}/${newest()}/dump.rdb`);
+  chmodSync(file, 0o640);
+  appendFileSync(file, "more");
+  const { status, stderr } = await called(replica, "prove-backup");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/is not what was saved: sha256: wanted \w+, seen \w+\. Look at it/),
+  ]);
+  expect((await replica.run("backups")).stdout).toContain("PROOF FAILED");
+});
+
+test("a save that fails leaves nothing, and the backups before it", async () => {
+  const before = names();
+  replica.program("redis-check-rdb", "exit 1");
+  const { status, stderr } = await called(replica, "backup", "2");
+  rmSync(replica.path("/usr/bin/redis-check-rdb"));
+  expect([status, stderr]).toEqual([1, expect.stringContaining("it is damaged, or the node")]);
+  expect(names()).toEqual(before);
+});
+
+test("without room nothing is saved, and the node is not asked to", async () => {
+  const before = names();
+  const asked = () => /rdb_saves:(\d+)/.exec(replica.ask("node", "INFO", "persistence"))?.[1];
+  const saves = asked();
+  const { status, stderr } = await replica.python(`
+import os
+from redis_cluster import backup
+backup.os.statvfs = lambda path: os.statvfs_result((4096, 4096, 1000, 1, 1, 0, 0, 0, 0, 255))
+backup.backup("2", False)`);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/lacks \d+ MiB; expected room for/)]);
+  expect([names(), asked()]).toEqual([before, saves]);
+  expect(existsSync(replica.path(`${directory}/.part`))).toBe(false);
+});

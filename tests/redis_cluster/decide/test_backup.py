@@ -1,0 +1,69 @@
+"""Which node is saved, what is kept, and when a backup is what was saved."""
+
+import pytest
+from redis_cluster.decide.backup import busy, differences, keys_of, lacking, not_here, outdated
+
+LINKED = {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "0"}
+
+
+@pytest.mark.parametrize(
+    ("info", "alone", "reason"),
+    [
+        (LINKED, False, ""),
+        (LINKED, True, ""),
+        (LINKED | {"master_link_status": "down"}, True, "it is a replica whose link to its master is down"),
+        (LINKED | {"master_sync_in_progress": "1"}, True, "it is a replica whose link to its master is up"),
+        ({"role": "master"}, False, "it is the master, and a replica saves"),
+        # There is no other that would.
+        ({"role": "master"}, True, ""),
+        ({}, True, "it is a replica whose link to its master is unknown"),
+    ],
+)
+def test_which_node(info: dict[str, str], alone: bool, reason: str) -> None:
+    """A replica that is linked, or the only host that saves."""
+    assert not_here(info, alone) == reason
+
+
+@pytest.mark.parametrize("field", ["loading", "rdb_bgsave_in_progress", "aof_rewrite_in_progress"])
+def test_one_child(field: str) -> None:
+    """Redis has one child at a time."""
+    assert busy({field: "1"})
+    assert not busy({field: "0"})
+
+
+def test_keys() -> None:
+    """Of databases alone."""
+    info = {"db0": "keys=3,expires=1,avg_ttl=0", "db12": "keys=1,expires=0", "role": "master", "dbx": "keys=1"}
+    assert keys_of(info) == {"db0": 3, "db12": 1}
+
+
+def test_room() -> None:
+    """A twentieth stays free."""
+    assert lacking(50, 100, 1000) == 0
+    assert lacking(51, 100, 1000) == 1
+
+
+def test_what_is_kept() -> None:
+    """The newest; what has another name is nobody's to remove."""
+    names = ["20260103T000000Z", "20260101T000000Z", "mine", ".part", "20260102T000000Z"]
+    assert outdated(names, 2) == ["20260101T000000Z"]
+    assert outdated(names, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "proven", "found"),
+    [
+        ({}, {}, []),
+        ({"digest": "b"}, {}, []),
+        ({}, {"digest": "a", "problems": []}, []),
+        ({"digest": "b"}, {"digest": "a", "problems": []}, ["digest: wanted a, seen b"]),
+        # What failed is no measure.
+        ({"digest": "b"}, {"digest": "a", "problems": ["keys"]}, []),
+        ({"keys": {"db0": 2}}, {}, ["keys: wanted {'db0': 3}, seen {'db0': 2}"]),
+        ({"sha256": "y"}, {}, ["sha256: wanted x, seen y"]),
+    ],
+)
+def test_proof(seen: dict[str, object], proven: dict[str, object], found: list[str]) -> None:
+    """By the manifest, and by the proof before."""
+    manifest = {"sha256": "x", "keys": {"db0": 3}}
+    assert differences(manifest, {"sha256": "x", "keys": {"db0": 3}, "digest": "a"} | seen, proven) == found
