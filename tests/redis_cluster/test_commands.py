@@ -1,6 +1,5 @@
 """The verbs as root's part and the units call them: a status, and words for people."""
 
-import errno
 import os
 from pathlib import Path
 
@@ -43,18 +42,6 @@ def test_a_mistake_of_ours_is_told_and_steers_no_terminal(
     assert "KeyError" in err
     assert "then run pulumi up again" in err
     assert err.replace("\n", "").isprintable()
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
-def test_a_disk_that_takes_nothing_is_no_mistake(
-    number: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Whoever writes, and where no file is named too."""
-    monkeypatch.setattr(gate, "look", lambda: _raises(OSError(number, os.strerror(number), "/x")))
-    assert main(["gate"]) == 1
-    err = capfd.readouterr().err
-    assert f"error: gate: {os.strerror(number)}: /x; expected a file system with room" in err
-    assert "Traceback" not in err
 
 
 def test_one_that_is_ended_says_so(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """What the program says to people. It goes to stderr; what daemons say is in it, and may not steer a terminal."""
 
-import errno
 import os
 import signal
 import sys
@@ -8,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-# What a disk comes to: full, over its quota, read-only, broken.
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 # Of what a daemon says in one message. CKQUORUM's longest answer has 150 characters.
 LONGEST = 500
 
@@ -44,12 +41,6 @@ def mistake(verb: str, failure: Exception) -> str:
     """What is said of a failure that this program has no words for. A daemon's words may be in it."""
     from traceback import format_exception
 
-    if isinstance(failure, OSError) and failure.errno in _DISK:
-        where = f": {failure.filename}" if failure.filename else ""
-        return (
-            f"error: {verb}: {failure.strerror}{where}; expected a file system with room, that takes writes. "
-            "'df -h; df -i' and 'journalctl -k' on this host tell more; then run pulumi up again"
-        )
     return (
         f"error: {verb} ended with a mistake of this program: {''.join(format_exception(failure))}Expected that it "
         "goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again"

@@ -226,12 +226,7 @@ if __name__ == "__main__":
             resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     try:
         status = main(*sys.argv[1:])
-    except OSError as failure:
-        say(
-            f"error: {failure}; expected a file system with room, that takes writes. Mend that, and run pulumi up again"
-        )
-        status = 1
-    except Refused as failure:
+    except (Refused, OSError) as failure:
         say(f"error: {failure}")
         status = 1
     sys.exit(status)
