@@ -48,7 +48,7 @@ write_files() {
   # The distribution's own: what stands in /usr/local may be any.
   [[ -z $package || -x ${REDIS_CLUSTER_ROOT:-}/usr/bin/python3 ]] || install_python
   # Redis runs what is in it.
-  [[ -d $directory ]] || install -d -m 0755 "$directory"
+  [[ -d $directory ]] || install -d -m 0755 "$directory" || failed "$directory"
   new=$(mktemp -d "$directory/.new.XXXXXX") || failed "$directory"
   trap 'rm -rf "$new"' EXIT
   # All of them are on the disk before the first takes its place.

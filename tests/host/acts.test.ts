@@ -99,6 +99,22 @@ test.each([
   expect([told(), everything()]).toEqual(["", before]);
 });
 
+// Device 1:7 is as a file on a full disk.
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot(
+  "a full disk is told by file, what is seen, what is expected and the next command",
+  async () => {
+    host.write("/run/redis-cluster.lock", "");
+    execFileSync("mknod", [host.path("releases/../.placed"), "c", "1", "7"]);
+    const { stderr, stdout } = await ask(`accept reports ${"a".repeat(64)} 1\\n`);
+    expect(stdout).toBe("failed\n");
+    expect(stderr).toMatch(
+      /error: \S+\/managed\/accepted could not be written: No space left on device; expected room for it\. See 'df -h' and 'df -i' here, free some space, then run pulumi up again/,
+    );
+  },
+);
+
 test.each(["gate", "drift", "node-prove"])("%s asks, and has nothing done", async (verb) => {
   const { status, stderr } = await ask("stop node\\n", verb);
   expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);

@@ -70,7 +70,13 @@ def refuse_full_disk(host: str) -> None:
 
 def refuse_less_free(host: str, path: str, wanted: int, reason: str = "") -> None:
     """Unless so many MiB are free on the file system of that directory, which is what the reason names."""
-    free = int(output_of("df", "--output=avail", "-m", path).split("\n")[-1])
+    told = output_of("df", "--output=avail", "-m", path).split("\n")[-1].strip()
+    if not told.isdecimal():
+        raise Refused(
+            f"'df -m {path}' tells no room; expected a number of MiB. See that it works here, then run pulumi up again",
+            host,
+        )
+    free = int(told)
     if free < wanted:
         raise Refused(
             f"{path} has {free} MiB free; expected at least {wanted}{reason and ', ' + reason}. Free some space, then "

@@ -46,6 +46,20 @@ def say(text: str) -> None:
     print(f"redis-cluster[{os.uname().nodename}]: {clean}", file=sys.stderr, flush=True)
 
 
+def words_of(failure: Exception) -> str:
+    """What is said of it. The system's own word for a file names no next command."""
+    if not isinstance(failure, OSError):
+        return str(failure)
+    from errno import EDQUOT, ENOSPC, EROFS
+
+    if failure.errno not in (ENOSPC, EDQUOT, EROFS):
+        return f"{failure}; expected that it works. Look at this host, then run pulumi up again"
+    return (
+        f"{failure.filename or 'a file'} could not be written: {failure.strerror}; expected room for it. See 'df -h' "
+        "and 'df -i' here, free some space, then run pulumi up again"
+    )
+
+
 def begin(words: list[str] | tuple[str, ...], files: Mapping[int, int], apart: bool = False) -> int:
     """The process of a program. files: ours, by the numbers that they have there. apart: in a session of its own."""
     actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in files.items()]
@@ -96,14 +110,20 @@ def read(path: str) -> bytes:
 
 
 def write(path: str, text: str | bytes, mode: int = 0o644, redis: bool = True) -> None:
-    """The file becomes that, whole or not at all. redis: whether it is of the group redis. Raises OSError."""
+    """The file becomes that, whole or not at all. redis: whether it is of the group redis. Raises OSError of the path.
+
+    What fails in the middle of a write does not know its file.
+    """
     part = f"{os.path.dirname(path)}/.placed"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(text.encode() if isinstance(text, str) else text)
-        own(part, "root", mode, redis)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(part, path)
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
+            own(part, "root", mode, redis)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def own(path: str, user: str, mode: int, redis: bool = True) -> None:

@@ -47,7 +47,7 @@ def renew_release(wanted: str) -> None:
 
 
 def with_room(directory_: str, files: dict[str, bytes]) -> None:
-    """A new directory of these files, for redis to read. Raises Refused where they do not fit."""
+    """A new directory of these files, for redis to read. Raises Refused where they do not fit; then it is gone."""
     remove(directory_)
     try:
         directory(directory_, "root", 0o750)
@@ -55,7 +55,7 @@ def with_room(directory_: str, files: dict[str, bytes]) -> None:
             write(f"{directory_}/{name}", text, 0o640)
     except OSError as error:
         remove(directory_)
-        raise Refused(f"{directory_}: {error.strerror}; free some space, then run pulumi up again") from None
+        raise Refused(words_of(error)) from None
 
 
 def switch(wanted: str) -> None:

@@ -61,7 +61,7 @@ def perform(line: bytes, acts: Mapping[str, Callable[..., object]]) -> bytes:
             try:
                 value = act(*asked.groups())
             except (Refused, OSError) as failure:
-                say(f"error: {failure}")
+                say(f"error: {words_of(failure)}")
                 return b"failed\n"
             return f"ok {value}"[:PIPE_ROOM].encode() + b"\n" if value else b"ok\n"
     raise Refused(
@@ -227,6 +227,6 @@ if __name__ == "__main__":
     try:
         status = main(*sys.argv[1:])
     except (Refused, OSError) as failure:
-        say(f"error: {failure}")
+        say(f"error: {words_of(failure)}")
         status = 1
     sys.exit(status)
