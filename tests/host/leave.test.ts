@@ -115,6 +115,6 @@ test("a step that takes longer than limits.step is ended, and says which limit, 
   const { status, stderr } = await host.run("within", "1", "node-roll");
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /^redis-cluster\[\S+\]: error: node-roll was ended after 1 s, which is redis-cluster:limits\.step; where it only takes longer, raise that\. Look at 'redis-cluster gate' and at the load of this host, then run pulumi up again\n$/,
+    /^redis-cluster\[\S+\]: error: node-roll was ended after 1 s, which is redis-cluster:limits\.step; where it only takes longer, raise that\. Look at 'sudo \S+\/redis-cluster gate' and at the load of this host, then run pulumi up again\n$/,
   );
 });

@@ -481,7 +481,7 @@ describe("a master whose data are gone (the sentinels still name it)", () => {
     await Promise.all([node(app1, consoleHost), node(app2, consoleHost)]);
     const outcome = await consoleHost.compose("node");
     expect(outcome.status).toBe(1);
-    expect(outcome.stderr).toMatch(/has lost all its files.*redis-cluster lead/);
+    expect(outcome.stderr).toMatch(/has lost all its files.*'sudo \S+\/redis-cluster lead'/);
     consoleHost.fill(0);
     expect(await consoleHost.compose("node")).toMatchObject({ status: 0 });
     expect(consoleHost.role()).toBe("master");

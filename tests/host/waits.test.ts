@@ -122,7 +122,7 @@ test("a sync that stands still ends the step with the limit, the host and what w
   process.kill(child, "SIGCONT");
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /^redis-cluster\[app-1\]: error: the restarted node is not linked to a master\. Nothing moved for 8 s, which is redis-cluster:limits\.stall; last seen: .*console saves: \d+ keys.*\. Look at 'redis-cluster gate'/,
+    /^redis-cluster\[app-1\]: error: the restarted node is not linked to a master\. Nothing moved for 8 s, which is redis-cluster:limits\.stall; last seen: .*console saves: \d+ keys.*\. Look at 'sudo \S+\/redis-cluster gate'/,
   );
 });
 

@@ -17,6 +17,12 @@ def test_a_host_whose_name_is_shell_text_and_control_characters(
     assert capfd.readouterr().err == "redis-cluster[$(id)[2J]: hello[2J\nthere\n"
 
 
+def test_a_command_of_ours_runs_as_it_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is in nobody's PATH, and root's to ask."""
+    say("error: x; run 'redis-cluster gate' here")
+    assert capfd.readouterr().err.endswith("run 'sudo /usr/local/lib/redis-cluster/redis-cluster gate' here\n")
+
+
 def test_plain() -> None:
     """One line, and not for ever."""
     assert plain("a\x1b[2J\nb") == "a [2J b"
@@ -29,7 +35,8 @@ def test_a_disk_that_takes_nothing(number: int, path: str | None) -> None:
     """A write that fails does not know its file; neither is told by where it was in the program."""
     told = mistake("node-start", OSError(number, os.strerror(number), path))
     assert "Traceback" not in told and "mistake" not in told
-    assert told.startswith(f"error: node-start: {path or 'a file'} could not be written: {os.strerror(number)}; expected")
+    seen = f"{path or 'a file'} could not be written: {os.strerror(number)}"
+    assert told.startswith(f"error: node-start: {seen}; expected")
     assert told.endswith("then run pulumi up again")
 
 

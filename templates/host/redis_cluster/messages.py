@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from .paths import PROGRAMS
+
 # Of what a daemon says in one message. CKQUORUM's longest answer has 150 characters.
 LONGEST = 500
 
@@ -33,6 +35,8 @@ def say(text: str, host: str = "") -> None:
 
     host: its name in the group; default: the name that the system has.
     """
+    # In nobody's PATH, and root's to ask: it runs as it is printed.
+    text = text.replace("'redis-cluster ", f"'sudo {PROGRAMS}/redis-cluster ")
     lines = f"redis-cluster[{host or os.uname().nodename}]: {text}".split("\n")
     print("\n".join("".join(c for c in line if c.isprintable()) for line in lines), file=sys.stderr)
 

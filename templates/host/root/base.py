@@ -42,6 +42,8 @@ class Refused(Exception):
 
 def say(text: str) -> None:
     """Prints a message of this host; what other programs said in it may not steer a terminal."""
+    # Ours is in nobody's PATH: it runs as it is printed.
+    text = text.replace("'redis-cluster ", f"'sudo {PROGRAMS}/redis-cluster ")
     clean = "".join(c for c in text if c.isprintable() or c == "\n")
     print(f"redis-cluster[{os.uname().nodename}]: {clean}", file=sys.stderr, flush=True)
 
