@@ -16,16 +16,17 @@ failed() {
 # What root's part is written in, and what directs it.
 install_python() {
   local output
-  output=$(get_python 2>&1) || output=$(get_lists && get_python 2>&1) || {
-    printf "redis-cluster[%s]: error: python3 could not be installed: %s. Make 'apt-get install python3' work on this host, then run pulumi up again\n" "$(uname -n)" "$(tail -n 5 <<<"$output")" >&2
+  output=$(get_python 2>&1) || output=$(patiently update && get_python 2>&1) || {
+    printf "redis-cluster[%s]: error: python3 could not be installed: %s. Make 'sudo apt-get install python3' work on this host, then run pulumi up again\n" "$(uname -n)" "$(tail -n 5 <<<"$output")" >&2
     exit 1
   }
 }
 
-# The lists have a lock that apt waits for never: a fresh host's first automatic update may hold it.
-get_lists() {
+# patiently WORD...: apt-get. Its lists and archives have locks that it waits for never: a fresh host's first automatic
+# update may hold them.
+patiently() {
   local said end=$((SECONDS + 120))
-  until said=$(LC_ALL=C apt-get -q update 2>&1); do
+  until said=$(LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" 2>&1 </dev/null); do
     if [[ $said != *" lock "* ]] || ((SECONDS >= end)); then
       printf '%s\n' "$said"
       return 1
@@ -35,7 +36,7 @@ get_lists() {
 }
 
 get_python() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install python3 </dev/null
+  patiently -o DPkg::Lock::Timeout=120 --no-install-recommends install python3
 }
 
 # unpacked PACKAGE: standard input as it is read.

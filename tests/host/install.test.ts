@@ -72,6 +72,21 @@ test.each([
   );
 });
 
+test("a lock of the packages' archives is waited for where Python is missing", () => {
+  const left = host.path("/left");
+  host.write("/left", "xxx");
+  host.program(
+    "apt-get",
+    `[[ $* != *update* && -s ${left} ]] || exit 0
+    truncate -s -1 ${left}
+    echo 'E: Could not get lock /var/cache/apt/archives/lock. It is held by process 7 (apt-get)'
+    echo 'E: Unable to lock directory /var/cache/apt/archives/'
+    exit 100`,
+  );
+  expect(programWritten()).toMatchObject({ status: 0, stderr: "" });
+  expect(host.read("/left")).toBe("");
+});
+
 test("what Python makes of the modules is for redis to read", async () => {
   pretendDebian(host);
   rmSync(host.path("."), { recursive: true });
@@ -124,6 +139,29 @@ describe("a package that is missing", () => {
       /^redis-cluster\[\w+\]: waits up to 120 s for process 4242, which holds the package database\n$/,
     );
     expect(host.read("/installed")).toBe("");
+  });
+
+  test.each([
+    ["told by its process", ". It is held by process 4242 (apt-get)", "process 4242"],
+    ["told by nobody", " - open (11: Resource temporarily unavailable)", "another process"],
+  ])("is waited for while apt's archives are locked, %s", async (_, held, who) => {
+    missing(0, "");
+    host.program("dpkg");
+    host.write("/left", "xxx");
+    const left = host.path("/left");
+    host.program(
+      "apt-get",
+      `[[ $* != *update* ]] || exit 0
+      [[ -s ${left} ]] || { >${host.path("/installed")}; exit 0; }
+      truncate -s -1 ${left}
+      echo 'E: Could not get lock /var/cache/apt/archives/lock${held}'
+      echo 'E: Unable to lock directory /var/cache/apt/archives/'
+      exit 100`,
+    );
+    const { status, stderr } = await claim();
+    expect(status).toBe(0);
+    expect(stderr).toContain(`waits up to 120 s for ${who}, which holds the package database\n`);
+    expect(host.read("/left")).toBe("");
   });
 
   test("is not waited for where the package database is broken", async () => {

@@ -58,14 +58,14 @@ def _install(package: str) -> None:
     """By the host's own sources, whose lists may be old."""
     if not _unlocked("configure"):
         raise Refused(
-            "dpkg --configure -a failed. Make it work on this host, or wait until nobody holds the package database, "
-            "then run pulumi up again"
+            "dpkg --configure -a failed. Make 'sudo dpkg --configure -a' work on this host, or wait until nobody holds "
+            "the package database, then run pulumi up again"
         )
     if not _unlocked(f"install {package}"):
         _unlocked("update")
         if not _unlocked(f"install {package}"):
             raise Refused(
-                f"{package} could not be installed. Make 'apt-get install {package}' work on this host, then run "
+                f"{package} could not be installed. Make 'sudo apt-get install {package}' work on this host, then run "
                 "pulumi up again"
             )
 
@@ -81,7 +81,8 @@ def _unlocked(what: str) -> bool:
         if not holder or time.monotonic() >= deadline:
             return not holder
         if not told:
-            say(f"waits up to {_DATABASE_PATIENCE} s for process {holder}, which holds the package database")
+            who = "another process" if holder == "0" else f"process {holder}"
+            say(f"waits up to {_DATABASE_PATIENCE} s for {who}, which holds the package database")
             told = True
         time.sleep(1)
 

@@ -181,7 +181,7 @@ def listener(port: str) -> str:
 def package(what: str) -> str:
     """`install NAME`, `update` of the lists, or `configure`, the end of what was interrupted; nothing once it is done.
 
-    Else the number of the process that holds the package database. Raises Refused.
+    Else the number of the process that holds the package database, 0 where nobody tells it. Raises Refused.
     """
     if what == "install redis-server":
         # Before the distribution's own can start: an interruption at any point, and an upgrade, leave it off.
@@ -190,6 +190,7 @@ def package(what: str) -> str:
     words = ["apt-get", "-q", "-y", *options, "--no-install-recommends", *what.split()]
     status, said = run(*(["dpkg", "--configure", "-a"] if what == "configure" else words))
     held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
-    if status and not held:
+    holder = held[1] if held else "0" if "Could not get lock" in said else ""
+    if status and not holder:
         raise Refused(f"{'dpkg --configure -a' if what == 'configure' else f'apt-get {what}'} failed: {said[-500:]}.")
-    return held[1] if status and held else ""
+    return holder if status else ""
