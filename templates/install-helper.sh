@@ -18,7 +18,7 @@ if [[ ! $user =~ ^[a-z_][a-z0-9_.-]*$ ]] || ! id -u "$user" >/dev/null 2>&1; the
   fail "'$user' is no user of this host; expected the one of redis-cluster:ssh.user"
 fi
 ((EUID == 0)) || fail "run as $(id -un); expected root"
-[[ -x /usr/bin/python3 ]] || fail "there is no /usr/bin/python3; expected that of the distribution: apt-get install python3"
+[[ -x /usr/bin/python3 ]] || fail "there is no /usr/bin/python3; expected that of the distribution: sudo apt-get install python3"
 
 # Nobody else changes these between the sum and the installation.
 new=$(mktemp -d)

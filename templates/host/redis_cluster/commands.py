@@ -182,7 +182,7 @@ def _refuse_capabilities() -> None:
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         if not any(line.split() == ["CapEff:", "0" * 16] for line in file):
             raise Refused(
-                "this is done by a unit, without capabilities; expected that. Start the unit: systemctl restart "
+                "this is done by a unit, without capabilities; expected that. Start the unit: sudo systemctl restart "
                 "redis-cluster-kernel"
             )
 
@@ -194,6 +194,6 @@ def _refuse_root() -> None:
     """
     if os.geteuid() == 0 and not ROOT:
         raise Refused(
-            "this is done by a unit, as the user redis; expected that instead of root. Start the unit: systemctl start "
-            "redis-cluster"
+            "this is done by a unit, as the user redis; expected that instead of root. Start the unit: sudo "
+            "systemctl start redis-cluster"
         )

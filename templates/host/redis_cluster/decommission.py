@@ -38,7 +38,7 @@ def decommission() -> str:
     if left:
         raise Refused(
             f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts "
-            "any more. Look at journalctl -u redis-cluster, then run pulumi up again",
+            "any more. Look at 'sudo journalctl -u redis-cluster', then run pulumi up again",
             step.members.host,
         )
     return step.end()

@@ -128,8 +128,8 @@ def stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
     """The end of a wait in which nothing moved. seen: what did last."""
     return Refused(
         f"{what}. Nothing moved for {seconds} s, which is redis-cluster:limits.stall; last seen: "
-        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and journalctl -u redis-cluster here; "
-        "where it only takes longer, raise that limit; then run pulumi up again",
+        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and 'sudo journalctl -u redis-cluster' "
+        "here; where it only takes longer, raise that limit; then run pulumi up again",
         members.host,
     )
 

@@ -67,8 +67,8 @@ def remove_unit(unit: str) -> None:
 def going_on(unit: str, seen: str) -> Refused:
     """Why nothing of it is taken away."""
     return Refused(
-        f"{unit} was told to stop, and {seen}; expected it stopped, so its files and its data stay. Look at journalctl "
-        f"-u {unit}, have it end, then run the same again"
+        f"{unit} was told to stop, and {seen}; expected it stopped, so its files and its data stay. Look at 'sudo "
+        f"journalctl -u {unit}', have it end, then run the same again"
     )
 
 
