@@ -109,6 +109,19 @@ test("a save that fails leaves nothing, and the backups before it", async () => 
   expect(names()).toEqual(before);
 });
 
+test("a replica that has lost its master fails, and saves nothing", async () => {
+  const before = names();
+  replica.ask("node", "REPLICAOF", "127.0.0.1", "1");
+  const { status, stderr } = await called(replica, "backup", "2");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringContaining("no backup: it is a replica whose link to its master is down"),
+  ]);
+  expect(names()).toEqual(before);
+  replica.ask("node", "REPLICAOF", master.address, "6389");
+  await group.whole();
+});
+
 test("without room nothing is saved, and the node is not asked to", async () => {
   const before = names();
   const asked = () => /rdb_saves:(\d+)/.exec(replica.ask("node", "INFO", "persistence"))?.[1];

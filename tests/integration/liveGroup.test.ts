@@ -377,3 +377,58 @@ it("refuses a renamed stack until it consents; then the group is kept, and its m
   for (const host of hosts)
     expect(on(host, "cat /usr/local/lib/redis-cluster/owner")).toBe("redis-cluster/prod");
 });
+
+it("one that saves: by its timer under writes, proven; what was destroyed comes back from it, and no more", async () => {
+  const program = "/usr/local/lib/redis-cluster/redis-cluster";
+  const saved = "/var/lib/redis-cluster-backup";
+  const before = await identities(dev);
+  const replica = hosts.find((host) => host.startsWith("app-")) as string;
+  await losingNothing(
+    dev,
+    async () => {
+      await set("backup.hosts[0]", replica);
+      await set("backup.keep", "2");
+      await set("backup.onCalendar", "*-*-* *:*:0/5");
+      expect(await previewedClasses()).toEqual([]);
+      await dev.stack.up();
+      const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q " proven " && exit; sleep 1; done`;
+      const why = `${program} backups >&2; journalctl -u redis-cluster-backup -n 30 -o cat >&2; exit 1`;
+      await meanwhileOn(replica, `bash -c '${proven}; ${why}'`);
+      expect((await dev.stack.preview({ expectNoChanges: true })).stdout).toContain("unchanged");
+    },
+    { masterName },
+  );
+  expect(await identities(dev)).toEqual(before);
+  on(replica, "systemctl stop redis-cluster-backup.timer redis-cluster-backup");
+  expect(on(replica, `${program} drift`)).toBe(
+    `${replica} redis-cluster-backup.timer: wanted active, seen inactive`,
+  );
+
+  const master = { host: (await namedMaster(dev))!, daemon: "node" } as const;
+  const fill = "for i = 1, 1000 do redis.call('SET', 'saved' .. i, i) end";
+  await ask(dev, master, "EVAL", fill, "0");
+  await ask(dev, master, "WAIT", "2", "5000");
+  on(replica, "systemctl start redis-cluster-backup");
+  await ask(dev, master, "SET", "later", "lost");
+  const newest = `${saved}/$(ls ${saved} | tail -n 1)`;
+  // By hand, as before a restore.
+  on(replica, `sudo -u redis ${program} prove-backup $(ls ${saved} | tail -n 1)`);
+  const { keys } = JSON.parse(on(replica, `cat ${newest}/manifest.json`)) as {
+    keys: { db0: number };
+  };
+
+  await dev.stack.destroy();
+  expect(on(replica, "ls /etc/systemd/system | grep -c redis-cluster || :")).toBe("0");
+  for (const host of hosts) on(host, "mv /var/lib/redis-cluster /var/lib/redis-cluster.before");
+  on(replica, `install -D -m 644 ${newest}/dump.rdb /var/lib/redis-cluster/dump.rdb`);
+  expect(await failedUp(dev)).toContain("convert");
+  on(replica, `${program} convert dump.rdb`);
+  await dev.stack.up();
+  await untilWhole();
+  for (const host of hosts) {
+    const node = { host, daemon: "node" } as const;
+    expect(await ask(dev, node, "DBSIZE")).toBe(keys.db0);
+    expect(await ask(dev, node, "GET", "saved1000")).toBe("1000");
+    expect(await ask(dev, node, "EXISTS", "later")).toBe(0);
+  }
+});

@@ -8,7 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from . import paths
-from .decide.backup import NAME, busy, keys_of, lacking, not_here, outdated
+from .decide.backup import NAME, busy, keys_of, lacking, out_of_sync, outdated
 from .files import Files, size_of
 from .messages import Refused, plain, say
 from .observe import fields
@@ -37,9 +37,8 @@ def backup(keep: str, alone: bool) -> None:
         os.makedirs(paths.BACKUPS, mode=0o750, exist_ok=True)
         # A run that was killed left it.
         _remove(f"{paths.BACKUPS}/.part")
-        reason = _save(release, alone)
-        if reason:
-            say(f"no backup from this node: {reason}", host)
+        if not _save(release, alone):
+            say("no backup from this node: it is the master, and a replica saves", host)
             return
         for name in outdated(os.listdir(paths.BACKUPS), int(keep)):
             _remove(f"{paths.BACKUPS}/{name}")
@@ -52,12 +51,14 @@ def backup(keep: str, alone: bool) -> None:
             _remove(f"{paths.BACKUPS}/.part")
 
 
-def _save(release: Release, alone: bool) -> str:
-    """Makes one; or why this node does not."""
+def _save(release: Release, alone: bool) -> bool:
+    """Makes one, unless another host's node does."""
     host, files = release.members.host, Files(release.settings, paths.DATA)
     info = _idle(release)
-    if reason := not_here(info, alone):
-        return reason
+    if info.get("role") == "master" and not alone:
+        return False
+    if reason := out_of_sync(info):
+        raise Refused(f"no backup: {reason}; expected one in sync. {NEXT}", host)
     _refuse_full(host, int(info.get("used_memory_dataset", "0")), files.directory)
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     # What comes in one packet is done at once, so these are the counts and the offset of the fork; the offset in the
@@ -93,7 +94,7 @@ def _save(release: Release, alone: bool) -> str:
     sync(paths.BACKUPS)
     count = sum(keys_of(info).values())
     say(f"backup {paths.BACKUPS}/{moment}: {count} keys, {manifest['bytes']} bytes, from the {info['role']}", host)
-    return ""
+    return True
 
 
 def _idle(release: Release) -> dict[str, str]:

@@ -1,27 +1,24 @@
 """Which node is saved, what is kept, and when a backup is what was saved."""
 
 import pytest
-from redis_cluster.decide.backup import busy, differences, keys_of, lacking, not_here, outdated
+from redis_cluster.decide.backup import busy, differences, keys_of, lacking, out_of_sync, outdated
 
 LINKED = {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "0"}
 
 
 @pytest.mark.parametrize(
-    ("info", "alone", "reason"),
+    ("info", "reason"),
     [
-        (LINKED, False, ""),
-        (LINKED, True, ""),
-        (LINKED | {"master_link_status": "down"}, True, "it is a replica whose link to its master is down"),
-        (LINKED | {"master_sync_in_progress": "1"}, True, "it is a replica whose link to its master is up"),
-        ({"role": "master"}, False, "it is the master, and a replica saves"),
-        # There is no other that would.
-        ({"role": "master"}, True, ""),
-        ({}, True, "it is a replica whose link to its master is unknown"),
+        (LINKED, ""),
+        ({"role": "master"}, ""),
+        (LINKED | {"master_link_status": "down"}, "it is a replica whose link to its master is down"),
+        (LINKED | {"master_sync_in_progress": "1"}, "it is a replica that syncs"),
+        ({}, "it is a replica whose link to its master is unknown"),
     ],
 )
-def test_which_node(info: dict[str, str], alone: bool, reason: str) -> None:
-    """A replica that is linked, or the only host that saves."""
-    assert not_here(info, alone) == reason
+def test_which_node(info: dict[str, str], reason: str) -> None:
+    """One that has what the group has."""
+    assert out_of_sync(info) == reason
 
 
 @pytest.mark.parametrize("field", ["loading", "rdb_bgsave_in_progress", "aof_rewrite_in_progress"])

@@ -10,15 +10,14 @@ NAME = re.compile("[0-9]{8}T[0-9]{6}Z")
 RESERVE = 0.05
 
 
-def not_here(info: Mapping[str, str], alone: bool) -> str:
-    """Why the node with this INFO is not the one to save; empty: it is.
-
-    alone: whether no other host of the group saves.
-    """
+def out_of_sync(info: Mapping[str, str]) -> str:
+    """Why a node with this INFO has not what the group has; empty: it has."""
     if info.get("role") == "master":
-        return "" if alone else "it is the master, and a replica saves"
-    link, syncs = info.get("master_link_status"), info.get("master_sync_in_progress", "0")
-    return "" if link == "up" and syncs == "0" else f"it is a replica whose link to its master is {link or 'unknown'}"
+        return ""
+    if info.get("master_sync_in_progress", "0") != "0":
+        return "it is a replica that syncs"
+    link = info.get("master_link_status", "unknown")
+    return "" if link == "up" else f"it is a replica whose link to its master is {link}"
 
 
 def busy(info: Mapping[str, str]) -> bool:
