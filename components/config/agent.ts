@@ -3,6 +3,9 @@ import { execFileSync } from "child_process";
 import { utils } from "ssh2";
 import type { Problem } from "./problem";
 
+/** So many keys an sshd is offered where its MaxAuthTries is OpenSSH's default. */
+const mostTried = 6;
+
 /** Bounds a question to the agent, in milliseconds; it is on this machine. */
 const patience = 5000;
 
@@ -68,13 +71,23 @@ export function agentFindings(
       "a plain key (ssh-add KEY), neither a certificate nor one on hardware: the check at the end of a run cannot log in by those",
     );
   }
-  if (left.length === 0) return { problems: [] };
-  return {
-    problems: [],
-    warning:
-      `The check at the end of a run cannot log in by ${left.join(" and ")} of the SSH agent; it fails where a host ` +
-      "takes none of the agent's plain keys.",
-  };
+  const warnings = [
+    ...(left.length > 0
+      ? [
+          `The check at the end of a run cannot log in by ${left.join(" and ")} of the SSH agent; it fails where a host ` +
+            "takes none of the agent's plain keys.",
+        ]
+      : []),
+    ...(blobs.length > mostTried
+      ? [
+          `The SSH agent has ${blobs.length} keys, and an sshd hangs up after ${mostTried} that it does not know ` +
+            `(MaxAuthTries); expected the right one among the first ${mostTried}. If a host says "Too many ` +
+            'authentication failures", run with an agent of its own: ' +
+            'eval "$(ssh-agent)" && ssh-add KEY && pulumi up; ssh-agent -k',
+        ]
+      : []),
+  ];
+  return { problems: [], ...(warnings.length > 0 ? { warning: warnings.join(" ") } : {}) };
 }
 
 /** The keys in SSH_AGENT_IDENTITIES_ANSWER (12): a number, and of each its blob and a comment. Of another answer none. */

@@ -41,6 +41,16 @@ describe("beside a private key", () => {
 });
 
 describe("with ssh.agent", () => {
+  test("more keys than an sshd lets be offered are told before a host is asked", async () => {
+    const keys = (count: number) => agentWith(Array.from({ length: count }, () => plain));
+    expect(agentFindings(true, await keys(6), false)).toEqual({ problems: [] });
+    const { problems, warning } = agentFindings(true, await keys(7), false);
+    expect(problems).toEqual([]);
+    expect(warning).toMatch(
+      /^The SSH agent has 7 keys, .*MaxAuthTries.* run with an agent of its own: eval/,
+    );
+  });
+
   test("there has to be an agent, but for a preview, which logs in nowhere", () => {
     expect(agentFindings(true, undefined, true)).toEqual({ problems: [] });
     expect(agentFindings(true, undefined, false).problems).toEqual([
