@@ -29,12 +29,17 @@ def prove_backup(name: str = "") -> None:
     """
     release = current_release(paths.MANAGED)
     host = release.members.host
-    name = name or (_names() or [""])[-1]
+    names = _names()
+    if not name and not names:
+        # Its unit has saved none while this node was the master.
+        say("there is no backup here to prove", host)
+        return
+    name = name or names[-1]
     directory = f"{paths.BACKUPS}/{name}"
     manifest = read_json(f"{directory}/manifest.json")
     if not NAME.fullmatch(name) or not manifest:
         raise Refused(
-            f"{directory} is no backup; expected one of: {' '.join(_names()) or 'none is here'}. See 'redis-cluster "
+            f"{directory} is no backup; expected one of: {' '.join(names) or 'none is here'}. See 'redis-cluster "
             "backups'",
             host,
         )
