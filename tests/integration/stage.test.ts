@@ -121,7 +121,7 @@ it("an SSH agent logs in instead of the key, no key is in the state, and it is t
     };
     const { resources } = state.deployment;
     const connections = resources.flatMap(({ inputs }) => inputs?.connection ?? []);
-    expect(connections.length).toBe(9 * hosts.length);
+    expect(connections.length).toBe(8 * hosts.length);
     expect(JSON.stringify(connections)).not.toContain("privateKey");
     await stage.stack.refresh();
     await stage.stack.destroy();
