@@ -51,7 +51,12 @@ async function write(inputs: Inputs): Promise<State> {
       limit + 60,
       route.run(name, command, fileWriter() + packedPrograms()),
     );
-    if (status === 0) return { ...inputs, stdout: stdout.trimEnd().slice(-200) };
+    if (status === 0) {
+      const written: State = { ...inputs, stdout: stdout.trimEnd().slice(-200) };
+      // What is written stays in the state for long, where a key that is used no more has no place.
+      delete written.privateKey;
+      return written;
+    }
     const words = stderr.trim().split("\n").slice(-10).map(plain).join("\n");
     throw new Error(`${name}: ${words || `status ${status} without a word`}`);
   } finally {

@@ -117,12 +117,15 @@ it("an SSH agent logs in instead of the key, no key is in the state, and it is t
     await stage.stack.setConfig("redis-cluster:ssh.agent", { value: "true" }, true);
     await stage.stack.up();
     const state = (await stage.stack.exportStack()) as {
-      deployment: { resources: { inputs?: { connection?: object } }[] };
+      deployment: { resources: { type?: string; inputs?: { connection?: object } }[] };
     };
     const { resources } = state.deployment;
     const connections = resources.flatMap(({ inputs }) => inputs?.connection ?? []);
     expect(connections.length).toBe(8 * hosts.length);
     expect(JSON.stringify(connections)).not.toContain("privateKey");
+    const programs = resources.filter(({ type }) => type?.endsWith(":Program"));
+    expect(programs).toHaveLength(hosts.length);
+    expect(JSON.stringify(programs)).not.toContain("privateKey");
     await stage.stack.refresh();
     await stage.stack.destroy();
   } finally {
