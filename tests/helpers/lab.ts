@@ -332,3 +332,16 @@ export async function killedUp(killed: Stack, count: number): Promise<boolean> {
   if (!done) await unlock(killed);
   return done;
 }
+
+/** Takes the group away with its data; nothing of it is left on any host's disk, and nobody listens. */
+export async function leavesNothing({ stack }: Stack): Promise<void> {
+  await stack.setConfig("redis-cluster:deleteData", { value: "true" });
+  await stack.up();
+  await stack.destroy();
+  const ours =
+    "ls -d /etc/systemd/system/redis-{cluster,sentinel}* /etc/redis-cluster /usr/local/lib/redis-cluster /var/l*/redis-cluster 2>/dev/null || true";
+  for (const host of hosts) {
+    expect([host, on(host, ours)]).toEqual([host, ""]);
+    expect([host, on(host, "ss -Hltn 'sport = :6389 or sport = :26389'")]).toEqual([host, ""]);
+  }
+}

@@ -5,7 +5,7 @@ import re
 import select
 import time
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import file_digest
 
 from . import paths
 from .backup import made, read_json, write_json
@@ -143,8 +143,5 @@ def _refuse_little_memory(host: str, directory: str, need: int) -> None:
 
 
 def _sum(path: str) -> str:
-    summed = sha256()
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-        while chunk := file.read(1 << 20):
-            summed.update(chunk)
-    return summed.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
