@@ -14,6 +14,7 @@ import {
   renderFirewall,
   renderFirewallUnit,
   renderKernelUnit,
+  renderLive,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -98,6 +99,7 @@ export class RedisNode extends pulumi.ComponentResource {
         ],
         files: {
           "redis.conf": renderRedisConf(config, host),
+          live: renderLive(config, host),
           members: renderMembers(config, host),
           "users.acl": renderNodeUsers(config),
           "redis-cluster.service": renderNodeUnit(config),

@@ -24,7 +24,7 @@ export function renderRedisConf(config: Config, host: HostConfig): string {
     port: config.nodePort,
     tls: config.tls ? [tlsLines(config.tls, config.nodePort, config.tls.nodePort)] : [],
     address: host.address,
-    ...lines("node", host.redis, config.masterName),
+    settings: lines("node", host.redis, config.masterName),
   });
 }
 
@@ -37,8 +37,27 @@ export function renderSentinelConf(config: Config, host: HostConfig): string {
     port: config.sentinelPort,
     tls: config.tls ? [tlsLines(config.tls, config.sentinelPort, config.tls.sentinelPort)] : [],
     address: host.address,
-    ...lines("sentinel", host.sentinel, config.masterName),
+    settings: lines("sentinel", host.sentinel, config.masterName),
   });
+}
+
+/** Which settings of a host's files running daemons take. */
+export function renderLive(config: Config, host: HostConfig): string {
+  return render("live", live(config, host));
+}
+
+// A node opens and closes its ports while it runs.
+const tlsLive = ["port", "tls-port", "tls-replication", "tls-auth-clients"];
+
+function live({ tls }: Config, { redis, sentinel }: HostConfig): Record<Daemon, string[]> {
+  const names = (daemon: Daemon, settings: Settings): string[] =>
+    directives(daemon)
+      .filter(({ name, class: kind }) => kind === "live" && name in settings)
+      .map(({ name }) => name);
+  return {
+    node: [...(tls ? tlsLive : []), ...names("node", redis)],
+    sentinel: sentinel ? names("sentinel", sentinel) : [],
+  };
 }
 
 const tlsLines = (tls: Tls, plainPort: number, tlsPort: number) => ({
@@ -119,7 +138,7 @@ export function renderBackupUnits(
 
 /**
  * Redis replays an AOF as the user default and leaves out, inside transactions and scripts, what that user may not
- * do. While the old role's clients are that user, it may do whatever is in an AOF, and else what an application may.
+ * do. While the legacy group's clients are that user, it may do whatever is in an AOF, and else what an application may.
  */
 const replay = ["+@write"];
 
@@ -131,7 +150,7 @@ export function renderNodeUsers(config: Config): string {
   return render("users.acl", { adopt: config.adopt, users });
 }
 
-/** The users of a Sentinel, as those of a node; the old Ansible role's clients ask it without a login. */
+/** The users of a Sentinel, as those of a node; the legacy group's clients ask it without a login. */
 export function renderSentinelUsers(config: Config): string {
   const users = clientUsers(config).map(({ name }) => ({
     name,
@@ -140,7 +159,7 @@ export function renderSentinelUsers(config: Config): string {
   return render("sentinel-users.acl", { adopt: config.adopt, users });
 }
 
-/** The users of the applications, and the one of the old Ansible role's clients where its group is taken over. */
+/** The users of the applications, and the one of the legacy group's clients where that is taken over. */
 function clientUsers({ adopt, users }: Config): User[] {
   return adopt ? [{ name: "default", ...applicationRights }, ...users] : users;
 }
@@ -211,54 +230,50 @@ export function settingsByClass(config: Config): Record<"live" | "restart", Grou
 }
 
 function classes(config: Config, host: HostConfig): Record<"live" | "restart", Settings> {
+  const taken = live(config, host);
   const line = new RegExp(`^(?!#)(?:sentinel )?(\\S+)(?: ${config.masterName})? (.*)$`, "gm");
-  const settings = (daemon: string, text: string): Settings =>
+  const settings = (daemon: Daemon, key: string, text: string, ofLive: boolean): Settings =>
     Object.fromEntries(
-      [...text.matchAll(line)].map(([, name, value]) => [`${daemon}.${name}`, value]),
+      [...text.matchAll(line)]
+        .filter(([, name]) => taken[daemon].includes(name) === ofLive)
+        .map(([, name, value]) => [`${key}.${name}`, value]),
     );
-  const [redis, redisLive] = renderRedisConf(config, host).split("# live:");
   const unit = (text: string) => `unit ${hash(text).slice(0, 16)}`;
+  const redis = renderRedisConf(config, host);
   const all = {
-    live: settings("redis", redisLive),
+    live: settings("node", "redis", redis, true),
     restart: {
-      ...settings("redis", redis),
+      ...settings("node", "redis", redis, false),
       "redis-cluster.service": unit(renderNodeUnit(config)),
     },
   };
   if (!host.sentinel) return all;
-  const [sentinel, sentinelLive] = renderSentinelConf(config, host).split("# live:");
+  const sentinel = renderSentinelConf(config, host);
   return {
     live: {
       ...all.live,
-      ...settings("sentinel", sentinelLive),
+      ...settings("sentinel", "sentinel", sentinel, true),
       "sentinel.quorum": String(config.quorum),
     },
     restart: {
       ...all.restart,
-      ...settings("sentinel", sentinel),
+      ...settings("sentinel", "sentinel", sentinel, false),
       "redis-sentinel.service": unit(renderSentinelUnit(config)),
     },
   };
 }
 
-/** The settings as lines, those that wait for a restart apart from those that do not. */
-function lines(
-  daemon: Daemon,
-  settings: Settings,
-  masterName: string,
-): { restart: Line[]; live: Line[] } {
+/** The settings as lines. */
+function lines(daemon: Daemon, settings: Settings, masterName: string): Line[] {
   const lineName = ({ name, about }: Directive): string =>
     about === "master"
       ? `sentinel ${name} ${masterName}`
       : about === "sentinel"
         ? `sentinel ${name}`
         : name;
-  const set = directives(daemon).filter(({ name }) => name in settings);
-  const select = (live: boolean): Line[] =>
-    set
-      .filter((directive) => (directive.class === "live") === live)
-      .map((directive) => ({ name: lineName(directive), value: settings[directive.name] }));
-  return { restart: select(false), live: select(true) };
+  return directives(daemon)
+    .filter(({ name }) => name in settings)
+    .map((directive) => ({ name: lineName(directive), value: settings[directive.name] }));
 }
 
 // Hashes as Redis's ACL takes them. They have no salt, so a password must be long to stand being read.

@@ -100,11 +100,11 @@ export interface Topology<Secret> {
   /** Undefined: no host saves. Else which do, when (as systemd.time(7) has it), and how many backups each keeps. */
   backup?: { hosts: string[]; onCalendar: string; keep: number };
   users: User[];
-  /** Whether what the old Ansible role deployed is taken over, and its clients are served as the user default. */
+  /** Whether the legacy group, which Ansible deployed, is taken over, and its clients are served as the user default. */
   adopt: boolean;
   secrets: {
     sshPrivateKey?: Secret;
-    /** Of the clients of what the old Ansible role deployed. */
+    /** Of the legacy group's clients. */
     adoptPassword?: Secret;
     /** By the user's name, as all of these. */
     passwords: Record<string, Secret>;

@@ -29,7 +29,7 @@ export interface Directive {
   type?: ValueType;
   /** Value without an override; a function where it depends on the host, the group or other directives; absent: no line. */
   default?: string | ((place: Place, overrides: Settings) => string);
-  /** The old role's value and why this default is another; only where they differ. */
+  /** The legacy group's value and why this default is another; only where they differ. */
   departure?: { from: string; reason: string };
   /** Written as `sentinel NAME VALUE` or, about the master that is watched, `sentinel NAME MASTER VALUE`. */
   about?: "sentinel" | "master";

@@ -50,7 +50,7 @@ export function chooseBootstrap(proofs: Record<string, string>, bootstrapMaster:
   if (legacy.length > 0) {
     if (held.length === 0) return "";
     throw new Error(
-      `the Ansible role's group on ${legacy.join(" ")} is not taken over: there are other data on ${held.join(" ")}; ` +
+      `the legacy group on ${legacy.join(" ")} is not taken over: there are other data on ${held.join(" ")}; ` +
         `expected empty hosts. Empty ${directory} there, then run pulumi up again`,
     );
   }

@@ -1,7 +1,7 @@
 import { readdirSync } from "fs";
 import { eventually, Host, Hosts, masterName, Outcome } from "./support/hosts";
 
-// What the old Ansible role deployed, recognised and taken over while it runs.
+// A legacy group, recognised and taken over while it runs.
 
 jest.setTimeout(60000);
 
@@ -40,13 +40,13 @@ describe("of somebody else's units", () => {
     app1.python(`from redis_cluster.prepare import refuse_foreign_units
 refuse_foreign_units(adopt=${consent})`);
 
-  test("the role's are taken over with the operator's consent alone", async () => {
+  test("the legacy ones are taken over with the operator's consent alone", async () => {
     writeUnits(app1);
     expect(await refusal("True")).toMatchObject({ status: 0, stderr: "" });
     const { status, stderr } = await refusal("False");
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /redis-cluster.service is of the old Ansible role.* --secret adoptPassword/,
+      /redis-cluster.service is of a legacy group.* --secret adoptPassword/,
     );
   });
 
@@ -69,7 +69,7 @@ refuse_foreign_units(adopt=${consent})`);
   });
 });
 
-/** The files as the role's daemons have rewritten them. */
+/** The files as the legacy daemons have rewritten them. */
 function writeRoleFiles(host: Host, node: string[] = [], sentinel: string[] = []): void {
   host.write(
     "redis-cluster.conf",
@@ -99,7 +99,7 @@ const recognise = (host: Host) =>
 from redis_cluster.members import load_members
 recognise(load_members("${host.path("staged/members")}"))`);
 
-describe("of the role's files, while nothing runs", () => {
+describe("of the legacy files, while nothing runs", () => {
   beforeEach(() => {
     writeUnits(app1);
     app1.program("systemctl", "echo inactive");
@@ -115,12 +115,12 @@ describe("of the role's files, while nothing runs", () => {
     const { status, stderr } = await recognise(app1);
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /app-1\]: error: what the Ansible role deployed here is not taken over: .*knows 10.9.9.9:6389; expected members.*\. Then run pulumi up again; nothing that runs was touched\n$/,
+      /app-1\]: error: the legacy group is not taken over: .*knows 10.9.9.9:6389; expected members.*\. Then run pulumi up again; nothing that runs was touched\n$/,
     );
   });
 });
 
-describe("while the role's daemons run", () => {
+describe("while the legacy daemons run", () => {
   /** An address of the console host that is no member's, as 127.0.0.1 is to the role. */
   let alias: string;
 
@@ -157,7 +157,7 @@ for done in Mending(staged_daemons(), "${host.path("staged")}", True).mend():
           `masterauth ${rolePassword}`,
           "repl-diskless-sync-delay 0",
           ...(host === consoleHost ? [] : [`replicaof ${alias} 6389`]),
-          // Also where the role's own file names no address.
+          // Also where the legacy file names no address.
           ...(host === consoleHost ? [] : [`replica-announce-ip ${host.address}`]),
         ],
         [],
@@ -201,7 +201,7 @@ for done in Mending(staged_daemons(), "${host.path("staged")}", True).mend():
         expect(host.ask(daemon, "ACL", "WHOAMI")).toBe("operator\n");
         expect(host.logsIn(daemon, "default", rolePassword)).toBe(true);
       }
-      // Also after a restart of the role's own.
+      // Also after a restart of the legacy unit.
       expect(host.read("redis-cluster.conf")).toMatch(/^user replication on /m);
       expect(host.read("redis-sentinel.conf")).toMatch(/^user operator on /m);
     }
@@ -257,7 +257,7 @@ for done in Mending(staged_daemons(), "${host.path("staged")}", True).mend():
   });
 });
 
-test("the pid file that the role's node could not remove goes before this program's node starts", async () => {
+test("the pid file that the legacy node could not remove goes before this program's node starts", async () => {
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
   app1.program("systemctl");
@@ -278,7 +278,7 @@ describe("taking away", () => {
     return host.run("unclaim", component, token, "delete-data");
   };
 
-  test("leaves the role's group alone until it is taken over", async () => {
+  test("leaves the legacy group alone until it is taken over", async () => {
     writeUnits(app1);
     writeRoleFiles(app1);
     app1.fill();

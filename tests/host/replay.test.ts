@@ -11,7 +11,7 @@ afterEach(() => group.destroy());
 
 /** The users of a release from before that was known. */
 const oldUsers = (): string => usersWith(oldDefault);
-/** The users while the old role's clients are served. */
+/** The users while the legacy group's clients are served. */
 const adoptingUsers = (): string =>
   usersWith(
     "user default on >adopt ~* &* -@all +@all -@admin -@dangerous +info +role +sort +sort_ro +@write",
@@ -81,7 +81,7 @@ test.each([
     () => host.release("old", "current", { "users.acl": oldUsers() }),
   ],
   [
-    "that serves the old role's clients",
+    "that serves the legacy group's clients",
     () => host.release("adopting", "current", { "users.acl": adoptingUsers() }),
   ],
 ])(

@@ -230,7 +230,7 @@ describe("rule 3: no sentinel at all", () => {
     expect(consoleHost.read("redis-cluster.conf")).toContain("# composed from release old");
   });
 
-  test("a sentinel of the old role that names 127.0.0.1 is no answer", async () => {
+  test("a legacy sentinel that names 127.0.0.1 is no answer", async () => {
     app1.fill();
     app1.lastNodeFile(consoleHost);
     await sentinelNaming(consoleHost, "127.0.0.1");

@@ -19,7 +19,7 @@ afterEach(() => hosts.destroy());
 /** Stages what makes the node restart. */
 function stage(host: Host): void {
   const files = host.releaseFiles();
-  const conf = files["redis.conf"].replace("# live:", "hz 11\n# live:");
+  const conf = `${files["redis.conf"]}tcp-backlog 500\n`;
   for (const [file, text] of Object.entries({ ...files, "redis.conf": conf }))
     host.write(`staged/${file}`, text);
 }

@@ -51,10 +51,7 @@ function stage(host: Host, settings: string[] = [], seconds = stall): void {
   const files = host.releaseFiles();
   for (const [file, text] of Object.entries({
     ...files,
-    "redis.conf": files["redis.conf"].replace(
-      "# live:",
-      ["hz 11", ...settings, "# live:"].join("\n"),
-    ),
+    "redis.conf": [files["redis.conf"] + "tcp-backlog 500", ...settings, ""].join("\n"),
     members: files.members.replace("sentinel-return 15", `sentinel-return 15\nlimits ${seconds} 5`),
   })) {
     host.write(`staged/${file}`, text);

@@ -25,7 +25,7 @@ import {
 } from "../helpers/lab";
 import { startWriter } from "../writer";
 
-// Takes over hosts that the old Ansible role deployed, its trap included: on the console host the master's name
+// Takes over hosts that Ansible deployed, its trap included: on the console host the master's name
 // is 127.0.0.1, so that its sentinel announces that address, and each of the others counts itself twice.
 
 const password = "foobared";
@@ -38,7 +38,7 @@ const set = (key: string, value: string, secret = false) =>
   dev.stack.setConfig(`redis-cluster:${key}`, { value, secret });
 const remove = (key: string) => dev.stack.removeConfig(`redis-cluster:${key}`);
 
-/** A command as a client of the role's group sends it: nodes want its one password, sentinels none. */
+/** A command as a client of the legacy group sends it: nodes want its one password, sentinels none. */
 function asOfTheRole(host: Host, daemon: Daemon, ...command: string[]): string {
   const login = daemon === "node" ? `REDISCLI_AUTH=${password} ` : "";
   return on(
@@ -63,9 +63,9 @@ const starts = (): number[] =>
     ),
   );
 
-/** The role's result on every host, with 2000 keys. */
+/** The legacy group on every host, with 2000 keys. */
 async function deployRole(): Promise<void> {
-  const script = readFileSync(join(top, "tests/helpers/ansible-role"), "utf8");
+  const script = readFileSync(join(top, "tests/helpers/legacy-group"), "utf8");
   const addresses = ["console", "app-1", "app-2"].map(address).join(" ");
   for (const host of ["console", "app-1", "app-2"])
     on(host, `set -- ${host} ${addresses}\n${script}`);
@@ -94,7 +94,7 @@ async function failOver(): Promise<void> {
   );
 }
 
-/** Runs it while a client of the role's group writes; nothing acknowledged may be lost. */
+/** Runs it while a client of the legacy group writes; nothing acknowledged may be lost. */
 async function losingNothing(what: () => Promise<void>): Promise<void> {
   const writer = await startWriter({
     sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
@@ -179,12 +179,12 @@ describe("refuses, and touches nothing that runs", () => {
 
   it("without the operator's consent", async () => {
     expect(await failedUp(dev)).toMatch(
-      /redis-cluster.service is of the old Ansible role[^]*config set --secret adoptPassword[^]*Nothing was changed/,
+      /redis-cluster.service is of a legacy group[^]*config set --secret adoptPassword[^]*Nothing was changed/,
     );
     for (const host of hosts) expect(on(host, "ls /etc/redis-cluster")).not.toContain("managed");
   });
 
-  it("a password that is not the one of the role's clients", async () => {
+  it("a password that is not the one of the legacy group's clients", async () => {
     await set("adoptPassword", "another", true);
     expect(await failedUp(dev)).toMatch(/WRONGPASS[^]*config set --secret adoptPassword/);
   });
@@ -198,7 +198,7 @@ describe("refuses, and touches nothing that runs", () => {
     await remove("masterName");
   });
 
-  it("a unit on one host that is not the role's", async () => {
+  it("a unit on one host that is not the legacy one", async () => {
     await set("adoptPassword", password, true);
     const file = "/etc/systemd/system/redis-sentinel.service";
     on("app-2", `sed -i.kept 's,^ExecStart=.*,ExecStart=/opt/sentinel,' ${file}`);
@@ -227,7 +227,7 @@ it("takes the group over: same data, ids and master name, one rolling restart, n
   expect(await identities(dev)).toEqual(ids);
 });
 
-it("serves the role's clients as before, with an application's rights", async () => {
+it("serves the legacy group's clients as before, with an application's rights", async () => {
   const master = (await namedMaster(dev)) as Host;
   expect(asOfTheRole(master, "node", "SET", "key:1", "1")).toBe("OK");
   expect(asOfTheRole(master, "node", "CONFIG", "GET", "masterauth")).toContain("NOPERM");

@@ -168,6 +168,8 @@ def test_linked() -> None:
         ({}, {"slave_priority": "10", "slave_repl_offset": "6"}, [C, B]),
         ({"redis_version": "8.0.2"}, {"redis_version": "7.0.15", "slave_priority": "200"}, [C, B]),
         ({"redis_version": "10.0.1"}, {"redis_version": "8.0.2", "slave_repl_offset": "6"}, [C, B]),
+        # Of patch levels each copies the other.
+        ({"redis_version": "7.0.15"}, {"redis_version": "7.0.11", "slave_priority": "200"}, [B, C]),
         ({"slave_priority": "0"}, {}, [C]),
         ({"slave_priority": "0"}, {"slave_priority": "0"}, []),
         ({"slave_priority": "x"}, {"slave_repl_offset": ""}, []),

@@ -14,7 +14,9 @@ from redis_cluster.resp import ErrorReply, Reply, Unanswered
 from .conftest import Said, Told
 
 STEP = Step("", "")
-LIVE = "hz 10\n# live: Redis takes these\n"
+START = "hz 10\n"
+TAKEN = ["maxmemory", "limit", "notify", "hidden", "min-replicas-to-write", "port", "tls-port", "oom-score-adj-values"]
+TAKEN += ["notify-keyspace-events", "latency-tracking-info-percentiles", "shutdown-on-sigterm"]
 
 
 @pytest.fixture
@@ -23,8 +25,9 @@ def releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pat
     both = tmp_path / "was", tmp_path / "new"
     for directory in both:
         directory.mkdir()
-        (directory / "redis.conf").write_text(f"port 6389\n{LIVE}maxmemory 1gb\n")
-        (directory / "sentinel.conf").write_text(f"{LIVE}sentinel down-after-milliseconds m 5000\n")
+        (directory / "redis.conf").write_text(f"port 6389\n{START}maxmemory 1gb\n")
+        (directory / "sentinel.conf").write_text(f"{START}sentinel down-after-milliseconds m 5000\n")
+        (directory / "live").write_text("".join(map("node {}\n".format, TAKEN)) + "sentinel down-after-milliseconds\n")
         (directory / "secrets").write_text(f"operator o\nreplication r\nsentinel s\nhash a {'1' * 64}\n")
         (directory / "users.acl").write_text("user a on #a +get\n")
         (directory / "sentinel-users.acl").write_text("user a on #a +get\n")
@@ -54,7 +57,7 @@ def test_nothing(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -
 
 def test_settings(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """All at once; quotes are the file's."""
-    (releases[1] / "redis.conf").write_text(f'port 6389\n{LIVE}maxmemory 2gb\nlimit a 1\nlimit b 2\nnotify "Kx"\n')
+    (releases[1] / "redis.conf").write_text(f'port 6389\n{START}maxmemory 2gb\nlimit a 1\nlimit b 2\nnotify "Kx"\n')
     set_all = "CONFIG SET maxmemory 2gb limit a 1 b 2 notify Kx"
     before, after = ["maxmemory", "1073741824"], ["maxmemory", "2147483648", "limit", "a 1 b 2", "notify", "xK"]
     told = Told({**_settings([*before], [*after]), set_all: "OK"})
@@ -64,7 +67,7 @@ def test_settings(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) 
 
 def test_unlisted(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """What this version of Redis takes, and does not list."""
-    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}hidden yes\n")
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{START}hidden yes\n")
     told = Told({**_settings(["other", "1"], ["other", "1"]), "CONFIG SET hidden yes": "OK"})
     assert _takes(monkeypatch, told, releases[1]) == ["set at run time: hidden"]
 
@@ -84,7 +87,7 @@ def test_another_spelling(
     releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, name: str, wanted: str, seen: str
 ) -> None:
     """What is the same to Redis is no change that was not taken; the very binary tells what is."""
-    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}{name} {wanted}\n")
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{START}{name} {wanted}\n")
     for each in releases:
         with (each / "secrets").open("a") as file:
             file.write(f"hash operator {sha256(b'o').hexdigest()}\n")
@@ -115,7 +118,7 @@ def test_another_spelling(
 )
 def test_refused(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, said: Said, refusal: str) -> None:
     """What it was told, and what to do."""
-    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}maxmemory 2gb\n")
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{START}maxmemory 2gb\n")
     with pytest.raises(Refused, match=re.escape(refusal)):
         _takes(monkeypatch, Told(said), releases[1])
 
@@ -126,7 +129,7 @@ def test_more_replicas_to_write(
 ) -> None:
     """Waits until those that have just joined are linked."""
     name = "min-replicas-to-write"
-    (releases[1] / "redis.conf").write_text(f"port 6389\n{LIVE}maxmemory 1gb\n{name} 1\n")
+    (releases[1] / "redis.conf").write_text(f"port 6389\n{START}maxmemory 1gb\n{name} 1\n")
     waited: list[Step] = []
     monkeypatch.setattr(live, "_wait_whole", waited.append)
     said: Said = {**_settings([], [name, "1"]), f"CONFIG GET {name}": [name, now], f"CONFIG SET {name} 1": "OK"}
@@ -165,7 +168,7 @@ def test_a_sentinel(releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
     told = Told(said)
     assert _takes(monkeypatch, told, releases[1], "sentinel") == []
     assert told.asked == ["SENTINEL SET m quorum 1"]
-    (releases[1] / "sentinel.conf").write_text(f"{LIVE}sentinel down-after-milliseconds m 9000\n")
+    (releases[1] / "sentinel.conf").write_text(f"{START}sentinel down-after-milliseconds m 9000\n")
     assert _takes(monkeypatch, Told(said), releases[1], "sentinel") == ["set at run time: down-after-milliseconds"]
     with pytest.raises(Refused, match="SENTINEL SET quorum was refused: ERR unknown; correct redis-cluster:quorum"):
         _takes(monkeypatch, Told({"SENTINEL SET m down-after-milliseconds 9000": "OK"}), releases[1], "sentinel")

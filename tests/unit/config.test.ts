@@ -765,7 +765,7 @@ test("a secret in plain text is refused and not repeated", () => {
   expect(JSON.stringify(problems)).not.toMatch(secrets.operatorPassword);
 });
 
-describe("the password of the old Ansible role's clients", () => {
+describe("the password of the legacy group's clients", () => {
   test("is wanted by no group but one that is taken over", () => {
     expect(parse().adopt).toBe(false);
     const { adopt, secrets } = parse({ adoptPassword: "foobared" });

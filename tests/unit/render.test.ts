@@ -6,6 +6,7 @@ import {
   renderBackupUnits,
   renderFirewall,
   renderKernelUnit,
+  renderLive,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -31,15 +32,19 @@ const config = topologyConfig({
 const [app1, , app3, bootstrap] = config.hosts;
 
 const parts = (text: string): { restart: string[]; live: string[] } => {
+  const names = renderLive(config, app1).split("\n");
+  const isLive = (line: string) => {
+    const [first, second] = line.split(" ");
+    return names.includes(first === "sentinel" ? `sentinel ${second}` : `node ${first}`);
+  };
   const lines = text.split("\n");
-  const mark = lines.findIndex((line) => line.startsWith("# live: "));
-  return { restart: lines.slice(0, mark), live: lines.slice(mark + 1) };
+  return { restart: lines.filter((line) => !isLive(line)), live: lines.filter(isLive) };
 };
 
 describe("redis.conf", () => {
   const text = renderRedisConf(config, app1);
 
-  test("has what the program owns and what waits for a restart before the mark", () => {
+  test("has what the program owns and what waits for a restart", () => {
     expect(parts(text).restart).toEqual(
       expect.arrayContaining([
         "port 6389",
@@ -55,7 +60,7 @@ describe("redis.conf", () => {
     );
   });
 
-  test("has what Redis takes at run time after the mark", () => {
+  test("has what Redis takes at run time", () => {
     expect(parts(text).live).toEqual(
       expect.arrayContaining([
         "bind 10.77.0.12 127.0.0.1",
@@ -81,7 +86,7 @@ describe("redis.conf", () => {
 describe("sentinel.conf", () => {
   const text = renderSentinelConf(config, app1);
 
-  test("has the restart part before the mark and the rest after it", () => {
+  test("has what waits for a restart, and the rest", () => {
     expect(parts(text).restart).toEqual(
       expect.arrayContaining([
         "port 26389",
@@ -99,7 +104,6 @@ describe("sentinel.conf", () => {
       "sentinel failover-timeout redis-dev-cluster 10000",
       "sentinel parallel-syncs redis-dev-cluster 1",
       "sentinel master-reboot-down-after-period redis-dev-cluster 6001",
-      "",
     ]);
   });
 
@@ -388,14 +392,14 @@ describe("users", () => {
   });
 });
 
-describe("users of a group that is taken over from the old Ansible role", () => {
+describe("users of a group that is taken over", () => {
   const adopting = topologyConfig({ adoptPassword: "foobared" });
   const rightsOf = (user: string, text: string): string | undefined =>
     new RegExp(`^user ${user} on \\S+ (.*)$`, "m").exec(text)?.[1];
 
   test.each([
     [
-      "nodes, which replay as it what the role's clients did in transactions,",
+      "nodes, which replay as it what the legacy group's clients did in transactions,",
       renderNodeUsers(adopting),
       "#default",
       `${rightsOf("application", renderNodeUsers(adopting))} +@write`,

@@ -43,7 +43,7 @@ describe("the table", () => {
     }
   });
 
-  // The role's settings that are not departures; current names.
+  // The legacy group's settings that are not departures; current names.
   test.each([
     ["protected-mode", "yes"],
     ["tcp-backlog", "511"],
@@ -84,14 +84,14 @@ describe("the table", () => {
     ["client-output-buffer-limit", "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60"],
     ["hz", "10"],
     ["aof-rewrite-incremental-fsync", "yes"],
-  ])("keeps the role's %s %s", (name, value) => {
+  ])("keeps the legacy %s %s", (name, value) => {
     expect(effectiveSettings("node", place, {})[name]).toBe(value);
   });
 
   test.each([
     ["down-after-milliseconds", "6001"],
     ["parallel-syncs", "1"],
-  ])("keeps the role's sentinel %s %s", (name, value) => {
+  ])("keeps the legacy sentinel %s %s", (name, value) => {
     expect(effectiveSettings("sentinel", place, {})[name]).toBe(value);
   });
 
@@ -103,7 +103,7 @@ describe("the table", () => {
     ["repl-backlog-size", "64mb"],
     ["min-replicas-to-write", "1"],
     ["min-replicas-max-lag", "5"],
-  ])("departs from the role with %s %s, and says why", (name, value) => {
+  ])("departs from the legacy group with %s %s, and says why", (name, value) => {
     const departed = directives("node").filter(({ departure }) => departure);
     expect(effectiveSettings("node", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);
@@ -127,7 +127,7 @@ describe("the table", () => {
     ["bind", "10.0.0.1 127.0.0.1"],
     ["failover-timeout", "10000"],
     ["master-reboot-down-after-period", "6001"],
-  ])("departs from the role's sentinel with %s %s, and says why", (name, value) => {
+  ])("departs from the legacy sentinel with %s %s, and says why", (name, value) => {
     const departed = directives("sentinel").filter(({ departure }) => departure);
     expect(effectiveSettings("sentinel", place, {})[name]).toBe(value);
     expect(departed.map((directive) => directive.name)).toContain(name);

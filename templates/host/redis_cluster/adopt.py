@@ -1,4 +1,4 @@
-"""Takes over a group that the old Ansible role deployed, the legacy one.
+"""Takes over the legacy group, the one that Ansible deployed.
 
 It is on these paths and ports, under units of its own, with one password for the user default and sentinels without a
 login. Its daemons learn this program's users, logins and addresses while they run; then the steps of any rollout
@@ -35,7 +35,7 @@ def recognise(members: Members) -> None:
     why = ""
     if _runs("node"):
         try:
-            replies = _by_role(members).ask(members.node_here, *(f"CONFIG GET {name}" for name in PRESET))
+            replies = _by_default(members).ask(members.node_here, *(f"CONFIG GET {name}" for name in PRESET))
             settings = {name: value for reply in replies for name, value in pairs(reply).items()}
         except Unanswered as error:
             why = (
@@ -47,8 +47,8 @@ def recognise(members: Members) -> None:
     why = why or not_taken_over(members, legacy, {name: wanted.get(name, "") for name in PRESET})
     if why:
         raise Refused(
-            f"what the Ansible role deployed here is not taken over: {plain(why)}. Then run pulumi up again; nothing "
-            "that runs was touched",
+            f"the legacy group is not taken over: {plain(why)}. Then run pulumi up again; nothing that runs was "
+            "touched",
             members.host,
         )
 
@@ -57,7 +57,7 @@ def admit_users(directory: str) -> None:
     """This program's users of the release there, beside the one there is, on the running daemons of this host.
 
     They accept every login before any daemon of the group uses one. The user default stays as it is until the restart:
-    the role's daemons still log in as it. Raises Refused.
+    the legacy daemons still log in as it. Raises Refused.
     """
     members = staged_daemons().members
     asked = [("node", "users.acl", "CONFIG REWRITE"), ("sentinel", "sentinel-users.acl", "SENTINEL FLUSHCONFIG")]
@@ -66,7 +66,7 @@ def admit_users(directory: str) -> None:
             users = [line.split(" ")[1:] for line in users_lines(directory, file)]
             commands = [["ACL", "SETUSER", name, "reset", *rules] for name, *rules in users if name != "default"]
             here = members.node_here if daemon == "node" else members.sentinel_here
-            _tell(_by_role(members), here, [*commands, write.split(" ")])
+            _tell(_by_default(members), here, [*commands, write.split(" ")])
 
 
 def use_logins() -> None:
@@ -88,12 +88,12 @@ def use_logins() -> None:
 
 
 def _runs(daemon: str) -> bool:
-    """Whether it is the role's, and up."""
+    """Whether it is the legacy one, and up."""
     return legacy_unit(daemon) and running(daemon)
 
 
-def _by_role(members: Members) -> Daemons:
-    """The daemons, asked with the login of the role's clients, which its sentinels take too."""
+def _by_default(members: Members) -> Daemons:
+    """The daemons, asked with the login of the legacy group's clients, which its sentinels take too."""
     return Daemons(members, secret(f"{STAGED}/secrets", "adopt"), user="default")
 
 

@@ -21,12 +21,12 @@ def state(daemon: str) -> str:
 
 
 def legacy() -> bool:
-    """Whether a daemon of this host is still the old Ansible role's."""
+    """Whether a daemon of this host is still a legacy one, as Ansible deployed it."""
     return any(map(legacy_unit, UNIT))
 
 
 def legacy_unit(daemon: str) -> bool:
-    """Whether its unit is the old Ansible role's: by what it starts, how, and as whom."""
+    """Whether its unit is the legacy one: by what it starts, how, and as whom."""
     unit = UNIT[daemon]
     conf = re.escape(unit.removesuffix(".service"))
     start = rf"ExecStart=/usr/bin/redis-server /etc/redis-cluster/{conf}\.conf( --sentinel)?"

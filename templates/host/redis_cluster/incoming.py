@@ -21,6 +21,7 @@ _FORMS = {
     f"|plain-ports {_NUMBER} {_NUMBER}|(node|sentinel) {_WORD} {_ADDRESS} {_NUMBER}",
     "secrets": "(replication|sentinel|operator|previous-operator) [A-Za-z0-9_-]+|adopt .+"
     rf"|hash {_WORD}( [0-9a-f]{{64}})+",
+    "live": "(node|sentinel) [a-z][a-z0-9-]*",
     "redis.conf": _CONF,
     "sentinel.conf": _CONF,
     "users.acl": _USERS,

@@ -13,7 +13,7 @@ from .members import Member, secret
 from .messages import Refused, plain
 from .observe import ASK_TIMEOUT, Daemons, fields, text
 from .passwords import operator_daemons
-from .release import CERTIFICATE, running_release, same_files, staged_daemons, tls_mode
+from .release import CERTIFICATE, live_names, running_release, same_files, staged_daemons, tls_mode
 from .resp import Login, Reply, Unanswered
 from .settings import Settings
 from .users import apply_users
@@ -28,7 +28,9 @@ def node_takes(directory: str, step: Step) -> Iterator[str]:
     closes_plain_port = (tls_mode(before), tls_mode(after)) == ("both", "required")
     if closes_plain_port:
         _wait_whole(step)
-    values = {name: value.strip('"') for name, value in changed(by_name(before.live()), by_name(after.live())).items()}
+    names = live_names(directory, "node")
+    now, wanted = (by_name(each.live(names)) for each in (before, after))
+    values = {name: value.strip('"') for name, value in changed(now, wanted).items()}
     certificate = dict(line.split(" ", 1) for line in tls_lines(directory))
     if values or certificate:
         refuse_evicting_maxmemory(daemons, directory)
@@ -54,7 +56,8 @@ def sentinel_takes(directory: str) -> Iterator[str]:
     """As node_takes, for the running sentinel."""
     daemons, was = staged_daemons(), running_release("sentinel")
     members, here = daemons.members, daemons.members.sentinel_here
-    before, after = (Settings(f"{each}/sentinel.conf", missing=True).live() for each in (was, directory))
+    names = live_names(directory, "sentinel")
+    before, after = (Settings(f"{each}/sentinel.conf", missing=True).live(names) for each in (was, directory))
     changes = [words[1:] for words in after if words not in before and len(words) > 3 and words[0] == "sentinel"]
     for option, master, *value in [*changes, ["quorum", members.master_name, str(members.quorum)]]:
         said = _said(daemons, here, "SENTINEL", "SET", master, option, " ".join(value))

@@ -33,8 +33,8 @@ SETTLE_TIME = 3
 class Look:
     """The daemons of this host, asked with the members and the secrets in a directory.
 
-    lead: whether the operator makes this host's node lead. legacy: whether a daemon here is still the old Ansible
-    role's.
+    lead: whether the operator makes this host's node lead. legacy: whether a daemon here is still a legacy
+    one.
     """
 
     def __init__(self, directory: str, lead: bool, legacy: bool) -> None:

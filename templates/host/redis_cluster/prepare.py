@@ -27,8 +27,8 @@ _DEBIAN = ("12", "13")
 def prepare(lines: list[str]) -> None:
     """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
 
-    lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where what the old Ansible role
-    deployed may be taken over. An installed package stays as it is.
+    lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where the legacy group may be
+    taken over. An installed package stays as it is.
     """
     told = dict(line.partition(" ")[::2] for line in lines)
     _refuse_other_systems()
@@ -124,13 +124,13 @@ def _refuse_other_systems() -> None:
 
 
 def refuse_foreign_units(adopt: bool) -> None:
-    """Unless they are this program's. adopt: the old Ansible role's may be taken over. Raises Refused."""
+    """Unless they are this program's. adopt: the legacy ones may be taken over. Raises Refused."""
     for daemon, unit in UNIT.items():
         if legacy_unit(daemon):
             if not adopt:
                 raise Refused(
-                    f"{UNITS}/{unit} is of the old Ansible role. To take over what it deployed, set the password of "
-                    "its clients: pulumi config set --secret adoptPassword, and run pulumi up again. Nothing was "
+                    f"{UNITS}/{unit} is of a legacy group, which Ansible deployed. To take that over, set the password "
+                    "of its clients: pulumi config set --secret adoptPassword, and run pulumi up again. Nothing was "
                     "changed"
                 )
             continue

@@ -16,7 +16,7 @@ from .unread import unread
 def prove() -> str:
     """`NAME STATE` for this host.
 
-    STATE is one of: `initialised`, the group has been whole with this host in it; `legacy`, the old Ansible role's,
+    STATE is one of: `initialised`, the group has been whole with this host in it; `legacy`, what Ansible deployed,
     recognised; `marked`, the bootstrap of an unfinished first deployment; `unread`, data that would not be loaded;
     `retired-master`, data kept by a destroy, written as master; `data` of another kind; `empty`. Raises Refused.
     """

@@ -130,6 +130,11 @@ def release_hash(directory: str) -> str:
     return sha256("".join(lines).encode()).hexdigest()[:16]
 
 
+def live_names(directory: str, daemon: str) -> set[str]:
+    """The settings that the running `node` or `sentinel` takes, of the release there; none of one from before that."""
+    return {words[1] for words in Settings(f"{directory}/live", missing=True).lines(daemon)}
+
+
 def tls_mode(settings: Settings) -> str:
     """`off`, `both` or `required`, as the settings of a node say."""
     if not settings.get("tls-port", ""):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 
 from .decide.settings import divided
 
@@ -34,9 +35,9 @@ class Settings:
         values = re.findall(rf"^[ \t]*{re.escape(name)}[ \t]+(.*?)[ \t\r]*$", self._text, re.IGNORECASE | re.MULTILINE)
         return re.sub("^[\"']|[\"']$", "", values[-1]) if values else default
 
-    def live(self) -> list[list[str]]:
-        """The words of each line that a running daemon takes."""
-        return divided(self._text)[1]
+    def live(self, names: Collection[str]) -> list[list[str]]:
+        """The words of each line that a running daemon takes, by the names of what it takes."""
+        return divided(self._text, names)[1]
 
     def lines(self, keyword: str) -> list[list[str]]:
         """The words of each line that begins with this one."""

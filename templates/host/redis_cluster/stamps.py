@@ -60,7 +60,7 @@ def write_stamp(data: str, before: Stamp | None, moment: int) -> Stamp:
 
 
 def stamping() -> bool:
-    """Whether somebody stamps for the node that runs here; also where there is no telling, as for one of the role's."""
+    """Whether somebody stamps for the node that runs here; also where there is no telling, as for a legacy one."""
     from fcntl import LOCK_EX, LOCK_NB, flock
 
     try:

@@ -15,7 +15,15 @@ from .messages import Refused, plain
 from .observe import Daemons, fields
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
-from .release import CERTIFICATE, note_release, release_hash, running_release, same_files, staged_daemons
+from .release import (
+    CERTIFICATE,
+    live_names,
+    note_release,
+    release_hash,
+    running_release,
+    same_files,
+    staged_daemons,
+)
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told, told
@@ -107,7 +115,7 @@ class Step:
             same = installed(daemon, STAGED) and act("binary", daemon) == "same"
             certificate = same_files(release, STAGED, CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
-        return owed(daemon, _read(f"{STAGED}/{conf}"), runs)
+        return owed(daemon, _read(f"{STAGED}/{conf}"), live_names(STAGED, daemon), runs)
 
     def info(self, section: str = "") -> dict[str, str]:
         """What this host's node tells of itself; nothing where it does not answer."""

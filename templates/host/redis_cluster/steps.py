@@ -60,7 +60,7 @@ def node_start(step: Step) -> None:
         act("mark", "initialised")
         act("switch", step.staged)
         admit_users(f"{RELEASES}/{step.staged}")
-        step.done.append("the Ansible role's daemons know this program's users")
+        step.done.append("the legacy daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
@@ -95,7 +95,7 @@ def sentinel_start(step: Step) -> None:
         from .adopt import use_logins
 
         use_logins()
-        step.done.append("the Ansible role's daemons log in as this program's users")
+        step.done.append("the legacy daemons log in as this program's users")
     if _owes_move_to_tls():
         _move_to_tls(step)
     elif not running("sentinel"):

@@ -26,7 +26,7 @@ LINK_LIMIT = 3
 class Mending:
     """The sentinels of a group, helped by this host.
 
-    legacy: whether this host's daemons are still the old Ansible role's, which knows members by other addresses.
+    legacy: whether this host's daemons are still the legacy ones, which know members by other addresses.
     directory: where the settings that a sentinel is to have are, and its password.
     """
 

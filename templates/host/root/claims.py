@@ -2,9 +2,9 @@
 
 # What a release has. Which lines they may have is the director's to see, since it is redis who reads them; but for
 # this table of its own, which root loads.
-FILES = {"members", "secrets", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl", "firewall.nft"}
+FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
 FILES |= {f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")}
-FILES |= {"redis-cluster-backup.service", "redis-cluster-backup.timer"}
+FILES |= {"redis-cluster-backup.service", "redis-cluster-backup.timer", "firewall.nft"}
 CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
 RULE = (
     rb"#[^\x00-\x1f\x7f]*|table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
@@ -114,7 +114,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         return
     legacy = any(b"\nType=forking\n" in read(f"{UNITS}/{unit}") for unit in UNIT.values())
     if legacy and not os.path.lexists(f"{MANAGED}/initialised"):
-        # A group that was never taken over stays the old Ansible role's, and the directory as that had it.
+        # A legacy group that was never taken over stays as it is, and so does the directory.
         shut()
         remove(MANAGED)
         own(ETC, "redis", 0o755)
@@ -130,7 +130,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
             direct("retire", [])
         remove_unit(UNIT["node"])
         refuse_users_of_data()
-        for unit in (TIMER, BACKUP, FIREWALL, KERNEL):
+        for unit in reversed(BESIDE):
             remove_unit(unit)
         shut()
         remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))

@@ -24,7 +24,7 @@ def make_release(wanted: str, files: dict[str, bytes] | None = None) -> None:
         return
     made, edited = f"{RELEASES}/.made", f"{RELEASES}/.edited"
     with_room(made, files)
-    if has_rules(files.get("firewall.nft", b"")):
+    if asks(files.get("firewall.nft", b"")):
         status, words = run("nft", "-c", "-f", f"{made}/firewall.nft")
         if status:
             remove(made)

@@ -3,6 +3,9 @@
 UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
 FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
 BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
+# What stands beside the daemons: the file by which the stack has it or not, and the setting.
+BESIDE = {FIREWALL: ("firewall.nft", "firewall"), KERNEL: (KERNEL, "kernelSettings")}
+BESIDE |= {BACKUP: (BACKUP, "backup"), TIMER: (TIMER, "backup")}
 RETURN, STAMP = "redis-sentinel-return", "redis-cluster-stamp"
 
 
@@ -25,7 +28,7 @@ def shown(what: str, *unit: str) -> str:
 def install_unit(unit: str) -> None:
     """The current release's, and nothing beside it. One that is neither that nor the administrator's never starts."""
     if unit in UNIT.values():
-        # The directory was redis's under the old Ansible role, with the pid files of both daemons. Its node may still
+        # The directory was redis's in a legacy group, with the pid files of both daemons. Its node may still
         # run when the first unit of ours starts here, and cannot remove its file then.
         if os.path.isdir(RUN):
             os.chown(RUN, os.geteuid(), os.getegid())
@@ -143,33 +146,23 @@ def journal(unit: str, *since: str) -> str:
 
 def beside() -> None:
     """Who reaches the two ports, what Redis asks of the kernel, and what saves: units where the stack says so."""
-    rules, text = has_rules(read(f"{CURRENT}/firewall.nft")), read(f"{CURRENT}/{KERNEL}")
-    for unit, wanted, file in ((FIREWALL, rules, "firewall.nft"), (KERNEL, b"[Service]" in text, KERNEL)):
-        if wanted:
-            same = unit_text(unit) == read(f"{UNITS}/{unit}")
-            install_unit(unit)
-            if run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
-                raise Refused(
-                    f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file}, then run pulumi up again"
-                )
-        else:
+    for unit, (file, key) in BESIDE.items():
+        if not asks(read(f"{CURRENT}/{file}")):
             remove_unit(unit)
-    if b"[Timer]" in read(f"{CURRENT}/{TIMER}"):
-        # The timer has it run; it is not started here.
-        for unit in (BACKUP, TIMER):
-            install_unit(unit)
-        if run("systemctl", "restart", TIMER)[0]:
+            continue
+        same = unit_text(unit) == read(f"{UNITS}/{unit}")
+        install_unit(unit)
+        # What saves is started by its timer alone.
+        if unit != BACKUP and run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
             raise Refused(
-                f"{TIMER} was refused: {journal(TIMER)}. Correct redis-cluster:backup, then run pulumi up again"
+                f"{unit} was refused: {journal(unit)}. Look at {CURRENT}/{file} and redis-cluster:{key}, then run "
+                "pulumi up again"
             )
-    else:
-        for unit in (TIMER, BACKUP):
-            remove_unit(unit)
 
 
-def has_rules(text: bytes) -> bool:
-    """Whether there is a firewall at all."""
-    return re.search(b"^table", text, re.MULTILINE) is not None
+def asks(text: bytes) -> bool:
+    """Whether a file asks for anything: where the stack does not, it has comments alone."""
+    return re.search(rb"^(table|\[)", text, re.MULTILINE) is not None
 
 
 def listener(port: str) -> str:

@@ -31,6 +31,10 @@ export const passwords = {
 };
 const nodePort = 6389;
 const sentinelPort = 26389;
+// What a running node of these tests takes.
+const nodeLive = ["port", "tls-port", "tls-replication", "tls-auth-clients", "hz", "save"];
+nodeLive.push("maxclients", "maxmemory", "maxmemory-policy", "client-output-buffer-limit");
+nodeLive.push("min-replicas-to-write", "min-replicas-max-lag", "repl-backlog-size");
 
 export interface Outcome {
   status: number;
@@ -126,15 +130,17 @@ export class Host {
         `replica-announce-ip ${this.address}`,
         "appendonly yes",
         "repl-diskless-sync-delay 0",
-        "# live: Redis takes these at run time",
         "maxmemory-policy noeviction\n",
       ].join("\n"),
+      live: [
+        ...nodeLive.map((name) => `node ${name}\n`),
+        "sentinel down-after-milliseconds\nsentinel failover-timeout\n",
+      ].join(""),
       "sentinel.conf": [
         `bind ${this.address}`,
         `port ${sentinelPort}`,
         `dir ${this.root}`,
         `sentinel announce-ip ${this.address}`,
-        "# live: Redis takes these at run time",
         `sentinel down-after-milliseconds ${masterName} 30000`,
         `sentinel failover-timeout ${masterName} 10000\n`,
       ].join("\n"),

@@ -171,9 +171,12 @@ def test_other_versions() -> None:
     assert "app-1 8.0.2" in told
     assert "app-2 7.0.15" in told
     assert other_versions(Said({}).look(False)) == ""
+    newer["app-1 node"]["INFO"]["redis_version"] = "7.0.11"
+    newer["console node"] = newer["app-2 node"]
+    assert other_versions(Said(newer).look(False)) == ""
 
 
-@pytest.mark.parametrize(("own", "added"), [("7.0.15", True), ("8.0.2", False), ("10.0.0", False)])
+@pytest.mark.parametrize(("own", "added"), [("7.0.15", True), ("8.0.1", False), ("8.0.2", False), ("10.0.0", False)])
 def test_an_older_replica_without_a_link(own: str, added: bool) -> None:
     """Is told that it cannot have one."""
     down = {"master_link_status": "down", "redis_version": own}

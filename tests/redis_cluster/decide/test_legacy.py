@@ -1,4 +1,4 @@
-"""Of what the old Ansible role deployed, what is taken over and what is not."""
+"""Of what Ansible deployed, what is taken over and what is not."""
 
 import pytest
 from redis_cluster.decide.legacy import PRESET, Legacy, not_taken_over
@@ -24,7 +24,7 @@ def _why(
 
 
 def test_of_this_group() -> None:
-    """The address of the host alone is the role's own, and fewer databases are no loss."""
+    """The address of the host alone is the legacy deployment's own, and fewer databases are no loss."""
     known = ("known-replica m 10.0.0.1 6389", "known-replica m 127.0.0.1 6389", f"known-sentinel m 10.0.0.1 26389 {ID}")
     assert (
         _why(settings={"databases": "8"}, sentinel=(MONITOR, *known, f"myid {ID}", "deny-scripts-reconfig yes")) == ""

@@ -73,7 +73,7 @@ def test_knows(replies: list[Reply], wanted: str) -> None:
     ],
 )
 def test_strangers(remembers: tuple[Known, ...], also_there: bool, found: list[Known]) -> None:
-    """What is no member's and is not there; in a group of the old role what is there, too."""
+    """What is no member's and is not there; in a legacy group what is there, too."""
     assert strangers(MEMBERS, SENTINELS[1], Knows(MASTER, remembers), also_there) == found
 
 

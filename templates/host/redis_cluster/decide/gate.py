@@ -118,10 +118,13 @@ def strangers(group: Group) -> list[str]:
 
 
 def other_versions(group: Group) -> str:
-    """Each node's version of Redis, where they are not all the same; else empty. No condition: upgrades go by it."""
-    told = [(each.member.name, plain(each.info.get("redis_version", ""))) for each in group.nodes if not each.silence]
-    differ = len({version for _, version in told}) > 1
-    return ", ".join(f"{name} {version}" for name, version in told) if differ else ""
+    """Each node's version of Redis, where data of one are none for another; else empty.
+
+    No condition: upgrades go by it.
+    """
+    told = [(each.member.name, each.info.get("redis_version", "")) for each in group.nodes if not each.silence]
+    differ = len({version(of) for _, of in told}) > 1
+    return ", ".join(f"{name} {plain(of)}" for name, of in told) if differ else ""
 
 
 def late_replicas(group: Group) -> list[Node]:

@@ -1,4 +1,4 @@
-"""Whether what the old Ansible role deployed on a host may be taken over as it is."""
+"""Whether what Ansible deployed on a host, its part of a legacy group, may be taken over as it is."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..members import Members
 
-# What a node of the role's has where its file says nothing.
+# What a legacy node has where its file says nothing.
 PRESET = {
     "dir": "./",
     "dbfilename": "dump.rdb",
@@ -21,7 +21,7 @@ _COUNT = re.compile("[1-9][0-9]{0,8}")
 
 
 class Legacy(NamedTuple):
-    """What the role's daemons run with, or would.
+    """What the legacy daemons run with, or would.
 
     settings: of the node, by the names of PRESET. sentinel: the lines of its file, without their first word.
     """
@@ -46,7 +46,7 @@ def not_taken_over(members: Members, legacy: Legacy, wanted: Mapping[str, str]) 
 
 
 def _sentinel(members: Members, legacy: Legacy) -> str:
-    """An address of this host alone is the role's own fault, and mended."""
+    """An address of this host alone is the legacy deployment's own fault, and mended."""
     name = members.master_name
     if not members.has_sentinel:
         key = f'redis-cluster:hosts["{members.host}"].sentinel'

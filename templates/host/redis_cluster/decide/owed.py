@@ -1,8 +1,9 @@
 """What is owed on a host: what runs compared with what is staged."""
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from .settings import divided
+from .settings import divided, name_of
 
 Owed = Literal["none", "live", "restart"]
 
@@ -19,8 +20,12 @@ class Runs(NamedTuple):
     conf: str
 
 
-def owed(daemon: str, staged: str, runs: Runs | None) -> Owed:
-    """What that daemon owes. staged: its file. runs: None where it is down, or there is no telling of what release."""
+def owed(daemon: str, staged: str, live: Collection[str], runs: Runs | None) -> Owed:
+    """What that daemon owes.
+
+    staged: its file. live: the names of the settings that it takes while it runs. runs: None where it is down, or there
+    is no telling of what release.
+    """
     if runs is None or not runs.same_program:
         return "restart"
     if runs.same_release:
@@ -28,11 +33,6 @@ def owed(daemon: str, staged: str, runs: Runs | None) -> Owed:
     # Sentinel takes another certificate at its start alone.
     if daemon == "sentinel" and not runs.same_certificate:
         return "restart"
-    before, after = _parts(runs.conf), _parts(staged)
-    return "live" if before == after else "restart"
-
-
-def _parts(conf: str) -> tuple[list[str], set[str]]:
-    """The lines that only a start reads, and the names of the settings that a daemon takes while it runs."""
-    at_start, live = divided(conf)
-    return at_start, {words[1] if words[0] == "sentinel" else words[0] for words in live}
+    (before, was), (after, now) = divided(runs.conf, live), divided(staged, live)
+    # One that is added is not taken either: nobody could tell afterwards what it was before.
+    return "live" if before == after and {*map(name_of, was)} == {*map(name_of, now)} else "restart"

@@ -14,8 +14,8 @@ def number(told: str | None) -> int | None:
 
 
 def version(told: str | None) -> tuple[int, ...]:
-    """A server's version, to compare; that of one that tells none is the oldest."""
-    parts = [number(part) for part in (told or "").split(".")]
+    """The part of a server's version that its data go by, 7.0 of 7.0.15; that of one that tells none is the oldest."""
+    parts = [number(part) for part in (told or "").split(".")[:2]]
     return tuple(part for part in parts if part is not None)
 
 

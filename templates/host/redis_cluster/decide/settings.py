@@ -1,10 +1,8 @@
 """Settings of a daemon as it tells them, and as a file has them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-# The line between the two parts of a file that this program renders.
-_LIVE = "# live:"
 _SIZE = re.compile("([0-9]{1,15})(b|kb|mb|gb|k|m|g)")
 _FACTORS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -21,12 +19,18 @@ def plain_value(value: str) -> str:
     return " ".join(map(word, value.lower().split()))
 
 
-def divided(conf: str) -> tuple[list[str], list[list[str]]]:
-    """The lines of a file that a daemon reads at its start alone, and the words of those that it takes at run time."""
-    lines = conf.split("\n")
-    at = next((number for number, line in enumerate(lines) if line.startswith(_LIVE)), len(lines))
-    live = [line.split() for line in lines[at + 1 :] if not line.startswith("#")]
-    return lines[:at], [words for words in live if words]
+def name_of(words: Sequence[str]) -> str:
+    """The directive of a line, of a node's file or a sentinel's."""
+    return words[1] if words[0] == "sentinel" else words[0]
+
+
+def divided(conf: str, live: Collection[str]) -> tuple[list[list[str]], list[list[str]]]:
+    """The words of each line of a file that waits for a start, and of each that a running daemon takes.
+
+    live: the names of what it takes.
+    """
+    lines = [words for line in conf.split("\n") if (words := line.split()) and not line.startswith("#")]
+    return [each for each in lines if name_of(each) not in live], [each for each in lines if name_of(each) in live]
 
 
 def changed(now: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:

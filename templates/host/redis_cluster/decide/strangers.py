@@ -53,7 +53,7 @@ def strangers(members: Members, sentinel: Member, known: Knows, also_there: bool
     """The replicas and sentinels that it remembers and that are no member's.
 
     also_there: whether those count that are there. They would be known again at once; a member's other address, as the
-    old role may have it, is there.
+    legacy sentinel may have it, is there.
     """
     ours = {node.pair for node in members.nodes} | {each.pair for each in members.sentinels if each != sentinel}
     return [each for each in known.others if each.pair not in ours and (also_there or not each.there)]
