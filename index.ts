@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { loadConfig } from "./components/config";
+import { loadConfig } from "./components/config/load";
 import { groupPorts } from "./components/config/topology";
 import { ReplicationTopology } from "./components/replicationTopology";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "fs";
-import { parseConfig, report } from "../components/config";
+import { parseConfig, report } from "../components/config/load";
 import { Settings } from "../components/directives/directive";
-import { directives } from "../components/settings";
+import { directives } from "../components/directives/settings";
 
 /**
  * Prints the inventory for the playbook, made from a stack's configuration, so that both sides of the

@@ -2,7 +2,8 @@ import { createHash } from "crypto";
 import { readFileSync } from "fs";
 import { join } from "path";
 import * as pulumi from "@pulumi/pulumi";
-import type { RouteArgs } from "./sshRoute";
+import { components } from "./project";
+import type { RouteArgs } from "./probe/route";
 
 /** How a resource's provider reaches the hosts. */
 export interface RouteInputs extends Omit<RouteArgs, "privateKey"> {
@@ -71,6 +72,4 @@ export function sourcesOf(module: string): string[] {
   return [...found].sort();
 }
 
-// From the built program too, which lies in build/.
-const source = (name: string) =>
-  readFileSync(join(__dirname, "..", "components", `${name}.ts`), "utf8");
+const source = (name: string) => readFileSync(join(components, `${name}.ts`), "utf8");

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource, RouteInputs } from "./dynamic";
-import { programHash } from "./hostProgram";
+import { programHash } from "./remote/hostProgram";
 
 export interface ProgramArgs extends RouteInputs {
   /** The program is written again when it changes. */

@@ -4,23 +4,14 @@ import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
 import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
-import { Connection, connectionTo } from "./connection";
+import { Connection, connectionTo } from "./remote/connection";
 import { RouteInputs } from "./dynamic";
 import { Program } from "./program";
-import { Ran } from "./protocol";
-import { remoteClaim, remoteStep, RemoteStepArgs } from "./remoteService";
-import {
-  renderBackupUnits,
-  renderFirewall,
-  renderFirewallUnit,
-  renderKernelUnit,
-  renderLive,
-  renderMembers,
-  renderNodeUnit,
-  renderNodeUsers,
-  renderRedisConf,
-  renderSecrets,
-} from "./render";
+import { Ran } from "./remote/protocol";
+import { remoteClaim } from "./remote/claim";
+import { remoteStep, RemoteStepArgs } from "./remote/step";
+import { nodeFiles } from "./release/manifest";
+import { renderSecrets } from "./release/render";
 
 export interface RedisNodeArgs {
   config: TopologyConfig;
@@ -76,7 +67,6 @@ export class RedisNode extends pulumi.ComponentResource {
       ? check
       : new Program(`${prefix}-program`, { ...route, repair }, { parent: this, dependsOn: checks });
     this.owner = owner;
-    const backup = renderBackupUnits(config, host.name);
     this.secrets = {
       secrets: renderSecrets(config.secrets),
       ...(args.certificates && tlsFiles(args.certificates, host)),
@@ -98,22 +88,13 @@ export class RedisNode extends pulumi.ComponentResource {
           ...(config.adopt ? ["adopt"] : []),
         ],
         files: {
-          "redis.conf": renderRedisConf(config, host),
-          live: renderLive(config, host),
-          members: renderMembers(config, host),
-          "users.acl": renderNodeUsers(config),
-          "redis-cluster.service": renderNodeUnit(config),
-          "firewall.nft": renderFirewall(config),
-          "redis-cluster-firewall.service": renderFirewallUnit(config),
-          "redis-cluster-kernel.service": renderKernelUnit(config),
-          "redis-cluster-backup.service": backup.service,
-          "redis-cluster-backup.timer": backup.timer,
+          ...nodeFiles(config, host),
           // A group that is taken over is asked with its clients' password before anything starts.
           ...(config.adopt && this.secrets),
         },
         repair,
       },
-      { parent: this, dependsOn: [...checks, this.program] },
+      { parent: this, dependsOn: config.ssh.helper ? checks : this.program },
     );
     this.registerOutputs();
   }

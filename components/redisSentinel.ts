@@ -1,10 +1,11 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config/topology";
-import { Connection, connectionTo } from "./connection";
+import { Connection, connectionTo } from "./remote/connection";
 import { RedisNode } from "./redisNode";
-import { remoteClaim, remoteStep } from "./remoteService";
-import { renderSentinelConf, renderSentinelUnit, renderSentinelUsers } from "./render";
+import { remoteClaim } from "./remote/claim";
+import { remoteStep } from "./remote/step";
+import { sentinelFiles } from "./release/manifest";
 
 export interface RedisSentinelArgs {
   config: TopologyConfig;
@@ -56,11 +57,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
         deleteData: config.deleteData,
         limit: config.limits.step,
         lines: [],
-        files: {
-          "sentinel.conf": renderSentinelConf(config, host),
-          "sentinel-users.acl": renderSentinelUsers(config),
-          "redis-sentinel.service": renderSentinelUnit(config),
-        },
+        files: sentinelFiles(config, host),
         repair,
       },
       { parent: this, dependsOn: nodes.map(({ staged }) => staged) },

@@ -2,16 +2,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
-import { connectionTo } from "./connection";
+import { connectionTo } from "./remote/connection";
 import { Decommission } from "./decommission";
 import { HostDrift } from "./hostDrift";
-import { planOf } from "./plan";
-import { idOf } from "./protocol";
+import { planOf } from "./release/plan";
+import { idOf } from "./remote/protocol";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
-import { remoteCheck } from "./remoteProgram";
-import { settingsByClass } from "./render";
-import { creationSettings } from "./settings";
+import { remoteCheck } from "./remote/check";
+import { settingsByClass } from "./release/changes";
+import { ChangeClasses } from "./changeClasses";
+import { creationSettings } from "./directives/settings";
 import { SentinelQuorum } from "./sentinelQuorum";
 
 export interface ReplicationTopologyArgs {
@@ -50,7 +51,24 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       bastion: config.ssh.bastion,
       privateKey: config.secrets.sshPrivateKey,
     };
-    const drift = new HostDrift("host-drift", route, child);
+    const changes = new ChangeClasses(
+      "change-classes",
+      {
+        ...settingsByClass(config),
+        created: config.hosts.map(({ name: host, redis }) => ({
+          name: host,
+          redis: creationSettings(redis),
+        })),
+        foundBy: foundBy(config),
+      },
+      child,
+    );
+    const endpoints = config.hosts.map(({ name: host, address }) => ({
+      name: host,
+      address,
+      port: ports.node,
+    }));
+    const drift = new HostDrift("host-drift", { ...route, nodes: endpoints }, child);
     const repairs = config.hosts.map(({ name: host }) =>
       drift.repair.apply((ids) => ids[host] ?? ""),
     );
@@ -67,7 +85,8 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           installed: config.ssh.helper,
           repair: repairs[index],
         },
-        child,
+        // What is refused in it stops a run that had no preview.
+        { ...child, dependsOn: changes },
       ),
     );
 
@@ -93,11 +112,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           ),
     );
 
-    const endpoints = config.hosts.map(({ name: host, address }) => ({
-      name: host,
-      address,
-      port: ports.node,
-    }));
     const bootstrap = new Bootstrap(
       "bootstrap",
       {
@@ -134,7 +148,11 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     });
     // All of them at once: of those to which a restart is owed the hosts themselves take one at a time.
     if (others.length > 0) last = others.map((node) => node.roll(last));
-    last = nodes.map((node) => node.rollMaster(last));
+    // One waits for all of them and the rest for that one: each has in the state what it waits for.
+    const [first, ...rest] = nodes;
+    const turn = first.rollMaster(last);
+    if (last.length > 1) last = [turn];
+    last = [turn, ...rest.map((node) => node.rollMaster(last))];
 
     const check = new SentinelQuorum(
       "sentinel-quorum",
@@ -144,12 +162,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         nodes: endpoints,
         sentinels: sentinelEndpoints,
         ...route,
-        ...settingsByClass(config),
-        created: config.hosts.map((host) => ({
-          name: host.name,
-          redis: creationSettings(host.redis),
-        })),
-        foundBy: foundBy(config),
         operatorPassword: config.secrets.passwords.operator,
         tls:
           config.tls?.mode === "required" && certificates

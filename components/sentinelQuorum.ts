@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource, RouteInputs } from "./dynamic";
-import type { Created, Endpoint, FoundBy } from "./gate";
-import type { GroupSettings } from "./render";
-import type { Group } from "./sentinelProbe";
+import type { Endpoint } from "./probe/gate";
+import type { Group } from "./probe/daemons";
 
 /** `hosts`: how each host of `nodes` and `sentinels` is reached by SSH, by its name. */
 export interface SentinelQuorumArgs extends RouteInputs {
@@ -17,20 +16,13 @@ export interface SentinelQuorumArgs extends RouteInputs {
   tls?: pulumi.Input<Group["tls"]>;
   /** Another value than last time makes the check run: the id of the rollout that it closes. */
   rollout: pulumi.Input<string>;
-  /** What a running daemon takes, and what makes it restart: for a preview to tell in which class a change is. */
-  live: GroupSettings;
-  restart: GroupSettings;
-  /** Settings that hold the data together, by host: a change of one is refused, in the preview already. */
-  created: Created[];
-  /** By what the group is found; a change is refused in the same way. */
-  foundBy: FoundBy;
   /** After how many seconds without any progress a group that is not whole fails the run. Default 60. */
   stallSeconds?: number;
 }
 
 /**
  * The last step of every rollout: asks each sentinel and node itself, over SSH, until the group is
- * whole (see judge in gate.ts). Fails with what each endpoint said when it is not in time. A
+ * whole (see judge in probe/gate.ts). Fails with what each endpoint said when it is not in time. A
  * refresh brings in the live master.
  */
 export class SentinelQuorum extends DynamicResource {

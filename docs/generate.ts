@@ -7,7 +7,7 @@ import { load } from "js-yaml";
 import { join } from "path";
 import { Daemon, Directive, noteOf } from "../components/directives/directive";
 import { rules } from "../components/directives/rules";
-import { directives } from "../components/settings";
+import { directives } from "../components/directives/settings";
 
 const top = join(__dirname, "..");
 

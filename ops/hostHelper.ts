@@ -5,13 +5,13 @@
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
-import { hostPrograms } from "../components/hostProgram";
+import { hostPrograms } from "../components/remote/hostProgram";
 import {
   renderFirewallUnit,
   renderKernelUnit,
   renderNodeUnit,
   renderSentinelUnit,
-} from "../components/render";
+} from "../components/release/render";
 
 // The description alone tells the group, and is not compared.
 const any = { masterName: "this host" };

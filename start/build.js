@@ -31,7 +31,7 @@ function built() {
       .update(fs.readFileSync(join(top, name)))
       .update("\n");
   }
-  // As deep as components/, so that a path from there is one from here.
+  // As deep as components/project.ts, so that a path from there is one from here.
   const file = join(directory, `program-${hash.digest("hex").slice(0, 16)}.js`);
   if (!fs.existsSync(file)) build(file);
   return file;

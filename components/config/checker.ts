@@ -1,7 +1,7 @@
 /** Reads parts of a stack's configuration and collects what is wrong with them. */
 import type { Daemon, Settings } from "../directives/directive";
 import { Fields, isMap } from "../directives/values";
-import { parseSettings } from "../settings";
+import { parseSettings } from "../directives/settings";
 import { under } from "./path";
 import { Problem, show } from "./problem";
 

@@ -2,7 +2,7 @@
 import { isIPv4 } from "net";
 import type { Daemon, Place, Settings } from "../directives/directive";
 import { isMap } from "../directives/values";
-import { effectiveSettings } from "../settings";
+import { effectiveSettings } from "../directives/settings";
 import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";

@@ -7,7 +7,7 @@ import {
   unusableCertificate,
 } from "../certificates";
 import { Fields, isMap } from "../directives/values";
-import { quote } from "../shell";
+import { quote } from "../remote/shell";
 import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";

@@ -1,7 +1,7 @@
 /** What a stack's configuration describes. */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../directives/directive";
-import type { FoundBy } from "../gate";
+import type { FoundBy } from "../release/refusals";
 
 export interface HostConfig {
   name: string;

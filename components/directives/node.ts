@@ -253,7 +253,9 @@ export const nodeDirectives: Directive[] = [
   ),
   live("client-query-buffer-limit", bytes(2 ** 20), "1gb"),
   live("proto-max-bulk-len", bytes(2 ** 20), "512mb"),
-  live("busy-reply-threshold", integer(0, maxLong), "5000", { note: "lua-time-limit of the legacy group" }),
+  live("busy-reply-threshold", integer(0, maxLong), "5000", {
+    note: "lua-time-limit of the legacy group",
+  }),
   live("slowlog-log-slower-than", integer(-1, maxLong), "10000"),
   live("slowlog-max-len", integer(0, maxLong), "128"),
   live("latency-monitor-threshold", integer(0, maxLong), "0"),

@@ -1,8 +1,8 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
-import { hostCommand } from "../hostProgram";
-import { ForwardingForbidden, openRoute, Route, RouteArgs, within } from "../sshRoute";
+import { hostCommand } from "../remote/hostProgram";
+import { heldRoute, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs {
@@ -81,43 +81,23 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
   return Promise.resolve({ changes });
 }
 
-/** The check at the end of a run connects so. Nobody may be listening yet; a host that forbids it is refused here. */
-async function refuseWithoutForwarding(
-  route: Route,
-  { name, address, port }: Inputs["nodes"][number],
-): Promise<void> {
-  try {
-    (await within(limit, route.dial(name, address, port))).destroy();
-  } catch (error) {
-    if (error instanceof ForwardingForbidden)
-      throw new Error(`${error.message}. Nothing was started`, { cause: error });
-  }
-}
-
 /** Asks every host what it holds, and decides by what they say now. */
 async function prove(inputs: Inputs): Promise<State> {
-  const route = openRoute(inputs);
+  const route = heldRoute(inputs);
   const ask = async (name: string): Promise<[string, string]> => {
     const { status, stdout, stderr } = await within(limit, route.run(name, command));
     if (status === 0) return [name, readProof(stdout, name)];
     throw new Error(`${name}: ${stderr.trim().slice(-1000) || `status ${status}`}`);
   };
-  try {
-    const asked = await Promise.allSettled(inputs.hosts.map(({ name }) => ask(name)));
-    const tried = await Promise.allSettled(
-      inputs.nodes.map((node) => refuseWithoutForwarding(route, node)),
-    );
-    const failed = [...asked, ...tried].flatMap((each) =>
-      each.status === "rejected" ? [each.reason as Error] : [],
-    );
-    if (failed.length > 0) throw new Error(failed.map(({ message }) => message).join("\n"));
-    const proofs = asked.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-    const chosen = chooseBootstrap(Object.fromEntries(proofs), inputs.bootstrapMaster);
-    const round = createHash("sha256").update(inputs.after.join("\n")).digest("hex").slice(0, 16);
-    return { ...inputs, chosen, round };
-  } finally {
-    route.close();
-  }
+  const asked = await Promise.allSettled(inputs.hosts.map(({ name }) => ask(name)));
+  const failed = asked.flatMap((each) =>
+    each.status === "rejected" ? [each.reason as Error] : [],
+  );
+  if (failed.length > 0) throw new Error(failed.map(({ message }) => message).join("\n"));
+  const proofs = asked.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const chosen = chooseBootstrap(Object.fromEntries(proofs), inputs.bootstrapMaster);
+  const round = createHash("sha256").update(inputs.after.join("\n")).digest("hex").slice(0, 16);
+  return { ...inputs, chosen, round };
 }
 
 /** Of the resource in ../bootstrap.ts. */

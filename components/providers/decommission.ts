@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
-import { hostCommand } from "../hostProgram";
+import { hostCommand } from "../remote/hostProgram";
 import { leaving, Membership, refusedMembership } from "../membership";
-import { openRoute, plain, RouteArgs, within } from "../sshRoute";
+import { heldRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs, Membership {
@@ -35,27 +35,23 @@ const lastWord = /^(.*) \[[0-9a-f]{8}\]$/;
 
 /** The host as it was reached until now; by the key and the bastion of now. */
 async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
-  const route = openRoute({ ...news, hosts: olds.hosts });
+  const route = heldRoute({ ...news, hosts: olds.hosts });
   const { plan, override, limit } = news;
   const told = `# plan ${plan}\n${override ? `# override ${override}\n` : ""}`;
-  try {
-    const command = hostCommand(limit, ["decommission"]);
-    const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
-      throw new Error(
-        `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
-          `and stops first. Nothing was made live. Put ${name} back on the list; a machine that is lost is replaced ` +
-          'under the same name: see "Taking a host off" in docs/operations.md',
-      );
-    });
-    if (ran.status !== 0) {
-      throw new Error(`${name}: ${ran.stderr.trim().slice(-2000) || `status ${ran.status}`}`);
-    }
-    const [last] = ran.stdout.trimEnd().split("\n").slice(-1);
-    const [, did = "stopped for good"] = lastWord.exec(last) ?? [];
-    console.log(`${name}: ${plain(did)}`);
-  } finally {
-    route.close();
+  const command = hostCommand(limit, ["decommission"]);
+  const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
+    throw new Error(
+      `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
+        `and stops first. Nothing was made live. Put ${name} back on the list; a machine that is lost is replaced ` +
+        'under the same name: see "Taking a host off" in docs/operations.md',
+    );
+  });
+  if (ran.status !== 0) {
+    throw new Error(`${name}: ${ran.stderr.trim().slice(-2000) || `status ${ran.status}`}`);
   }
+  const [last] = ran.stdout.trimEnd().split("\n").slice(-1);
+  const [, did = "stopped for good"] = lastWord.exec(last) ?? [];
+  console.log(`${name}: ${plain(did)}`);
 }
 
 /** Of the resource in ../decommission.ts. */

@@ -1,11 +1,13 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
-import { hostCommand } from "../hostProgram";
-import { openRoute, plain, RouteArgs, within } from "../sshRoute";
+import { hostCommand } from "../remote/hostProgram";
+import { ForwardingForbidden, heldRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs {
+  /** Where each host's node is, or will be. */
+  nodes: { name: string; address: string; port: number }[];
   /** What a refresh found, as "HOST SETTING: wanted ..., seen ..."; wanted is none. */
   drift: string[];
   /** An id by host, another one after each refresh that found something there. */
@@ -54,10 +56,28 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
   return Promise.resolve({ changes });
 }
 
+/**
+ * The check at the end of a run connects to the nodes from their hosts. Whether somebody listens there, or answers at
+ * all, is for others to tell.
+ */
+async function refuseWithoutForwarding(inputs: Inputs): Promise<State> {
+  const route = heldRoute(inputs);
+  const dialled = await Promise.allSettled(
+    inputs.nodes.map(({ name, address, port }) => within(limit, route.dial(name, address, port))),
+  );
+  const forbidden = dialled.flatMap((each) => {
+    if (each.status === "fulfilled") each.value.destroy();
+    else if (each.reason instanceof ForwardingForbidden) return [each.reason.message];
+    return [];
+  });
+  if (forbidden.length > 0) throw new Error(`${forbidden.join("\n")}. Nothing was changed`);
+  return { ...inputs, unreachable: [] };
+}
+
 /** Looks at every host. One that cannot be looked at may be as it was deployed: that is no drift. */
 async function read(id: string, state?: State): Promise<dynamic.ReadResult<State>> {
   if (!state) throw new Error("HostDrift cannot be imported; pulumi up makes it");
-  const route = openRoute(state);
+  const route = heldRoute(state);
   const drift: string[] = [];
   const unreachable: string[] = [];
   const look = async (name: string) => {
@@ -76,11 +96,7 @@ async function read(id: string, state?: State): Promise<dynamic.ReadResult<State
       unreachable.push(`${name} was not looked at: ${plain((error as Error).message)}`);
     }
   };
-  try {
-    await Promise.all(state.hosts.map(({ name }) => look(name)));
-  } finally {
-    route.close();
-  }
+  await Promise.all(state.hosts.map(({ name }) => look(name)));
   drift.sort();
   unreachable.sort();
   // Shown below the refresh.
@@ -95,7 +111,7 @@ async function read(id: string, state?: State): Promise<dynamic.ReadResult<State
 export const provider: dynamic.ResourceProvider<Inputs, State> = {
   check,
   diff,
-  create: (inputs) => Promise.resolve({ id: "drift", outs: { ...inputs, unreachable: [] } }),
-  update: (_id, _olds, news) => Promise.resolve({ outs: { ...news, unreachable: [] } }),
+  create: async (inputs) => ({ id: "drift", outs: await refuseWithoutForwarding(inputs) }),
+  update: async (_id, _olds, news) => ({ outs: await refuseWithoutForwarding(news) }),
   read,
 };

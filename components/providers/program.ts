@@ -7,8 +7,8 @@ import {
   programDirectory,
   programHash,
   pythonPackage,
-} from "../hostProgram";
-import { openRoute, plain, RouteArgs, within } from "../sshRoute";
+} from "../remote/hostProgram";
+import { heldRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs {
@@ -45,23 +45,18 @@ async function write(inputs: Inputs): Promise<State> {
     throw new Error(
       `${name}: templates/ has another program than when this run began; nothing was written. Run pulumi up again`,
     );
-  const route = openRoute(inputs);
-  try {
-    const { status, stdout, stderr } = await within(
-      limit + 60,
-      route.run(name, command, fileWriter() + packedPrograms()),
-    );
-    if (status === 0) {
-      const written: State = { ...inputs, stdout: stdout.trimEnd().slice(-200) };
-      // What is written stays in the state for long, where a key that is used no more has no place.
-      delete written.privateKey;
-      return written;
-    }
-    const words = stderr.trim().split("\n").slice(-10).map(plain).join("\n");
-    throw new Error(`${name}: ${words || `status ${status} without a word`}`);
-  } finally {
-    route.close();
+  const { status, stdout, stderr } = await within(
+    limit + 60,
+    heldRoute(inputs).run(name, command, fileWriter() + packedPrograms()),
+  );
+  if (status === 0) {
+    const written: State = { ...inputs, stdout: stdout.trimEnd().slice(-200) };
+    // What is written stays in the state for long, where a key that is used no more has no place.
+    delete written.privateKey;
+    return written;
   }
+  const words = stderr.trim().split("\n").slice(-10).map(plain).join("\n");
+  throw new Error(`${name}: ${words || `status ${status} without a word`}`);
 }
 
 /** Of the resource in ../program.ts. */

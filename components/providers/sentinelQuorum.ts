@@ -3,21 +3,16 @@ import type { dynamic } from "@pulumi/pulumi";
 import {
   addressOf,
   Answers,
-  Created,
   Endpoint,
-  FoundBy,
   judge,
   namedMaster,
   Problem,
-  refusedChanges,
-  refusedNames,
   strangers,
   table,
   whatMoves,
-} from "../gate";
-import type { GroupSettings } from "../render";
-import { askGroup, askSentinels, Group } from "../sentinelProbe";
-import { openRoute, SshTarget } from "../sshRoute";
+} from "../probe/gate";
+import { askGroup, askSentinels, Group } from "../probe/daemons";
+import { heldRoute, SshTarget } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs {
@@ -31,10 +26,6 @@ interface Inputs {
   operatorPassword: string;
   tls?: Group["tls"];
   rollout: string;
-  live: GroupSettings;
-  restart: GroupSettings;
-  created: Created[];
-  foundBy: FoundBy;
   stallSeconds: number;
   /** Of the provider's code: see dynamic.ts. */
   sources: string;
@@ -58,10 +49,6 @@ const inputNames: (keyof Inputs)[] = [
   "operatorPassword",
   "tls",
   "rollout",
-  "live",
-  "restart",
-  "created",
-  "foundBy",
   "stallSeconds",
   "sources",
 ];
@@ -75,7 +62,7 @@ const refreshTimeout = 5;
 /** What Pulumi shows for an input that is not known before the deployment. */
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
+function check(_olds: unknown, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const failures: dynamic.CheckFailure[] = [];
   const known = (value: unknown) => value !== undefined && value !== unknown;
   for (const property of ["privateKey", "operatorPassword"] as const) {
@@ -91,17 +78,6 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
       }
     }
   }
-  for (const reason of refusedChanges(olds.created ?? [], news.created)) {
-    failures.push({ property: "created", reason });
-  }
-  // A state from before ports were kept there has the name.
-  const { masterName } = olds;
-  for (const reason of refusedNames(
-    olds.foundBy ?? (masterName ? { masterName } : {}),
-    news.foundBy,
-  )) {
-    failures.push({ property: "foundBy", reason });
-  }
   return Promise.resolve({ inputs: news, failures });
 }
 
@@ -111,32 +87,28 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
 }
 
 async function waitUntilWhole(inputs: Inputs): Promise<Inputs & Seen> {
-  const route = openRoute(inputs);
-  try {
-    let deadline = 0;
-    let moving = "";
-    for (;;) {
-      const answers = await askGroup(inputs, route);
-      const problems = judge(answers, inputs.quorum);
-      const seen = lastSeen(inputs, answers.sentinels);
-      if (problems.length === 0 && seen) {
-        for (const place of strangers(answers)) {
-          console.log(`note: ${place} replicates, and is none of redis-cluster:hosts`);
-        }
-        return { ...inputs, ...seen };
+  const route = heldRoute(inputs);
+  let deadline = 0;
+  let moving = "";
+  for (;;) {
+    const answers = await askGroup(inputs, route);
+    const problems = judge(answers, inputs.quorum);
+    const seen = lastSeen(inputs, answers.sentinels);
+    if (problems.length === 0 && seen) {
+      for (const place of strangers(answers)) {
+        console.log(`note: ${place} replicates, and is none of redis-cluster:hosts`);
       }
-      const moves = whatMoves(answers);
-      if (deadline === 0 || (moves !== "" && moves !== moving)) {
-        deadline = performance.now() + inputs.stallSeconds * 1000;
-        moving = moves;
-      }
-      if (performance.now() + pollInterval >= deadline) {
-        throw new Error(report(inputs, answers, problems));
-      }
-      await new Promise((resolve) => setTimeout(resolve, pollInterval));
+      return { ...inputs, ...seen };
     }
-  } finally {
-    route.close();
+    const moves = whatMoves(answers);
+    if (deadline === 0 || (moves !== "" && moves !== moving)) {
+      deadline = performance.now() + inputs.stallSeconds * 1000;
+      moving = moves;
+    }
+    if (performance.now() + pollInterval >= deadline) {
+      throw new Error(report(inputs, answers, problems));
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollInterval));
   }
 }
 
@@ -174,13 +146,8 @@ function report(inputs: Inputs, answers: Answers, problems: Problem[]): string {
 /** Brings in the live master. What cannot be asked now stays as it was last seen. */
 async function read(id: string, state?: Inputs & Seen): Promise<dynamic.ReadResult<Inputs & Seen>> {
   if (!state) throw new Error("SentinelQuorum cannot be imported; pulumi up makes it");
-  const route = openRoute(state);
-  try {
-    const seen = lastSeen(state, await askSentinels(state, route, refreshTimeout));
-    return { id, props: { ...state, ...seen } };
-  } finally {
-    route.close();
-  }
+  const seen = lastSeen(state, await askSentinels(state, heldRoute(state), refreshTimeout));
+  return { id, props: { ...state, ...seen } };
 }
 
 /** Of the resource in ../sentinelQuorum.ts. */

@@ -1,4 +1,4 @@
-import { parseConfig, secretOutputs } from "../../components/config";
+import { parseConfig, secretOutputs } from "../../components/config/load";
 import { TopologyConfig } from "../../components/config/topology";
 import { Problem } from "../../components/config/problem";
 import { sshKey } from "./sshKey";

@@ -45,9 +45,7 @@ refuse_foreign_units(adopt=${consent})`);
     expect(await refusal("True")).toMatchObject({ status: 0, stderr: "" });
     const { status, stderr } = await refusal("False");
     expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /redis-cluster.service is of a legacy group.* --secret adoptPassword/,
-    );
+    expect(stderr).toMatch(/redis-cluster.service is of a legacy group.* --secret adoptPassword/);
   });
 
   test.each([

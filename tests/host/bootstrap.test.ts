@@ -99,19 +99,6 @@ export const { chosen } = new Bootstrap("bootstrap", {
     expect(await upped()).toEqual(["", { update: 1 }]);
   });
 
-  test("a host that forbids what the check at the end needs is refused before anything is started", async () => {
-    await stack.setConfig("after", { value: "forbidden" });
-    say("initialised", "initialised", "initialised");
-    servers[1].forwards = false;
-    const said = await failure();
-    expect(said).toMatch(
-      /from app-2 to 127.0.0.1:\d+: its sshd forbids forwarding; expected AllowTcpForwarding yes/,
-    );
-    expect(said).toContain("Nothing was started");
-    servers[1].forwards = true;
-    expect(await upped()).toEqual(["", { update: 1 }]);
-  });
-
   test("a host that says something else is named, and decides nothing", async () => {
     await stack.setConfig("after", { value: "third" });
     for (const word of ["app-2 empty", "app-1 unheard-of", "app-1 empty; more"]) {

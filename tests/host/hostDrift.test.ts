@@ -27,7 +27,9 @@ beforeAll(async () => {
     `import * as pulumi from "@pulumi/pulumi";
 import { HostDrift } from "../../components/hostDrift";
 const privateKey = new pulumi.Config().requireSecret("privateKey");
-export const { repair } = new HostDrift("drift", { hosts: require("./hosts.json"), privateKey });
+const hosts: { name: string; host: string }[] = require("./hosts.json");
+const nodes = hosts.map(({ name, host: address }) => ({ name, address, port: 1 }));
+export const { repair } = new HostDrift("drift", { hosts: hosts as never, nodes, privateKey });
 `,
   );
   project.write("hosts.json", JSON.stringify(hosts));
@@ -58,12 +60,23 @@ async function upped(): Promise<{ changes: object; repair: Record<string, string
 }
 
 /** What each test leaves: the next one goes on from there. */
-test("preview and up ask nobody, also the second time", async () => {
+test("a preview asks nobody; an sshd that forbids what the check at the end needs is refused first", async () => {
   const preview = await stack.preview({ diff: true });
   expect(preview.stdout).toMatch(/repair *: \{\s*app-1: ""\s*app-2: ""/);
-  expect(await upped()).toEqual({ changes: { create: 2 }, repair: { "app-1": "", "app-2": "" } });
-  expect(await upped()).toMatchObject({ changes: {} });
   expect(logins()).toEqual([0, 0]);
+  servers[1].forwards = false;
+  const said = await stack.up().catch((error: Error) => error.message);
+  expect(said).toMatch(
+    /from app-2 to 127.0.0.1:1: its sshd forbids forwarding; expected AllowTcpForwarding yes/,
+  );
+  expect(said).toContain("Nothing was changed");
+  servers[1].forwards = true;
+});
+
+test("up asks nobody more, also the second time", async () => {
+  expect(await upped()).toEqual({ changes: { create: 1 }, repair: { "app-1": "", "app-2": "" } });
+  expect(await upped()).toMatchObject({ changes: {} });
+  expect(logins()).toEqual([2, 2]);
 });
 
 test("a refresh of hosts as they were deployed finds nothing, and there is nothing to do", async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { fileWriter, sections } from "../../components/hostProgram";
+import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { pretendDebian } from "./support/deployed";
 import { Host, Hosts } from "./support/hosts";
 

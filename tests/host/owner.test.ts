@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { ownerCheck } from "../../components/hostProgram";
+import { ownerCheck } from "../../components/remote/hostProgram";
 import { pretendDebian } from "./support/deployed";
 import { Host, Hosts, Outcome } from "./support/hosts";
 

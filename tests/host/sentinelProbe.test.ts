@@ -1,7 +1,7 @@
 import { AddressInfo, connect, createServer, Socket } from "net";
-import { askGroup } from "../../components/sentinelProbe";
-import { openRoute, RouteArgs } from "../../components/sshRoute";
-import { addressOf, Answers, judge, table } from "../../components/gate";
+import { askGroup } from "../../components/probe/daemons";
+import { openRoute, RouteArgs } from "../../components/probe/route";
+import { addressOf, Answers, judge, table } from "../../components/probe/gate";
 import { eventually, masterName, operatorPassword, startRedisGroup } from "../helpers/redisGroup";
 import type { RedisGroup } from "../helpers/redisGroup";
 import { load } from "../helpers/load";

@@ -63,10 +63,6 @@ function configure(changes: Partial<SentinelQuorumArgs>): void {
       hostKey,
     })),
     rollout: "first",
-    live: {},
-    restart: {},
-    created: [],
-    foundBy: { masterName },
     ...changes,
   };
   project.write("args.json", JSON.stringify(args));

@@ -2,21 +2,8 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { fileWriter, sections } from "../../components/hostProgram";
-import {
-  renderBackupUnits,
-  renderFirewall,
-  renderFirewallUnit,
-  renderKernelUnit,
-  renderLive,
-  renderMembers,
-  renderNodeUnit,
-  renderNodeUsers,
-  renderRedisConf,
-  renderSentinelConf,
-  renderSentinelUnit,
-  renderSentinelUsers,
-} from "../../components/render";
+import { fileWriter, sections } from "../../components/remote/hostProgram";
+import { nodeFiles, sentinelFiles } from "../../components/release/manifest";
 import { host as hostConfig, topologyConfig } from "../helpers/config";
 import { Host, Hosts, Outcome, passwords } from "./support/hosts";
 
@@ -34,24 +21,11 @@ const config = topologyConfig({
   redis: { "notify-keyspace-events": "K$" },
 });
 const [consoleConfig] = config.hosts;
-const backup = renderBackupUnits(config, "console");
-const units = {
-  "redis-cluster.service": renderNodeUnit(config),
-  "redis-sentinel.service": renderSentinelUnit(config),
-  "redis-cluster-firewall.service": renderFirewallUnit(config),
-  "redis-cluster-kernel.service": renderKernelUnit(config),
-  "redis-cluster-backup.service": backup.service,
-  "redis-cluster-backup.timer": backup.timer,
-};
+const released = { ...nodeFiles(config, consoleConfig), ...sentinelFiles(config, consoleConfig) };
+const isUnit = ([name]: [string, string]) => /\.(service|timer)$/.test(name);
+const units = Object.fromEntries(Object.entries(released).filter(isUnit));
 const files: Record<string, string> = {
-  ...units,
-  "redis.conf": renderRedisConf(config, consoleConfig),
-  "sentinel.conf": renderSentinelConf(config, consoleConfig),
-  live: renderLive(config, consoleConfig),
-  members: renderMembers(config, consoleConfig),
-  "users.acl": renderNodeUsers(config),
-  "sentinel-users.acl": renderSentinelUsers(config),
-  "firewall.nft": renderFirewall(config),
+  ...released,
   secrets:
     Object.entries(passwords)
       .map(([name, password]) => `${name} ${password}\n`)

@@ -178,7 +178,7 @@ test("a state works where the project was moved to, and holds no code", async ()
   const index = read("index.ts");
   write(
     "index.ts",
-    'import { HostDrift } from "./components/hostDrift";\nnew HostDrift("drift", { hosts: [] });\n',
+    'import { HostDrift } from "./components/hostDrift";\nnew HostDrift("drift", { hosts: [], nodes: [] });\n',
   );
   await stack.up();
   const moved = `${clone}-moved`;

@@ -9,9 +9,9 @@ import {
   renderRedisConf,
   renderSentinelConf,
   renderSentinelUsers,
-} from "../../components/render";
+} from "../../components/release/render";
 import { Settings } from "../../components/directives/directive";
-import { directives, parseSettings } from "../../components/settings";
+import { directives, parseSettings } from "../../components/directives/settings";
 import { host, topologyConfig } from "../helpers/config";
 import { eventually } from "../helpers/redisGroup";
 

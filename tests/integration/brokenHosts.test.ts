@@ -42,6 +42,17 @@ it("names a host that does not answer", async () => {
   }
 });
 
+it("says that an sshd forbids what the check at the end needs, before a host is changed", async () => {
+  const setting = "/etc/ssh/sshd_config.d/strict.conf";
+  on("app-2", `echo DisableForwarding yes >${setting} && systemctl reload ssh`);
+  const said = await failedUp(dev);
+  on("app-2", `rm ${setting} && systemctl reload ssh`);
+  expect(said).toMatch(
+    /from app-2 to \S+: its sshd forbids forwarding; expected [^]*Nothing was changed/,
+  );
+  for (const host of hosts) expect(on(host, "ls /usr/local/lib")).not.toContain("redis-cluster");
+});
+
 it("says when the SSH key is not the right one", async () => {
   const other = sshKey().private;
   await dev.stack.setConfig("redis-cluster:sshPrivateKey", { value: other, secret: true });

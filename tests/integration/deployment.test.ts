@@ -319,9 +319,9 @@ describe("an operator's accidents change nothing that runs", () => {
       .filter(({ custom, urn }) => custom && !urn.includes("pulumi:providers"))
       .map(({ urn }) => urn);
     const ofOneHost = urns.filter((urn) =>
-      /::app-1-|::(sentinel-quorum|host-drift|bootstrap)$/.test(urn),
+      /::app-1-|::(change-classes|sentinel-quorum|host-drift|bootstrap)$/.test(urn),
     );
-    expect(ofOneHost.length).toBe(12);
+    expect(ofOneHost.length).toBe(13);
     await unchanged(async () => {
       for (const replace of [...ofOneHost.map((urn) => [urn]), urns]) {
         const { summary } = await dev.stack.up({ replace });

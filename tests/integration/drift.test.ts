@@ -163,6 +163,29 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   await nothingLeft();
 });
 
+it("kernel settings: given back when the stack wants none, set again when it does; nothing restarts", async () => {
+  const [first] = replicas;
+  const seen = () =>
+    on(first, "cat /proc/sys/net/core/somaxconn; systemctl is-active redis-cluster-kernel || :");
+  const wanted = async (value: string) => {
+    await dev.stack.setConfig("redis-cluster:kernelSettings", { value });
+    await losingNothing(dev, () => dev.stack.up());
+  };
+  const before = await identities(dev);
+  await wanted("false");
+  expect(seen()).toBe("4096\ninactive");
+  on(first, "echo 100 >/proc/sys/net/core/somaxconn");
+  await nothingLeft();
+  await wanted("true");
+  expect(seen()).toBe("511\nactive");
+  await wanted("false");
+  expect(seen()).toBe("100\ninactive");
+  on(first, "echo 4096 >/proc/sys/net/core/somaxconn");
+  await wanted("true");
+  expect(await identities(dev)).toEqual(before);
+  await nothingLeft();
+});
+
 it("keeps every secret to itself", () => {
   const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL ?? "");
   const state = readFileSync(join(backend, ".pulumi/stacks/redis-cluster/dev.json"), "utf8");

@@ -67,7 +67,7 @@ const fullSyncs = () =>
 /** The classes of change that a plain preview tells. */
 async function previewedClasses(): Promise<string[]> {
   const { stdout } = await dev.stack.preview();
-  const [, names = ""] = /sentinel-quorum update .*\[diff: ([^\]]*)\]/.exec(stdout) ?? [];
+  const [, names = ""] = /change-classes update .*\[diff: ([^\]]*)\]/.exec(stdout) ?? [];
   return names.split(",").filter((name) => /live|restart/.test(name));
 }
 

@@ -73,9 +73,11 @@ it("deploys stage's settings, every login and every question by way of the basti
       host,
       "journalctl -q --no-pager -u ssh | grep -o 'Accepted publickey for deploy from [0-9.]*' | sort | uniq -c",
     );
-    const from = [...logins.matchAll(/from ([0-9.]+)/g)].map((match) => match[1]);
-    // The others are this test's own.
-    expect(from).toContain(address("bastion"));
+    const from = [...logins.matchAll(/([0-9]+) .* from ([0-9.]+)/g)];
+    // One for each Command, and one of the providers' process; the others are this test's own.
+    expect(Object.fromEntries(from.map(([, count, where]) => [where, count]))).toMatchObject({
+      [address("bastion")]: "9",
+    });
     expect(
       on(
         host,

@@ -2,7 +2,7 @@ import { once } from "events";
 import { writeFileSync } from "fs";
 import { Server } from "ssh2";
 import { agentFindings } from "../../components/config/agent";
-import { openRoute } from "../../components/sshRoute";
+import { openRoute } from "../../components/probe/route";
 import { agentWith, socketPath, stopAgents } from "../helpers/sshAgent";
 import { sshKey } from "../helpers/sshKey";
 

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { readFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
-import { loadConfig, parseConfig, report } from "../../components/config";
+import { loadConfig, parseConfig, report } from "../../components/config/load";
 import { host, keyPair, problemsOf, rawConfig, secrets } from "../helpers/config";
 import { sshKey } from "../helpers/sshKey";
 

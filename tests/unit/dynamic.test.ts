@@ -2,6 +2,7 @@ import * as fs from "fs";
 import { join } from "path";
 import { sourcesHash, sourcesOf } from "../../components/dynamic";
 import { Bootstrap } from "../../components/bootstrap";
+import { ChangeClasses } from "../../components/changeClasses";
 import { Decommission } from "../../components/decommission";
 import { HostDrift } from "../../components/hostDrift";
 import { Program } from "../../components/program";
@@ -19,15 +20,16 @@ const resources: Record<string, () => void> = {
   sentinelQuorum: () =>
     new SentinelQuorum("it", {
       ...{ masterName: "m", quorum: 1, nodes: [endpoint], sentinels: [endpoint], hosts: [host] },
-      ...{ operatorPassword: "x", rollout: "x", foundBy: {}, live: {}, restart: {}, created: [] },
+      ...{ operatorPassword: "x", rollout: "x" },
     }),
+  changeClasses: () => new ChangeClasses("it", { foundBy: {}, live: {}, restart: {}, created: [] }),
   bootstrap: () =>
     new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
   decommission: () =>
     new Decommission("it", {
       ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], plan: "x", limit: 1 },
     }),
-  hostDrift: () => new HostDrift("it", { hosts: [host] }),
+  hostDrift: () => new HostDrift("it", { hosts: [host], nodes: [endpoint] }),
   program: () => new Program("it", { hosts: [host], repair: "" }),
   privateAuthority: () => new PrivateAuthority("it", { group: "g", members: [], renew: 0 }),
 };
@@ -41,6 +43,8 @@ jest.mock("fs", () => {
 });
 
 const providers = Object.keys(resources);
+
+const remote = ["project", "remote/hostProgram", "remote/shell"];
 
 test("there is a resource for each provider", () => {
   const files = fs.readdirSync(join(components, "providers"));
@@ -59,11 +63,12 @@ test.each(providers)(
 );
 
 test.each([
-  ["sentinelQuorum", ["gate", "sentinelProbe", "sshRoute"]],
-  ["bootstrap", ["hostProgram", "shell", "sshRoute"]],
-  ["decommission", ["hostProgram", "membership", "shell", "sshRoute"]],
-  ["hostDrift", ["hostProgram", "shell", "sshRoute"]],
-  ["program", ["hostProgram", "shell", "sshRoute"]],
+  ["sentinelQuorum", ["probe/gate", "probe/daemons", "probe/route"]],
+  ["changeClasses", ["release/refusals"]],
+  ["bootstrap", [...remote, "probe/route"]],
+  ["decommission", [...remote, "membership", "probe/route"]],
+  ["hostDrift", [...remote, "probe/route"]],
+  ["program", [...remote, "probe/route"]],
   ["privateAuthority", []],
 ])("the hash of %s is of all that it runs", (module, imported) => {
   expect(sourcesOf(module)).toEqual([...imported, `providers/${module}`].sort());

@@ -1,9 +1,9 @@
 import { spawnSync } from "child_process";
 import fc from "fast-check";
 import { readProof } from "../../components/providers/bootstrap";
-import { parseConfig, report, secretOutputs } from "../../components/config";
+import { parseConfig, report, secretOutputs } from "../../components/config/load";
 import { TopologyConfig } from "../../components/config/topology";
-import { judge, table } from "../../components/gate";
+import { judge, table } from "../../components/probe/gate";
 import {
   renderMembers,
   renderNodeUsers,
@@ -11,11 +11,11 @@ import {
   renderSecrets,
   renderSentinelConf,
   renderSentinelUsers,
-} from "../../components/render";
-import { readId } from "../../components/protocol";
-import { nodeSaid, sentinelSaid } from "../../components/sentinelProbe";
-import { directives } from "../../components/settings";
-import { commandLine } from "../../components/shell";
+} from "../../components/release/render";
+import { readId } from "../../components/remote/protocol";
+import { nodeSaid, sentinelSaid } from "../../components/probe/daemons";
+import { directives } from "../../components/directives/settings";
+import { commandLine } from "../../components/remote/shell";
 import { host, keyPair, rawConfig, secrets } from "../helpers/config";
 
 // Each property holds for some hundreds of values; a failure prints the seed to see it again.

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Redis from "ioredis";
-import { Answers, judge } from "../../components/gate";
-import { nodeSaid, sentinelSaid } from "../../components/sentinelProbe";
+import { Answers, judge } from "../../components/probe/gate";
+import { nodeSaid, sentinelSaid } from "../../components/probe/daemons";
 
 // The check at the end of a run, held against the cases that the host program's gate is held against too.
 

@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, KeyObject, verify } from "crypto"
 import { utils } from "ssh2";
 import { usableKey } from "../../components/config/privateKey";
 import { keyPair, problemsOf, rawConfig } from "../helpers/config";
-import { parseConfig } from "../../components/config";
+import { parseConfig } from "../../components/config/load";
 
 const pem = (key: KeyObject, type: "pkcs1" | "pkcs8" | "sec1", passphrase?: string): string =>
   key.export({

@@ -1,5 +1,5 @@
 import { readProof } from "../../components/providers/bootstrap";
-import { readId } from "../../components/protocol";
+import { readId } from "../../components/remote/protocol";
 
 const uuid = "01234567-89ab-4cde-8f01-23456789abcd";
 

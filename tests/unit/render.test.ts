@@ -6,7 +6,6 @@ import {
   renderBackupUnits,
   renderFirewall,
   renderKernelUnit,
-  renderLive,
   renderMembers,
   renderNodeUnit,
   renderNodeUsers,
@@ -15,8 +14,10 @@ import {
   renderSentinelConf,
   renderSentinelUnit,
   renderSentinelUsers,
-  settingsByClass,
-} from "../../components/render";
+} from "../../components/release/render";
+import { Daemon } from "../../components/directives/directive";
+import { settingsByClass } from "../../components/release/changes";
+import { nodeFiles } from "../../components/release/manifest";
 import { host, secrets, topologyConfig } from "../helpers/config";
 
 const config = topologyConfig({
@@ -31,12 +32,10 @@ const config = topologyConfig({
 });
 const [app1, , app3, bootstrap] = config.hosts;
 
-const parts = (text: string): { restart: string[]; live: string[] } => {
-  const names = renderLive(config, app1).split("\n");
-  const isLive = (line: string) => {
-    const [first, second] = line.split(" ");
-    return names.includes(first === "sentinel" ? `sentinel ${second}` : `node ${first}`);
-  };
+const parts = (daemon: Daemon, text: string): { restart: string[]; live: string[] } => {
+  const names = nodeFiles(config, app1).live.split("\n");
+  const isLive = (line: string) =>
+    names.includes(`${daemon} ${line.replace(/^sentinel /, "").split(" ")[0]}`);
   const lines = text.split("\n");
   return { restart: lines.filter((line) => !isLive(line)), live: lines.filter(isLive) };
 };
@@ -45,7 +44,7 @@ describe("redis.conf", () => {
   const text = renderRedisConf(config, app1);
 
   test("has what the program owns and what waits for a restart", () => {
-    expect(parts(text).restart).toEqual(
+    expect(parts("node", text).restart).toEqual(
       expect.arrayContaining([
         "port 6389",
         "dir /var/lib/redis-cluster",
@@ -61,7 +60,7 @@ describe("redis.conf", () => {
   });
 
   test("has what Redis takes at run time", () => {
-    expect(parts(text).live).toEqual(
+    expect(parts("node", text).live).toEqual(
       expect.arrayContaining([
         "bind 10.77.0.12 127.0.0.1",
         "hz 20",
@@ -70,7 +69,7 @@ describe("redis.conf", () => {
         'proc-title-template "{title} {listen-addr} {server-mode}"',
       ]),
     );
-    expect(parts(text).restart.join("\n")).not.toMatch(/^hz /m);
+    expect(parts("node", text).restart.join("\n")).not.toMatch(/^hz /m);
   });
 
   test("says nothing of roles, users and passwords", () => {
@@ -87,7 +86,7 @@ describe("sentinel.conf", () => {
   const text = renderSentinelConf(config, app1);
 
   test("has what waits for a restart, and the rest", () => {
-    expect(parts(text).restart).toEqual(
+    expect(parts("sentinel", text).restart).toEqual(
       expect.arrayContaining([
         "port 26389",
         "dir /tmp",
@@ -99,7 +98,7 @@ describe("sentinel.conf", () => {
         "loglevel verbose",
       ]),
     );
-    expect(parts(text).live).toEqual([
+    expect(parts("sentinel", text).live).toEqual([
       "sentinel down-after-milliseconds redis-dev-cluster 2000",
       "sentinel failover-timeout redis-dev-cluster 10000",
       "sentinel parallel-syncs redis-dev-cluster 1",
@@ -455,7 +454,7 @@ describe("render", () => {
       "templates/members.mustache: no value for {{sentinelReturn}}",
     );
     expect(() =>
-      render("redis.conf", { port: 1, tls: [], address: "a", live: [], restart: [{ name: "hz" }] }),
+      render("redis.conf", { port: 1, tls: [], address: "a", settings: [{ name: "hz" }] }),
     ).toThrow("no value for {{value}}");
   });
 

@@ -1,5 +1,5 @@
-import { parseConfig, secretOutputs } from "../../components/config";
-import { programHash } from "../../components/hostProgram";
+import { parseConfig, secretOutputs } from "../../components/config/load";
+import { programHash } from "../../components/remote/hostProgram";
 import { ReplicationTopology } from "../../components/replicationTopology";
 import { idGiven, precedes, Registered, registeredBy } from "../helpers/graph";
 import { sshKey } from "../helpers/sshKey";
@@ -172,6 +172,11 @@ describe("three hosts", () => {
         expect(before(`${one}-node-install`, `${other}-sentinel-claim`)).toBe(true);
       }
     }
+  });
+
+  it("asks no host before what may not be changed is refused", () => {
+    const others = [...graph.values()].filter(({ type }) => type === "command:remote:Command");
+    for (const { name } of others) expect(before("change-classes", name)).toBe(true);
   });
 
   it("checks the quorum at the very end", () => {

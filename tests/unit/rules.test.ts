@@ -1,6 +1,6 @@
 import { ruleFindings, rules } from "../../components/directives/rules";
-import { effectiveSettings, parseSettings } from "../../components/settings";
-import { parseConfig } from "../../components/config";
+import { effectiveSettings, parseSettings } from "../../components/directives/settings";
+import { parseConfig } from "../../components/config/load";
 import { host, problemsOf, rawConfig } from "../helpers/config";
 
 type Values = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { sentinelDirectives } from "../../components/directives/sentinel";
-import { directives, effectiveSettings, parseSettings } from "../../components/settings";
+import { directives, effectiveSettings, parseSettings } from "../../components/directives/settings";
 
 const place = { address: "10.0.0.1", leastReplicas: "1" };
 

@@ -1,9 +1,9 @@
 /** What fails without words says why all the same. */
 import { createServer, AddressInfo } from "net";
 import { Duplex } from "stream";
-import { askSentinels } from "../../components/sentinelProbe";
+import { askSentinels } from "../../components/probe/daemons";
 import { provider as hostDrift } from "../../components/providers/hostDrift";
-import { openRoute, Route } from "../../components/sshRoute";
+import { openRoute, Route } from "../../components/probe/route";
 import { keyPair } from "../helpers/config";
 import { startSshServer } from "../helpers/sshServer";
 
@@ -40,7 +40,8 @@ test("a connection that breaks in the middle of a refresh is no drift", async ()
   const hosts = [{ ...server, name: "app-1" }].map(({ name, host, port, user, hostKey }) => {
     return { name, host, port, user, hostKey };
   });
-  const state = { hosts, privateKey: keyPair.private, drift: [], repair: {}, sources: "" };
+  const inputs = { hosts, privateKey: keyPair.private, nodes: [], sources: "" };
+  const state = { ...inputs, drift: [], repair: {} };
   const said = jest.spyOn(console, "log").mockReturnValue();
   server.answer = () => ({ stdout: "app-1 hz: wanted 10, seen", status: "breaks" });
   const { props } = await hostDrift.read!("drift", state);

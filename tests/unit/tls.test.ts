@@ -1,9 +1,9 @@
+import { nodeFiles } from "../../components/release/manifest";
 import {
-  renderLive,
   renderMembers,
   renderRedisConf,
   renderSentinelConf,
-} from "../../components/render";
+} from "../../components/release/render";
 import { authority } from "../helpers/certificates";
 import { problemsOf, topologyConfig } from "../helpers/config";
 
@@ -34,7 +34,7 @@ const files = (more: Record<string, unknown>) => {
   const [host] = config.hosts;
   return {
     node: renderRedisConf(config, host).split("\n"),
-    live: renderLive(config, host).split("\n"),
+    live: nodeFiles(config, host).live.split("\n"),
     sentinel: renderSentinelConf(config, host).split("\n"),
     members: renderMembers(config, host).split("\n"),
   };

@@ -5,6 +5,8 @@ certain name, and in the same transaction reads who has entered before; its turn
 connection ends with the process, whatever becomes of that, and nothing is written.
 """
 
+import time
+
 from .decide.turn import NAME, before
 from .gate import GATE_PATIENCE, Waiting
 from .observe import ASK_TIMEOUT, Daemons, fields
@@ -50,6 +52,8 @@ class Turn:
                     f"this host waits for its turn to restart, which {ahead} has; expected that it comes to its end, "
                     "or that it is ended there"
                 )
+            # The further behind, the more seldom it asks.
+            time.sleep(0.1 * max(0, len(self._before) - 1))
         return waited
 
     def leave(self) -> None:

@@ -21,7 +21,7 @@ import {
   hostPrograms,
   pythonPackage,
   rootProgram,
-} from "../../../components/hostProgram";
+} from "../../../components/remote/hostProgram";
 
 export const masterName = "redis-test-cluster";
 export const passwords = {

@@ -1,17 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { agentFindings } from "./config/agent";
-import { readBackup } from "./config/backup";
-import { Checker } from "./config/checker";
-import { readFirewall } from "./config/firewall";
-import { readHosts } from "./config/hosts";
-import { readLimits } from "./config/limits";
-import { Problem, show } from "./config/problem";
-import { passwordKey, previousKey, readSecrets } from "./config/secrets";
-import { readSsh } from "./config/ssh";
-import { readTls } from "./config/tls";
-import { HostConfig, ownUsers, Topology, TopologyConfig } from "./config/topology";
-import { readUsers } from "./config/users";
-import { ruleFindings } from "./directives/rules";
+import { agentFindings } from "./agent";
+import { readBackup } from "./backup";
+import { Checker } from "./checker";
+import { readFirewall } from "./firewall";
+import { readHosts } from "./hosts";
+import { readLimits } from "./limits";
+import { Problem, show } from "./problem";
+import { passwordKey, previousKey, readSecrets } from "./secrets";
+import { readSsh } from "./ssh";
+import { readTls } from "./tls";
+import { HostConfig, ownUsers, Topology, TopologyConfig } from "./topology";
+import { readUsers } from "./users";
+import { ruleFindings } from "../directives/rules";
 
 const namespace = "redis-cluster";
 const otherKeys = [

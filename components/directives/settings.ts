@@ -1,10 +1,10 @@
 /** A daemon's settings: overrides checked by the tables in directives/, which templates and documentation come from too. */
-import { Problem, show } from "./config/problem";
-import { under } from "./config/path";
-import type { Daemon, Directive, Place, Settings } from "./directives/directive";
-import { nodeDirectives } from "./directives/node";
-import { sentinelDirectives } from "./directives/sentinel";
-import { isMap } from "./directives/values";
+import { Problem, show } from "../config/problem";
+import { under } from "../config/path";
+import type { Daemon, Directive, Place, Settings } from "./directive";
+import { nodeDirectives } from "./node";
+import { sentinelDirectives } from "./sentinel";
+import { isMap } from "./values";
 
 /** The directives of one daemon. */
 export function directives(daemon: Daemon): Directive[] {

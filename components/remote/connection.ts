@@ -1,6 +1,6 @@
 import { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { HostConfig, TopologyConfig } from "./config/topology";
+import { HostConfig, TopologyConfig } from "../config/topology";
 
 export type Connection = types.input.remote.ConnectionArgs;
 

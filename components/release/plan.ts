@@ -1,22 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "crypto";
-import { Certificates } from "./certificates";
-import { TopologyConfig } from "./config/topology";
-import { hostPrograms } from "./hostProgram";
-import {
-  renderBackupUnits,
-  renderFirewall,
-  renderFirewallUnit,
-  renderKernelUnit,
-  renderMembers,
-  renderNodeUnit,
-  renderNodeUsers,
-  renderRedisConf,
-  renderSecrets,
-  renderSentinelConf,
-  renderSentinelUnit,
-  renderSentinelUsers,
-} from "./render";
+import { Certificates } from "../certificates";
+import { TopologyConfig } from "../config/topology";
+import { programHash } from "../remote/hostProgram";
+import { nodeFiles, sentinelFiles } from "./manifest";
+import { renderSecrets } from "./render";
 
 /**
  * All that goes to the hosts of the group, as a hash: an override is good for this plan alone. The hash is no secret:
@@ -24,16 +12,11 @@ import {
  */
 export function planOf(config: TopologyConfig, certificates?: Certificates): pulumi.Output<string> {
   const texts = [
-    JSON.stringify(hostPrograms()),
-    ...config.hosts.flatMap((host) => [
-      renderRedisConf(config, host),
-      renderMembers(config, host),
-      ...Object.values(renderBackupUnits(config, host.name)),
-      ...(host.sentinel ? [renderSentinelConf(config, host)] : []),
+    programHash(),
+    ...config.hosts.map((host) => [
+      nodeFiles(config, host),
+      host.sentinel ? sentinelFiles(config, host) : {},
     ]),
-    ...[renderNodeUsers(config), renderSentinelUsers(config), renderFirewall(config)],
-    ...[renderNodeUnit(config), renderSentinelUnit(config), renderFirewallUnit(config)],
-    renderKernelUnit(config),
   ];
   const hash = pulumi
     .all([

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { templates } from "../project";
 import { commandLine } from "./shell";
 
-const templates = join(__dirname, "..", "templates");
 const parts = join(templates, "host");
 
 /** Where the host's programs live. */
@@ -53,6 +53,10 @@ export function sections(files: Record<string, string>): string {
     `==> ${name} <==\n${text.replace(/\n*$/, "\n")}`;
   return [...Object.entries(files).map(section), "==> end <==\n"].join("");
 }
+
+/** Lines, and below them files, each put in its place in one rename; a diff shows them by line. */
+export const followed = ([lines, files]: [string, Record<string, string>]): string =>
+  `${lines}\n${sections(files)}`;
 
 /** All programs as write-files takes them: in gzip, for slow lines. */
 export const packedPrograms = once((): string =>

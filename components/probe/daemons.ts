@@ -3,7 +3,7 @@ import { Duplex } from "stream";
 import type { Redis, RedisOptions } from "ioredis";
 import { connect as connectTls } from "tls";
 import { Answer, Answers, behind, Endpoint, NodeSaid, SentinelSaid } from "./gate";
-import { plain, Route, within } from "./sshRoute";
+import { plain, Route, within } from "./route";
 
 /** The daemons to ask, and the password of the ACL user `operator` on them. */
 export interface Group {
@@ -25,7 +25,11 @@ const patience = 5;
  *
  * @param seconds bound of each answer; default 5
  */
-export async function askGroup(group: Group, route: Route, seconds = 5): Promise<Answers> {
+export async function askGroup(
+  group: Group,
+  route: Pick<Route, "dial">,
+  seconds = 5,
+): Promise<Answers> {
   const [nodes, sentinels] = await Promise.all([
     askAll(group.nodes, group, route, seconds, nodeSaid),
     askSentinels(group, route, seconds),
@@ -48,7 +52,7 @@ export async function askGroup(group: Group, route: Route, seconds = 5): Promise
 /** As askGroup, the sentinels alone. */
 export function askSentinels(
   group: Group,
-  route: Route,
+  route: Pick<Route, "dial">,
   seconds = 5,
 ): Promise<Answer<SentinelSaid>[]> {
   return askAll(group.sentinels, group, route, seconds, (redis) =>
@@ -59,7 +63,7 @@ export function askSentinels(
 function askAll<Said>(
   endpoints: Endpoint[],
   group: Group,
-  route: Route,
+  route: Pick<Route, "dial">,
   seconds: number,
   ask: (redis: Redis) => Promise<Said>,
 ): Promise<Answer<Said>[]> {

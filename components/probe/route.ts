@@ -50,17 +50,27 @@ const refusedPatience = 11000;
 /** Nobody listens there, or a firewall says so; or an sshd hangs up, to which too many log in (MaxStartups). */
 class ConnectionRefused extends Error {}
 
+/** The logins of this process, by where they lead and who logs in. */
+const held = new Map<string, Promise<Client>>();
+
+/**
+ * A route of the engine's provider process, which the engine ends: a login there serves every resource of a run that asks
+ * the same host.
+ */
+export const heldRoute = (args: RouteArgs): Omit<Route, "close"> => openRoute(args, held);
+
 /** A route that connects to nothing yet. Close it, or the process does not end. */
-export function openRoute(args: RouteArgs): Route {
-  const clients = new Map<string, Promise<Client>>();
+export function openRoute(args: RouteArgs, clients = new Map<string, Promise<Client>>()): Route {
   let closed = false;
 
-  function client(label: string, connect: () => Promise<Client>): Promise<Client> {
-    let opening = clients.get(label);
+  function client(target: SshTarget, connect: () => Promise<Client>): Promise<Client> {
+    const way = [target, target === args.bastion ? "" : args.bastion, args.privateKey];
+    const key = createHash("sha256").update(JSON.stringify(way)).digest("hex");
+    let opening = clients.get(key);
     if (!opening) {
       opening = connect();
-      clients.set(label, opening);
-      const forget = () => clients.delete(label);
+      clients.set(key, opening);
+      const forget = () => clients.delete(key);
       opening.then((open) => {
         open.on("close", forget);
         if (closed) open.destroy();
@@ -72,10 +82,10 @@ export function openRoute(args: RouteArgs): Route {
   function host(name: string): Promise<Client> {
     const target = args.hosts.find((each) => each.name === name);
     if (!target) return Promise.reject(new Error(`${name}: no such host in the SSH route`));
-    return client(`host ${name}`, async () => {
+    return client(target, async () => {
       const { bastion, privateKey } = args;
       if (!bastion) return login(name, target, privateKey);
-      const jump = await client("bastion", () => login("bastion", bastion, privateKey));
+      const jump = await client(bastion, () => login("bastion", bastion, privateKey));
       return login(
         name,
         target,

@@ -10,13 +10,14 @@ import {
   Tls,
   TopologyConfig,
   User,
-} from "./config/topology";
-import { PatternList, signs } from "./config/patterns";
-import type { Daemon, Directive, Settings } from "./directives/directive";
-import { directives } from "./settings";
+} from "../config/topology";
+import { PatternList, signs } from "../config/patterns";
+import type { Daemon, Directive, Settings } from "../directives/directive";
+import { directives } from "../directives/settings";
+import { templates } from "../project";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
-type Config = Omit<TopologyConfig, "secrets">;
+export type Config = Omit<TopologyConfig, "secrets">;
 
 /** A node's settings, without role, users and passwords. */
 export function renderRedisConf(config: Config, host: HostConfig): string {
@@ -39,25 +40,6 @@ export function renderSentinelConf(config: Config, host: HostConfig): string {
     address: host.address,
     settings: lines("sentinel", host.sentinel, config.masterName),
   });
-}
-
-/** Which settings of a host's files running daemons take. */
-export function renderLive(config: Config, host: HostConfig): string {
-  return render("live", live(config, host));
-}
-
-// A node opens and closes its ports while it runs.
-const tlsLive = ["port", "tls-port", "tls-replication", "tls-auth-clients"];
-
-function live({ tls }: Config, { redis, sentinel }: HostConfig): Record<Daemon, string[]> {
-  const names = (daemon: Daemon, settings: Settings): string[] =>
-    directives(daemon)
-      .filter(({ name, class: kind }) => kind === "live" && name in settings)
-      .map(({ name }) => name);
-  return {
-    node: [...(tls ? tlsLive : []), ...names("node", redis)],
-    sentinel: sentinel ? names("sentinel", sentinel) : [],
-  };
 }
 
 const tlsLines = (tls: Tls, plainPort: number, tlsPort: number) => ({
@@ -208,61 +190,6 @@ interface Line {
   value: string;
 }
 
-/** Settings by their names, redis.hz say; one that differs among the hosts has its value on each. */
-export type GroupSettings = Record<string, string | Record<string, string>>;
-
-/** What running daemons take, and what makes them restart: the lines of the hosts' files, and the units. */
-export function settingsByClass(config: Config): Record<"live" | "restart", GroupSettings> {
-  const hosts = config.hosts.map((host) => ({ name: host.name, ...classes(config, host) }));
-  const group = (kind: "live" | "restart"): GroupSettings => {
-    const names = new Set(hosts.flatMap((host) => Object.keys(host[kind])));
-    return Object.fromEntries(
-      [...names].map((name) => {
-        const values = hosts.flatMap((host) =>
-          name in host[kind] ? [[host.name, host[kind][name]] as const] : [],
-        );
-        const same = values.every(([, value]) => value === values[0][1]);
-        return [name, same ? values[0][1] : Object.fromEntries(values)];
-      }),
-    );
-  };
-  return { live: group("live"), restart: group("restart") };
-}
-
-function classes(config: Config, host: HostConfig): Record<"live" | "restart", Settings> {
-  const taken = live(config, host);
-  const line = new RegExp(`^(?!#)(?:sentinel )?(\\S+)(?: ${config.masterName})? (.*)$`, "gm");
-  const settings = (daemon: Daemon, key: string, text: string, ofLive: boolean): Settings =>
-    Object.fromEntries(
-      [...text.matchAll(line)]
-        .filter(([, name]) => taken[daemon].includes(name) === ofLive)
-        .map(([, name, value]) => [`${key}.${name}`, value]),
-    );
-  const unit = (text: string) => `unit ${hash(text).slice(0, 16)}`;
-  const redis = renderRedisConf(config, host);
-  const all = {
-    live: settings("node", "redis", redis, true),
-    restart: {
-      ...settings("node", "redis", redis, false),
-      "redis-cluster.service": unit(renderNodeUnit(config)),
-    },
-  };
-  if (!host.sentinel) return all;
-  const sentinel = renderSentinelConf(config, host);
-  return {
-    live: {
-      ...all.live,
-      ...settings("sentinel", "sentinel", sentinel, true),
-      "sentinel.quorum": String(config.quorum),
-    },
-    restart: {
-      ...all.restart,
-      ...settings("sentinel", "sentinel", sentinel, false),
-      "redis-sentinel.service": unit(renderSentinelUnit(config)),
-    },
-  };
-}
-
 /** The settings as lines. */
 function lines(daemon: Daemon, settings: Settings, masterName: string): Line[] {
   const lineName = ({ name, about }: Directive): string =>
@@ -278,6 +205,9 @@ function lines(daemon: Daemon, settings: Settings, masterName: string): Line[] {
 
 // Hashes as Redis's ACL takes them. They have no salt, so a password must be long to stand being read.
 const hash = (password: string): string => createHash("sha256").update(password).digest("hex");
+
+/** By which a text is known to be another. */
+export const shortHash = (text: string): string => hash(text).slice(0, 16);
 
 /** Mustache leaves a missing variable empty; here it is an error. */
 class StrictContext extends Mustache.Context {
@@ -304,7 +234,7 @@ function escape(value: unknown): string {
 }
 
 const template = (name: string): string =>
-  readFileSync(join(__dirname, "..", "templates", `${name}.mustache`), "utf8");
+  readFileSync(join(templates, `${name}.mustache`), "utf8");
 
 /**
  * Fills templates/<name>.mustache.

@@ -1,0 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "./dynamic";
+import type { GroupSettings } from "./release/changes";
+import type { Created, FoundBy } from "./release/refusals";
+
+export interface ChangeClassesArgs {
+  /** What running daemons take. */
+  live: GroupSettings;
+  /** What makes them restart. */
+  restart: GroupSettings;
+  /** Settings that hold the data together, by host: a change of one is refused. */
+  created: Created[];
+  /** By what the group is found; a change is refused in the same way. */
+  foundBy: FoundBy;
+}
+
+/**
+ * All that the group is configured with, by what a change of it does. It does nothing itself: its diff tells in which
+ * class a change is, and what may not be changed is refused, in a preview, and in a run before any host is asked.
+ */
+export class ChangeClasses extends DynamicResource {
+  constructor(name: string, args: ChangeClassesArgs, opts?: pulumi.CustomResourceOptions) {
+    super("changeClasses", "ChangeClasses", name, { ...args }, opts);
+  }
+}

@@ -1,0 +1,42 @@
+import { isDeepStrictEqual } from "util";
+import type { dynamic } from "@pulumi/pulumi";
+import type { GroupSettings } from "../release/changes";
+import { Created, FoundBy, refusedChanges, refusedNames } from "../release/refusals";
+
+interface Inputs {
+  live: GroupSettings;
+  restart: GroupSettings;
+  created: Created[];
+  foundBy: FoundBy;
+  /** Of the provider's code: see dynamic.ts. */
+  sources: string;
+}
+
+const inputNames: (keyof Inputs)[] = ["live", "restart", "created", "foundBy", "sources"];
+
+function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
+  const failures = [
+    ...refusedChanges(olds.created ?? [], news.created).map((reason) => ({
+      property: "created",
+      reason,
+    })),
+    ...refusedNames(olds.foundBy ?? {}, news.foundBy).map((reason) => ({
+      property: "foundBy",
+      reason,
+    })),
+  ];
+  return Promise.resolve({ inputs: news, failures });
+}
+
+function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResult> {
+  const changes = inputNames.some((name) => !isDeepStrictEqual(olds[name], news[name]));
+  return Promise.resolve({ changes });
+}
+
+/** Of the resource in ../changeClasses.ts. */
+export const provider: dynamic.ResourceProvider<Inputs, Inputs> = {
+  check,
+  diff,
+  create: (inputs) => Promise.resolve({ id: "change-classes", outs: inputs }),
+  update: (_id, _olds, news) => Promise.resolve({ outs: news }),
+};

@@ -1,0 +1,44 @@
+/** The files of a release, by the component that stages them. None of them is secret; "secrets" and the certificate are. */
+import { HostConfig } from "../config/topology";
+import { liveNames } from "./live";
+import {
+  Config,
+  render,
+  renderBackupUnits,
+  renderFirewall,
+  renderFirewallUnit,
+  renderKernelUnit,
+  renderMembers,
+  renderNodeUnit,
+  renderNodeUsers,
+  renderRedisConf,
+  renderSentinelConf,
+  renderSentinelUnit,
+  renderSentinelUsers,
+} from "./render";
+
+/** What a host's node is composed from and what stands beside it, and which of its host's settings running daemons take. */
+export function nodeFiles(config: Config, host: HostConfig): Record<string, string> {
+  const backup = renderBackupUnits(config, host.name);
+  return {
+    "redis.conf": renderRedisConf(config, host),
+    live: render("live", liveNames(config, host)),
+    members: renderMembers(config, host),
+    "users.acl": renderNodeUsers(config),
+    "redis-cluster.service": renderNodeUnit(config),
+    "firewall.nft": renderFirewall(config),
+    "redis-cluster-firewall.service": renderFirewallUnit(config),
+    "redis-cluster-kernel.service": renderKernelUnit(config),
+    "redis-cluster-backup.service": backup.service,
+    "redis-cluster-backup.timer": backup.timer,
+  };
+}
+
+/** What a host's sentinel is composed from. */
+export function sentinelFiles(config: Config, host: HostConfig): Record<string, string> {
+  return {
+    "sentinel.conf": renderSentinelConf(config, host),
+    "sentinel-users.acl": renderSentinelUsers(config),
+    "redis-sentinel.service": renderSentinelUnit(config),
+  };
+}

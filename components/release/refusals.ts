@@ -1,0 +1,43 @@
+/** What may not be changed in a group that runs. Pure. */
+
+/** By what members and clients find a group: its name and its ports, by the key of the configuration. */
+export type FoundBy = Record<string, string>;
+
+/** What may not be changed any more while the group runs: members and clients would not find it. */
+export function refusedNames(olds: FoundBy, news: FoundBy): string[] {
+  return Object.entries(news).flatMap(([key, value]) => {
+    const was = olds[key];
+    if (was === undefined || was === value) return [];
+    return [
+      `redis-cluster:${key} is ${value}; expected ${was}, by which members and clients find the group that runs. ` +
+        `Set it back: pulumi config set ${key.includes(".") ? "--path " : ""}${key} ${was}. For another one make a ` +
+        "group of its own on other hosts and copy the data into it",
+    ];
+  });
+}
+
+/** A host's creation settings. */
+export interface Created {
+  name: string;
+  redis: Record<string, string>;
+}
+
+/**
+ * What may not be changed any more on hosts that are in the group: Redis would start without its data,
+ * or not at all.
+ */
+export function refusedChanges(olds: Created[], news: Created[]): string[] {
+  return news.flatMap(({ name, redis }) => {
+    const before = olds.find((each) => each.name === name)?.redis ?? {};
+    return Object.entries(redis).flatMap(([directive, value]) => {
+      const created = before[directive];
+      const raised = directive === "databases" && Number(value) >= Number(created);
+      if (created === undefined || created === value || raised) return [];
+      return [
+        `redis-cluster:redis.${directive} is ${value} on ${name}; expected ${created}, which its data were ` +
+          "written with: Redis would start without them. Set it back; for another value make a group of " +
+          "its own and copy the data into it",
+      ];
+    });
+  });
+}
