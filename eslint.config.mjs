@@ -18,7 +18,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["start/*.js"],
+    files: ["start/*.js", "bench/floor/*.js"],
     // Its types are checked by tsc, and what is not defined.
     languageOptions: { sourceType: "commonjs" },
     rules: { "no-undef": "off" },

@@ -24,6 +24,7 @@ export class HostDrift extends DynamicResource {
         drift: [],
         repair: {},
         unreachable: undefined,
+        untried: undefined,
       },
       opts,
     );

@@ -28,6 +28,8 @@ export interface Ran {
 
 /** One SSH connection a host, opened when first used and again when it broke. */
 export interface Route {
+  /** Resolves once the named host has let us in; rejects with an Error naming it. */
+  reach(name: string): Promise<void>;
   /** A connection from the named host to address:port; rejects with an Error naming the host. */
   dial(name: string, address: string, port: number): Promise<Duplex>;
   /**
@@ -109,6 +111,7 @@ export function openRoute(args: RouteArgs, clients = new Map<string, Promise<Cli
   }
 
   return {
+    reach: async (name) => void (await host(name)),
     dial: async (name, address, port) => forward(name, await host(name), address, port),
     run: async (name, command, input) => execute(name, await patiently(name), command, input),
     close: () => {

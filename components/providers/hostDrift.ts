@@ -19,6 +19,8 @@ interface Inputs extends RouteArgs {
 interface State extends Inputs {
   /** Hosts that could not be looked at in the last refresh, and why. */
   unreachable?: string[];
+  /** Hosts of which is not known whether they forward. */
+  untried?: string[];
 }
 
 const inputNames: (keyof Inputs)[] = [
@@ -51,27 +53,37 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
   return Promise.resolve({ inputs: { ...news, repair }, failures: [] });
 }
 
-function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResult> {
-  const changes = inputNames.some((name) => !isDeepStrictEqual(olds[name], news[name]));
+function diff(_id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult> {
+  const { untried = [] } = olds;
+  const changes =
+    untried.length > 0 || inputNames.some((name) => !isDeepStrictEqual(olds[name], news[name]));
   return Promise.resolve({ changes });
 }
 
 /**
- * The check at the end of a run connects to the nodes from their hosts. Whether somebody listens there, or answers at
- * all, is for others to tell.
+ * The check at the end of a run connects to the nodes from their hosts. Whether somebody listens there is for others to
+ * tell, and so is why a host does not let us in: it is tried in the next run.
  */
 async function refuseWithoutForwarding(inputs: Inputs): Promise<State> {
   const route = heldRoute(inputs);
-  const dialled = await Promise.allSettled(
-    inputs.nodes.map(({ name, address, port }) => within(limit, route.dial(name, address, port))),
-  );
-  const forbidden = dialled.flatMap((each) => {
-    if (each.status === "fulfilled") each.value.destroy();
-    else if (each.reason instanceof ForwardingForbidden) return [each.reason.message];
-    return [];
-  });
+  const untried: string[] = [];
+  const attempt = async ({ name, address, port }: Inputs["nodes"][number]): Promise<string> => {
+    try {
+      await within(limit, route.reach(name));
+    } catch {
+      untried.push(name);
+      return "";
+    }
+    try {
+      (await within(limit, route.dial(name, address, port))).destroy();
+    } catch (error) {
+      if (error instanceof ForwardingForbidden) return error.message;
+    }
+    return "";
+  };
+  const forbidden = (await Promise.all(inputs.nodes.map(attempt))).filter((why) => why !== "");
   if (forbidden.length > 0) throw new Error(`${forbidden.join("\n")}. Nothing was changed`);
-  return { ...inputs, unreachable: [] };
+  return { ...inputs, unreachable: [], untried: untried.sort() };
 }
 
 /** Looks at every host. One that cannot be looked at may be as it was deployed: that is no drift. */
@@ -104,7 +116,8 @@ async function read(id: string, state?: State): Promise<dynamic.ReadResult<State
   // Among the inputs a finding differs from what is wanted, which is none: that is what a preview shows.
   const inputs: State = { ...state, drift };
   delete inputs.unreachable;
-  return { id, props: { ...inputs, unreachable }, inputs };
+  delete inputs.untried;
+  return { id, props: { ...inputs, unreachable, untried: state.untried ?? [] }, inputs };
 }
 
 /** Of the resource in ../hostDrift.ts. */

@@ -20,7 +20,7 @@ beforeEach(() => {
       case $1 in
         is-active) if grep -qs "$2" ${host.path("/down")}; then echo inactive; else echo active; fi ;;
         start) rm -f ${host.path("/down")} ;;
-        show) echo "$PPID" ;;
+        show) if [[ $* == *NeedDaemonReload* ]]; then cat ${host.path("/stale")}; else echo "$PPID"; fi ;;
       esac`,
     );
   }
@@ -45,6 +45,20 @@ test("a sentinel is stopped by the unit that starts it again, after the timer of
     "systemctl stop redis-sentinel.service",
   ]);
 });
+
+test.each([
+  ["no", false],
+  ["yes", true],
+])(
+  "systemd reads a unit again only where it does not know it as it is: %s",
+  async (stale, reads) => {
+    host.write("/stale", stale);
+    for (const place of ["current", "/etc/systemd/system"])
+      host.write(`${place}/redis-sentinel.service`, "[Service]\n");
+    expect(await host.act("start", "sentinel")).toMatchObject({ status: 0, stderr: "" });
+    expect(told().includes("systemctl daemon-reload")).toBe(reads);
+  },
+);
 
 test("what an interrupted run has left down is started before the gate is asked", async () => {
   hosts.limit("gate_patience", 0);

@@ -143,25 +143,27 @@ test("a changed source is taken, also when it is changed back", async () => {
 });
 
 test("what cannot be built is told in one sentence, with its place, and nothing older runs", async () => {
-  const before = read("components/plan.ts");
+  const before = read("components/release/plan.ts");
   const files = builtFiles();
-  const told = await failedWith("components/plan.ts", `${before}\nconst = 1;\n`);
+  const told = await failedWith("components/release/plan.ts", `${before}\nconst = 1;\n`);
   const line = before.split("\n").length + 1;
   expect(told.trim().split(/\n\s*/)).toEqual([
     "pulumi:pulumi:Stack (redis-cluster-test):",
-    `error: the program cannot be built: components/plan.ts:${line}:7: Expected identifier but found "="`,
+    `error: the program cannot be built: components/release/plan.ts:${line}:7: Expected identifier but found "="`,
   ]);
   expect(builtFiles()).toEqual(files);
 });
 
 test("an error in the program names file and line of the source", async () => {
-  const before = read("components/plan.ts");
+  const before = read("components/release/plan.ts");
   const line = before.split("\n").length;
   const told = await failedWith(
-    "components/plan.ts",
+    "components/release/plan.ts",
     `${before}throw new Error("for the test");\n`,
   );
-  expect(told).toMatch(new RegExp(`Error: for the test\\s[^]*components/plan\\.ts:${line}:7`));
+  expect(told).toMatch(
+    new RegExp(`Error: for the test\\s[^]*components/release/plan\\.ts:${line}:7`),
+  );
 });
 
 test("many at once build one program, and each loads a whole one", async () => {

@@ -34,9 +34,12 @@ def install_unit(unit: str) -> None:
             os.chown(RUN, os.geteuid(), os.getegid())
         remove(f"{RUN}/{unit.removesuffix('.service')}.pid")
     remove(*drop_ins(unit))
-    if unit_text(unit) != read(f"{UNITS}/{unit}"):
+    same = unit_text(unit) == read(f"{UNITS}/{unit}")
+    if not same:
         write(f"{UNITS}/{unit}", unit_text(unit), redis=False)
-    systemctl("daemon-reload")
+    # It takes a few tenths of a second.
+    if not same or shown("NeedDaemonReload", unit) != "no":
+        systemctl("daemon-reload")
     if run("systemctl", "is-enabled", "--quiet", unit)[0]:
         systemctl("enable", "--quiet", unit)
 
