@@ -15,8 +15,8 @@ export interface ChangeClassesArgs {
 }
 
 /**
- * All that the group is configured with, by what a change of it does. It does nothing itself: its diff tells in which
- * class a change is, and what may not be changed is refused, in a preview, and in a run before any host is asked.
+ * All that the group runs with, by what a change of it does; noted once a rollout has come to its end. It does nothing
+ * itself: its diff tells in which class a change is, and what may not be changed is refused in the preview.
  */
 export class ChangeClasses extends DynamicResource {
   constructor(name: string, args: ChangeClassesArgs, opts?: pulumi.CustomResourceOptions) {

@@ -51,18 +51,6 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       bastion: config.ssh.bastion,
       privateKey: config.secrets.sshPrivateKey,
     };
-    const changes = new ChangeClasses(
-      "change-classes",
-      {
-        ...settingsByClass(config),
-        created: config.hosts.map(({ name: host, redis }) => ({
-          name: host,
-          redis: creationSettings(redis),
-        })),
-        foundBy: foundBy(config),
-      },
-      child,
-    );
     const endpoints = config.hosts.map(({ name: host, address }) => ({
       name: host,
       address,
@@ -85,8 +73,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           installed: config.ssh.helper,
           repair: repairs[index],
         },
-        // What is refused in it stops a run that had no preview.
-        { ...child, dependsOn: changes },
+        child,
       ),
     );
 
@@ -176,6 +163,19 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         stallSeconds: config.limits.stall,
       },
       { ...child, dependsOn: last },
+    );
+    // The last: what a running group cannot take is held against what it has run with.
+    new ChangeClasses(
+      "change-classes",
+      {
+        ...settingsByClass(config),
+        created: config.hosts.map(({ name: host, redis }) => ({
+          name: host,
+          redis: creationSettings(redis),
+        })),
+        foundBy: foundBy(config),
+      },
+      { ...child, dependsOn: check },
     );
     this.currentMaster = pulumi
       .all([check.currentMaster, check.currentMasterAddress])

@@ -25,7 +25,8 @@ class Patience:
         self._daemons, self._saves = daemons, saves
         self._limit = daemons.members.stall
         self._waiting = Waiting(self._limit)
-        self._look = 0.0
+        # Most waits are over before that.
+        self._look = time.monotonic() + min(1, self._limit / 4)
 
     def over(self) -> bool:
         """Whether nothing has moved for so long. Takes a breath first, and looks at the group now and then."""
