@@ -26,7 +26,7 @@ install_python() {
 # update may hold them.
 patiently() {
   local said end=$((SECONDS + 120))
-  until said=$(LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" 2>&1 </dev/null); do
+  until said=$(LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y "$@" 2>&1 </dev/null); do
     if [[ $said != *" lock "* ]] || ((SECONDS >= end)); then
       printf '%s\n' "$said"
       return 1

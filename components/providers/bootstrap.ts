@@ -59,7 +59,7 @@ export function chooseBootstrap(proofs: Record<string, string>, bootstrapMaster:
   if (held.length === 0) return bootstrapMaster;
   throw new Error(
     `data of unknown age on: ${held.join(" ")}; expected empty hosts, or exactly one that was the master. Look at ` +
-      `${directory} on each, then either empty it on all hosts or 'touch ${directory}/retired-master' on the one whose ` +
+      `${directory} on each, then either empty it on all hosts or 'sudo touch ${directory}/retired-master' on the one whose ` +
       "data to keep, and run pulumi up again",
   );
 }

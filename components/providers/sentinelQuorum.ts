@@ -138,7 +138,7 @@ function report(inputs: Inputs, answers: Answers, problems: Problem[]): string {
       .split("\n")
       .map((line) => `  ${line}`),
     `next: ssh ${jump}-p ${target.port} ${target.user}@${target.host} ` +
-      "sudo journalctl -n 50 -u redis-cluster -u redis-sentinel",
+      "sudo /usr/local/lib/redis-cluster/redis-cluster gate",
     "then: pulumi up (it finishes what is owed and checks again)",
   ].join("\n");
 }

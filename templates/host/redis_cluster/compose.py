@@ -69,7 +69,7 @@ def _compose(daemon: str, release: Release, text: str) -> None:
     try:
         put(path, f"# composed from release {name}\n{text}")
     except OSError as error:
-        expected = f"it to be owned by redis: chown redis {path}"
+        expected = f"it to be owned by redis: sudo chown redis {path}"
         if error.errno in (ENOSPC, EDQUOT):
             expected = f"room: df {ETC}"
         raise Refused(f"cannot replace {path}: {error.strerror}; expected {expected}", host) from None

@@ -63,6 +63,6 @@ def _agreed(here: Release, said: str) -> bool:
         return True
     sys.stdout.write(
         f"{text}\n\nTo make {members.host} the master all the same, losing what only others hold: "
-        f"redis-cluster lead {wanted}\n"
+        f"sudo {paths.PROGRAMS}/redis-cluster lead {wanted}\n"
     )
     return False

@@ -102,18 +102,25 @@ def takes_certificate(directory: str) -> bool:
 def refuse_evicting_maxmemory(daemons: Daemons, directory: str) -> None:
     """Raises Refused where the limit of the release there is below what is in use, and the policy is to evict.
 
-    Keys would be thrown away at once. Whether the node answers is the gate's.
+    Keys would be thrown away at once, so it has to tell.
     """
     settings, members = Settings(f"{directory}/redis.conf"), daemons.members
     limit = plain_value(settings.get("maxmemory", "0"))
+    if limit.strip("0") == "" or settings.get("maxmemory-policy", "noeviction") == "noeviction":
+        return
+    used, said = "", "it tells none"
     try:
         (reply,) = daemons.ask(members.node_here, "INFO memory")
-    except Unanswered:
-        return
-    used = fields(reply).get("used_memory", "")
+        used, said = fields(reply).get("used_memory", ""), said if isinstance(reply, str) else plain(text(reply))
+    except Unanswered as error:
+        said = str(error)
     if not re.fullmatch("[0-9]{1,18} [0-9]{1,18}", f"{limit} {used}"):
-        return
-    if 0 < int(limit) < int(used) and settings.get("maxmemory-policy", "noeviction") != "noeviction":
+        raise Refused(
+            f"how much memory the node uses is not known: {said}; expected that it tells, since keys beyond "
+            f"redis-cluster:redis.maxmemory would be evicted. Look at it with 'redis-cluster gate', then {_AGAIN}",
+            members.host,
+        )
+    if int(limit) < int(used):
         raise Refused(
             f"redis-cluster:redis.maxmemory is {limit} bytes, below the {used} in use, and maxmemory-policy would "
             "evict keys; expected more, or the policy noeviction first. Nothing was changed on this host",

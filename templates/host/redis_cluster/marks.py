@@ -92,7 +92,8 @@ def trust_data(said: str) -> None:
     found = "\n".join([directory_here(), plain(room), *sorted(_files())[-_SHOWN:]])
     wanted = sha256(found.encode()).hexdigest()[:16]
     if said != wanted:
-        print(f"{found}\n\nTo have {host} go on with that, whatever it held before: redis-cluster trust-data {wanted}")
+        consent = f"sudo {paths.PROGRAMS}/redis-cluster trust-data {wanted}"
+        print(f"{found}\n\nTo have {host} go on with that, whatever it held before: {consent}")
         return
     act("trust", directory_here())
     act("restart", "node")

@@ -12,6 +12,7 @@ from . import paths
 from .decide.replies import pairs
 from .decide.tls_change import clients_there, closing_ports, online_at
 from .gate import Step, gate, overridden, override_hash
+from .host import running
 from .members import Member
 from .messages import Refused, plain
 from .observe import Daemons, at_once, fields, text
@@ -62,16 +63,25 @@ def follow_by_tls() -> None:
 def _refuse_clients_on_closing_ports(daemons: Daemons, step: Step) -> None:
     """Nobody is cut off who has not moved to the other kind of port yet."""
     members = daemons.members
-    here = [("redis.conf", members.node_here)]
+    here = [("node", "redis.conf", members.node_here)]
     if members.has_sentinel:
-        here.append(("sentinel.conf", members.sentinel_here))
+        here.append(("sentinel", "sentinel.conf", members.sentinel_here))
     found = []
-    for file, daemon in here:
+    for kind, file, daemon in here:
+        # One that is down has no clients.
+        if not running(kind):
+            continue
         now, wanted = (Settings(f"{each}/{file}", missing=True) for each in (paths.CURRENT, paths.STAGED))
         for port in closing_ports(now.get, wanted.get):
-            # Whether it answers is the gate's.
-            with suppress(Unanswered):
+            try:
                 found.append(clients_there(port, daemons.clients(daemon)))
+            except Unanswered as error:
+                raise Refused(
+                    f"the {daemon.name} {kind} at {daemon.place} does not tell its clients: {error}; expected the "
+                    "list, since those on a port that goes would be cut off. Run 'redis-cluster gate' here, then pulumi up "
+                    "again. Nothing was changed",
+                    members.host,
+                ) from None
     problems = "\n".join(each for each in found if each)
     if problems and not overridden(members.host, problems, step):
         raise Refused(

@@ -32,6 +32,8 @@ ENVIRONMENT = {
     "PATH": f"{ROOT}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
     "DEBIAN_FRONTEND": "noninteractive",
+    # Who restarts daemons, and when, is the stack's to say.
+    "NEEDRESTART_SUSPEND": "1",
 }
 os.environ["PATH"] = ENVIRONMENT["PATH"]
 
@@ -189,6 +191,7 @@ def lock(path: str = f"{ROOT}/run/redis-cluster.lock", patience: float = 120) ->
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise Refused(
-                    f"another run has held {path} for two minutes; wait for it, then run pulumi up again"
+                    f"another run has held {path} for {patience} s; expected its end. Wait for it, then run the same "
+                    "again"
                 ) from None
         time.sleep(0.1)

@@ -133,7 +133,8 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         for unit in reversed(BESIDE):
             remove_unit(unit)
         shut()
-        remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [DATA]))
+        # A link leads to where they are.
+        remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [os.path.realpath(DATA), DATA]))
     if component == "node":
         remove(f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.

@@ -192,6 +192,8 @@ def main(verb: str = "", *arguments: str) -> int:
     known = {*OWN} | STEPS | CONSENTED | QUESTIONS | OF_UNITS
     if verb not in known:
         raise Refused(f"unknown verb '{verb}'; expected one of: {' '.join(sorted(known))}")
+    if not IS_ROOT and os.path.isdir(ETC) and not os.access(ETC, os.R_OK):
+        raise Refused(f"this is done by root; run it so: sudo {PROGRAMS}/redis-cluster {verb}")
     if verb in OF_UNITS or not (IS_ROOT or ROOT):
         refuse_planted()
         os.execve(DIRECTOR[0], [*DIRECTOR, verb, *arguments], {**os.environ, **ENVIRONMENT})
