@@ -78,8 +78,8 @@ def _refuse_clients_on_closing_ports(daemons: Daemons, step: Step) -> None:
             except Unanswered as error:
                 raise Refused(
                     f"the {daemon.name} {kind} at {daemon.place} does not tell its clients: {error}; expected the "
-                    "list, since those on a port that goes would be cut off. Run 'redis-cluster gate' here, then pulumi up "
-                    "again. Nothing was changed",
+                    "list, since those on a port that goes would be cut off. Run 'redis-cluster gate' here, then "
+                    "pulumi up again. Nothing was changed",
                     members.host,
                 ) from None
     problems = "\n".join(each for each in found if each)
