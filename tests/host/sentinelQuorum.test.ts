@@ -160,7 +160,7 @@ test("a group that is not whole fails the update with what each said", async () 
   expect(error).toMatch(/app-2: sentinel [\d.]+:26389 does not answer/);
   expect(error).toMatch(/console +sentinel +[\d.]+:26389 +master 127/);
   expect(error).toContain(
-    `next: ssh -p ${servers[2].port} deploy@${servers[2].host} sudo journalctl`,
+    `next: ssh -p ${servers[2].port} deploy@${servers[2].host} sudo /usr/local/lib/redis-cluster/redis-cluster gate`,
   );
   expectNoSecrets(error);
   group.start("sentinel", "app-2");
