@@ -84,7 +84,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   on(second, `sed -i 's/^hz 10$/hz 12/' ${file("redis.conf")}; echo more >>${file("secrets")}`);
   // A shorter queue than what listens asks for; of the rest a container may set nothing.
   on(first, "echo 100 >/proc/sys/net/core/somaxconn");
-  on(second, "systemctl stop redis-cluster-kernel");
+  on(second, "systemctl disable -q --now redis-cluster-kernel; rm /etc/logrotate.d/redis-cluster");
   on(second, "echo '# edited' >>/usr/local/lib/redis-cluster/write-files");
   const found = await refreshed();
   expect(found).toEqual(
@@ -101,6 +101,8 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${second} /etc/redis-cluster/managed/staged/secrets: wanted as deployed, seen edited`,
       `${second} /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing`,
       `${second} redis-cluster-kernel.service: wanted active, seen inactive`,
+      `${second} redis-cluster-kernel.service: wanted enabled, seen disabled`,
+      `${second} /etc/logrotate.d/redis-cluster: wanted a file, seen none`,
       `${second} redis-cluster.service: wanted enabled, seen disabled`,
       `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
       `${second} sentinel.auth-user: wanted sentinel, seen 0`,

@@ -44,6 +44,9 @@ def _programs() -> Iterator[Finding]:
     for name, deployed in deployed_sums().items():
         if sum_of(name) != deployed:
             yield Finding(f"{paths.PROGRAMS}/{name}", "as deployed", "edited or missing")
+    rotation = f"{paths.ROOT}/etc/logrotate.d/redis-cluster"
+    if os.path.isdir(os.path.dirname(rotation)):
+        yield from file_findings(rotation, text_at(f"{paths.PROGRAMS}/logrotate"), text_at(rotation))
 
 
 def _files(release: str) -> Iterator[Finding]:
@@ -88,9 +91,7 @@ def _firewall(release: str) -> Iterator[Finding]:
     rules = text_at(f"{release}/firewall.nft") or ""
     if not re.search("^table", rules, re.MULTILINE):
         return
-    path = f"{paths.UNITS}/{FIREWALL}"
-    yield from differs(FIREWALL, "active", act("state", "firewall"))
-    yield from file_findings(path, text_at(unit_file(release, FIREWALL)), text_at(path))
+    yield from _beside("firewall", FIREWALL, release)
     yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
 
 
@@ -99,19 +100,25 @@ def _kernel(release: str) -> Iterator[Finding]:
         return
     from .kernel import findings
 
-    path = f"{paths.UNITS}/{KERNEL}"
-    state = act("state", "kernel")
-    yield from differs(KERNEL, "active", state)
-    yield from file_findings(path, text_at(unit_file(release, KERNEL)), text_at(path))
+    yield from _beside("kernel", KERNEL, release)
     # What may be set here only that unit knows.
-    if state == "active":
+    if act("state", "kernel") == "active":
         yield from findings(release)
 
 
 def _backup(release: str) -> Iterator[Finding]:
     if "[Timer]" not in (text_at(f"{release}/{TIMER}") or ""):
         return
-    yield from differs(TIMER, "active", act("state", "timer"))
-    for unit in (BACKUP, TIMER):
-        path = f"{paths.UNITS}/{unit}"
-        yield from file_findings(path, text_at(unit_file(release, unit)), text_at(path))
+    yield from _beside("timer", TIMER, release)
+    path = f"{paths.UNITS}/{BACKUP}"
+    yield from file_findings(path, text_at(unit_file(release, BACKUP)), text_at(path))
+
+
+def _beside(name: str, unit: str, release: str) -> Iterator[Finding]:
+    """What differs in a unit that is no daemon's. Disabled it would be gone after a boot."""
+    path = f"{paths.UNITS}/{unit}"
+    yield from differs(unit, "active", act("state", name))
+    yield from differs(unit, "enabled", act("enabled", name))
+    yield from file_findings(path, text_at(unit_file(release, unit)), text_at(path))
+    for drop_in in act("drop-ins", name).split():
+        yield Finding(drop_in, "none", "a file")

@@ -86,7 +86,10 @@ def refuse_users_of_data() -> None:
         except OSError:
             continue
         if where == os.path.realpath(DATA):
-            raise going_on(UNIT["node"], f"process {process} still works in {DATA}")
+            raise Refused(
+                f"process {process} still works in {DATA}; expected nobody, so all stays. See 'ps -fp {process}', have "
+                "it end, then run the same again"
+            )
 
 
 def start(daemon: str) -> None:

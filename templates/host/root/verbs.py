@@ -1,13 +1,15 @@
 # --- the conversation ---------------------------------------------------------------------------
 
 ID, HASH, DAEMON, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "(node|sentinel)", "([A-Za-z0-9_][A-Za-z0-9._-]*)"
+UNITS_OF_OURS = UNIT | {"firewall": FIREWALL, "kernel": KERNEL, "timer": TIMER}
+ANY_UNIT = f"({'|'.join(UNITS_OF_OURS)})"
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` after a word about it on stderr.
 LOOKS: dict[str, Callable[..., object]] = {
-    "state (node|sentinel|firewall|kernel|timer)": lambda unit: word_of(
-        "is-active", (UNIT | {"firewall": FIREWALL, "kernel": KERNEL, "timer": TIMER})[unit]
+    f"state {ANY_UNIT}": lambda unit: word_of("is-active", UNITS_OF_OURS[unit]),
+    f"enabled {ANY_UNIT}": lambda unit: word_of("is-enabled", UNITS_OF_OURS[unit]),
+    f"drop-ins {ANY_UNIT}": lambda unit: " ".join(
+        re.sub("[^!-~]", "?", path) for path in drop_ins(UNITS_OF_OURS[unit])
     ),
-    f"enabled {DAEMON}": lambda daemon: word_of("is-enabled", UNIT[daemon]),
-    f"drop-ins {DAEMON}": lambda daemon: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[daemon])),
     f"binary {DAEMON}": binary,
     "rules": lambda: "in-force" if "reject" in run("nft", "list", "table", "inet", "redis_cluster")[1] else "none",
 }
