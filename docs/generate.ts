@@ -93,7 +93,7 @@ function owned(daemon: Daemon): string {
 
 const departures = (): string =>
   table(
-    ["directive", "the role", "here", "reason"],
+    ["directive", "legacy", "here", "reason"],
     (["node", "sentinel"] as const).flatMap((daemon) =>
       directives(daemon).flatMap((directive) =>
         directive.departure
