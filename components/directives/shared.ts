@@ -11,10 +11,10 @@ export const bindDeparture = {
 export const bindNote = "must cover the host's address and 127.0.0.1 (0.0.0.0 does)";
 export const tls = "set redis-cluster:tls";
 export const systemd = {
-  daemonize: "no: systemd runs the daemon in the foreground (the role: yes)",
+  daemonize: "no: systemd runs the daemon in the foreground (legacy: yes)",
   supervised:
-    "systemd: the unit is of Type=notify, so systemd knows when the data is loaded (the role: no)",
-  pidfile: "none: systemd knows the process (the role had one)",
+    "systemd: the unit is of Type=notify, so systemd knows when the data is loaded (legacy: no)",
+  pidfile: "none: systemd knows the process (legacy had one)",
 };
 // Redis keeps 32 file descriptors of the unit's LimitNOFILE=65535 for itself.
 export const maxClients = integer(1, 65503);

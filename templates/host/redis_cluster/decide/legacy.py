@@ -50,7 +50,7 @@ def _sentinel(members: Members, legacy: Legacy) -> str:
     name = members.master_name
     if not members.has_sentinel:
         key = f'redis-cluster:hosts["{members.host}"].sentinel'
-        return f"the role deployed a sentinel too; expected {key} to be not false"
+        return f"the legacy group has a sentinel here too; expected {key} to be not false"
     port = members.sentinel_here.port
     if legacy.sentinel_port != str(port):
         return f"its sentinel listens on port {legacy.sentinel_port}; expected redis-cluster:sentinelPort, {port}"
