@@ -9,6 +9,8 @@ import { Host, Hosts } from "./support/hosts";
 
 // What a host needs before anything of ours runs there.
 
+jest.setTimeout(30000);
+
 let hosts: Hosts;
 let host: Host;
 beforeEach(() => {

@@ -9,6 +9,8 @@ import { Host, Hosts, Outcome, passwords } from "./support/hosts";
 
 // What an SSH user may stage who may run nothing but the host program as root.
 
+jest.setTimeout(30000);
+
 const config = topologyConfig({
   hosts: {
     console: hostConfig("10.77.0.11"),

@@ -17,6 +17,8 @@ import { eventually } from "../helpers/redisGroup";
 
 /** What the templates render, read by the real redis-server (on PATH). */
 
+jest.setTimeout(30000);
+
 const addresses = ["127.0.5.1", "127.0.5.2", "127.0.5.3"];
 const [address] = addresses;
 const [nodePort, sentinelPort] = [6389, 26389];
