@@ -1,7 +1,8 @@
 import { LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
-import { execFile } from "child_process";
+import { execFile, execFileSync } from "child_process";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -174,6 +175,17 @@ test("many at once build one program, and each loads a whole one", async () => {
   const loaded = await Promise.all(Array.from({ length: 10 }, (_, i) => later(i)));
   for (const stdout of loaded) expect(stdout).toMatch(/^function\n/);
   expect(builtFiles()).toHaveLength(2);
+});
+
+test("the provider's process ends with an engine that was killed", async () => {
+  const provider = join(clone, "start/pulumi-resource-pulumi-nodejs");
+  const engine = `node ${provider} 127.0.0.1:1 >/dev/null 2>&1 & echo $!; sleep 2`;
+  const pid = execFileSync("bash", ["-c", engine]).toString().trim();
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  const end = Date.now() + 20000;
+  while (existsSync(`/proc/${pid}`) && Date.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(existsSync(`/proc/${pid}`)).toBe(false);
 });
 
 test("a state works where the project was moved to, and holds no code", async () => {
