@@ -24,7 +24,7 @@ def drift() -> Iterator[str]:
     release = current_release(paths.MANAGED)
     members, directory = release.members, release.directory
     look = Look(directory, operator_lets_lead(members.host), legacy())
-    units = [_unit(directory, "node"), *([_unit(directory, "sentinel")] if members.has_sentinel else [])]
+    units = [_daemon(directory, "node"), *([_daemon(directory, "sentinel")] if members.has_sentinel else [])]
     looks: dict[str, Callable[[], list[Finding]]] = {"node": look.node, "sentinel": look.sentinel}
     asked = {daemon: looks[daemon] for daemon, unit in zip(UNIT, units, strict=False) if unit.active == "active"}
     answers = dict(zip(asked, at_once([*asked.values()]), strict=True))
@@ -78,20 +78,23 @@ def _names(directory: str) -> list[str]:
     return []
 
 
-def _unit(release: str, daemon: str) -> Unit:
-    unit = UNIT[daemon]
+def _unit(release: str, name: str, unit: str) -> Unit:
+    """name: what root knows it by."""
     path = f"{paths.UNITS}/{unit}"
-    runs = os.path.basename(running_release(daemon))
-    wanted, active, enabled = text_at(unit_file(release, unit)), act("state", daemon), act("enabled", daemon)
-    drop_ins, binary = act("drop-ins", daemon).split(), act("binary", daemon)
-    return Unit(unit, path, wanted, text_at(path), active, enabled, drop_ins, os.path.basename(release), runs, binary)
+    wanted, active, enabled = text_at(unit_file(release, unit)), act("state", name), act("enabled", name)
+    return Unit(unit, path, wanted, text_at(path), active, enabled, act("drop-ins", name).split())
+
+
+def _daemon(release: str, daemon: str) -> Unit:
+    runs, binary = os.path.basename(running_release(daemon)), act("binary", daemon)
+    return _unit(release, daemon, UNIT[daemon])._replace(release=os.path.basename(release), runs=runs, binary=binary)
 
 
 def _firewall(release: str) -> Iterator[Finding]:
     rules = text_at(f"{release}/firewall.nft") or ""
     if not re.search("^table", rules, re.MULTILINE):
         return
-    yield from _beside("firewall", FIREWALL, release)
+    yield from unit_findings(_unit(release, "firewall", FIREWALL))
     yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
 
 
@@ -100,25 +103,16 @@ def _kernel(release: str) -> Iterator[Finding]:
         return
     from .kernel import findings
 
-    yield from _beside("kernel", KERNEL, release)
+    unit = _unit(release, "kernel", KERNEL)
+    yield from unit_findings(unit)
     # What may be set here only that unit knows.
-    if act("state", "kernel") == "active":
+    if unit.active == "active":
         yield from findings(release)
 
 
 def _backup(release: str) -> Iterator[Finding]:
     if "[Timer]" not in (text_at(f"{release}/{TIMER}") or ""):
         return
-    yield from _beside("timer", TIMER, release)
+    yield from unit_findings(_unit(release, "timer", TIMER))
     path = f"{paths.UNITS}/{BACKUP}"
     yield from file_findings(path, text_at(unit_file(release, BACKUP)), text_at(path))
-
-
-def _beside(name: str, unit: str, release: str) -> Iterator[Finding]:
-    """What differs in a unit that is no daemon's. Disabled it would be gone after a boot."""
-    path = f"{paths.UNITS}/{unit}"
-    yield from differs(unit, "active", act("state", name))
-    yield from differs(unit, "enabled", act("enabled", name))
-    yield from file_findings(path, text_at(unit_file(release, unit)), text_at(path))
-    for drop_in in act("drop-ins", name).split():
-        yield Finding(drop_in, "none", "a file")

@@ -48,8 +48,8 @@ class Unit(NamedTuple):
 
     wanted, text: of its file, None where there is none. active, enabled: as systemctl says. drop_ins: files by which
     somebody changes it. release, runs: the names of the release that counts and of the one that its daemon was composed
-    from; empty where it is not known, or no daemon runs. binary: `replaced` where that daemon runs a program whose file
-    was replaced since.
+    from; empty where it is not known, or it is no daemon's. binary: `replaced` where that daemon runs a program whose
+    file was replaced since.
     """
 
     name: str
@@ -118,13 +118,13 @@ def _different_lines(wanted: str, seen: str) -> tuple[str, str]:
 
 
 def unit_findings(unit: Unit) -> Iterator[Finding]:
-    """What differs in a unit of a daemon."""
+    """What differs in a unit; of one with a release, in its daemon too. A disabled one would be gone after a boot."""
     yield from differs(unit.name, "active", unit.active)
     yield from differs(unit.name, "enabled", unit.enabled)
     yield from file_findings(unit.path, unit.wanted, unit.text)
     for path in unit.drop_ins:
         yield Finding(path, "none", "a file")
-    if unit.active == "active":
+    if unit.active == "active" and unit.release:
         yield from differs(unit.name, f"release {unit.release}", f"release {unit.runs or 'unknown'}")
         if unit.binary == "replaced":
             yield Finding(unit.name, "the installed redis-server", "one that was replaced since; a restart is owed")
