@@ -27,7 +27,7 @@ from .strangers import FIND_LIMIT
 
 
 def recognise(members: Members) -> None:
-    """Refuses what Ansible did not deploy, or deployed for another group. Whatever was there when the host was prepared."""
+    """Refuses what Ansible did not deploy, or for another group. Whatever was there when the host was prepared."""
     refuse_foreign_units(adopt=True)
     wanted = Settings(f"{STAGED}/redis.conf")
     conf, sentinel = (Settings(f"{ETC}/redis-{daemon}.conf", missing=True) for daemon in ("cluster", "sentinel"))
