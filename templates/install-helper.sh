@@ -14,7 +14,7 @@ fail() {
   exit 1
 }
 
-if [[ ! $user =~ ^[a-z_][a-z0-9_.-]*$ ]] || ! id -u "$user" >/dev/null 2>&1; then
+if [[ ! $user =~ ^[A-Za-z_][A-Za-z0-9_.@-]*$ ]] || ! id -u "$user" >/dev/null 2>&1; then
   fail "'$user' is no user of this host; expected the one of redis-cluster:ssh.user"
 fi
 ((EUID == 0)) || fail "run as $(id -un); expected root"
@@ -26,7 +26,7 @@ trap 'rm -rf "$new"' EXIT
 cp -r redis-cluster write-files watch-firewall logrotate sums redis_cluster units "$new/"
 cd "$new"
 sum=$(sha256sum <redis-cluster)
-printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n%s ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
+printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n"%s" ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
   "$user" "${sum%% *}" "$programs" >"$new/sudoers"
 visudo -cqf "$new/sudoers" || fail "sudo does not take $(tail -n 1 "$new/sudoers")"
 

@@ -91,8 +91,14 @@ export class Checker {
     );
   }
 
+  /** A directory service has users with a realm: "deploy@corp.example.com". An address there is the host's. */
   user(value: unknown, key: string): string {
-    return this.text(value, key, /^[a-z_][a-z0-9_.-]{0,31}$/, "the name of a user");
+    return this.text(
+      value,
+      key,
+      /^[A-Za-z_][A-Za-z0-9_.-]{0,63}(@(?![0-9.]+$)[A-Za-z0-9.-]{1,64})?$/,
+      "the name of a user",
+    );
   }
 
   sshPort(value: unknown, key: string): number {

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Host, Hosts, Outcome, releaseHash } from "./support/hosts";
@@ -24,15 +24,16 @@ afterEach(() => hosts.destroy());
 
 const told = () => (existsSync(host.path("/told")) ? host.read("/told") : "");
 
-/** Everything of root's on the host. */
+/** Everything of root's on the host, but for the lock, which tells who has it. */
 function everything(): string[] {
-  return ["etc", "usr", "run"].flatMap((top) =>
+  const files = ["etc", "usr", "run"].flatMap((top) =>
     readdirSync(join(host.root, top), { recursive: true, encoding: "utf8" }).map((file) => {
       const path = join(host.root, top, file);
       const { mode, uid, gid, mtimeMs } = lstatSync(path);
       return `${path} ${mode} ${uid} ${gid} ${mtimeMs}`;
     }),
   );
+  return files.filter((line) => !line.includes("/run/redis-cluster.lock "));
 }
 
 /** Writes this to root's part, as bash's printf has it; the answers come with the errors. */
@@ -40,8 +41,6 @@ const ask = (text: string, verb?: string): Promise<Outcome> =>
   host.direct(`exec 2>&1; printf '${text}' >&3; exec 3>&-; cat <&4`, verb);
 
 describe("a line that is no act ends the step, and nothing is done", () => {
-  beforeEach(() => host.write("/run/redis-cluster.lock", ""));
-
   test.each([
     ["an unknown act", "reboot\\n"],
     ["another unit", "stop sshd.service\\n"],
@@ -91,12 +90,35 @@ test.each([
   ["a password that is not staged", `accept reports ${"b".repeat(64)} 1\\n`],
   ["a user that is not staged", `accept operator ${"a".repeat(64)} 1\\n`],
 ])("%s is refused with a word, and changes nothing", async (_, text) => {
-  host.write("/run/redis-cluster.lock", "");
   const before = everything();
   const { stderr, stdout } = await ask(text);
   expect(stdout).toBe("failed\n");
   expect(stderr).toMatch(/error: .*run pulumi up again/);
   expect([told(), everything()]).toEqual(["", before]);
+});
+
+test("who has waited for the lock in vain is told who has it", async () => {
+  const lines = [
+    "import runpy, sys",
+    'lock = runpy.run_path(sys.argv[1], run_name="root")["lock"]',
+    'lock(sys.argv[2] + "/run/redis-cluster.lock", 0.5)',
+    'print("held", flush=True)',
+    "sys.stdin.read()",
+  ];
+  const words = ["-c", lines.join("\n"), hosts.program, host.root, "node-roll"];
+  const holder = spawn("python3", words);
+  try {
+    await new Promise((done) => holder.stdout.once("data", done));
+    const { status, stderr } = spawnSync("python3", words, { encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      new RegExp(
+        `another run \\(process ${holder.pid}: [^)]* node-roll\\) has held \\S+ for 0.5 s; expected`,
+      ),
+    );
+  } finally {
+    holder.kill();
+  }
 });
 
 // Device 1:7 is as a file on a full disk.
@@ -105,7 +127,6 @@ const asRoot = process.getuid?.() === 0 ? test : test.skip;
 asRoot(
   "a full disk is told by file, what is seen, what is expected and the next command",
   async () => {
-    host.write("/run/redis-cluster.lock", "");
     execFileSync("mknod", [host.path("releases/../.placed"), "c", "1", "7"]);
     const { stderr, stdout } = await ask(`accept reports ${"a".repeat(64)} 1\\n`);
     expect(stdout).toBe("failed\n");

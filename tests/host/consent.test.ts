@@ -91,7 +91,7 @@ test("a save that fails is named until one succeeds, and may be overridden as an
   await saved();
   expect(await named()).toBe(
     "rdb_last_bgsave_status is err; expected ok. The reason is in /var/log/redis-cluster/redis-cluster.log " +
-      "there; a BGSAVE that succeeds clears it",
+      `there; one that succeeds clears it: redis-cli -h ${replica.address} -p 6389 --user operator --askpass BGSAVE`,
   );
   rmSync(replica.path("/stopped"), { force: true });
   const refused = await stop(plan);

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from redis_cluster.answers import hear
+from redis_cluster.answers import hear, heard_of
 from redis_cluster.members import Member, Members
 from redis_cluster.observe import Daemons
 from redis_cluster.resp import Denied, ErrorReply, Reply, Unanswered
@@ -41,6 +41,18 @@ def test_answers_as_they_come_in() -> None:
     answers = hear(daemons, SENTINELS, [])
     assert [str(next(answers)) for _ in range(2)] == ["names 10.0.0.3 6389 7", "silent"]
     assert time.monotonic() - begin < 5
+
+
+def test_why_one_is_silent() -> None:
+    """Is told, and is none of what an operator agrees to: of a host that is gone it is now this, now that."""
+    said: dict[Member, list[Reply] | Exception | float] = {}
+    said |= {SENTINELS[0]: Unanswered("No route\x1b[2J to host"), NODES[0]: Unanswered("no answer within 2 s")}
+    heard = heard_of(Said(said), SENTINELS[:1], NODES[:1])
+    assert heard.lines() == [
+        f"node {NODES[0].name}: silent (no answer within 2 s)",
+        f"sentinel {SENTINELS[0].name}: silent (No route [2J to host)",
+    ]
+    assert heard.lines(why=False) == [f"node {NODES[0].name}: silent", f"sentinel {SENTINELS[0].name}: silent"]
 
 
 @pytest.mark.parametrize(

@@ -443,7 +443,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^ssh is nothing; expected a map with user, port, agent, helper, bastion$/,
   ],
   ["no SSH user", { ssh: {} }, /^ssh.user is nothing; expected the name of a user$/],
-  ["an SSH user with a host", { ssh: { user: "deploy@host" } }, /^ssh.user is "deploy@host"/],
+  ["an SSH user with a host", { ssh: { user: "deploy@10.0.0.1" } }, /^ssh.user is "deploy@10/],
   [
     "an unknown field of ssh",
     { ssh: { user: "deploy", key: "x" } },

@@ -61,8 +61,8 @@ def ask_sentinel(daemons: Daemons, member: Member) -> SentinelAnswer:
         replies = daemons.ask(member, *questions)
     except Denied as error:
         return SentinelAnswer(member, "refused", told(str(error)))
-    except Unanswered:
-        return SentinelAnswer(member, "silent")
+    except Unanswered as error:
+        return SentinelAnswer(member, "silent", told(str(error)))
     return sentinel_answer(daemons.members, member, replies)
 
 
@@ -72,8 +72,8 @@ def ask_node(daemons: Daemons, member: Member) -> NodeAnswer:
         (reply,) = daemons.ask(member, "INFO replication persistence keyspace")
     except Denied as error:
         return NodeAnswer(member, "refused", told(str(error)))
-    except Unanswered:
-        return NodeAnswer(member, "silent")
+    except Unanswered as error:
+        return NodeAnswer(member, "silent", told(str(error)))
     if isinstance(reply, ErrorReply):
         return NodeAnswer(member, "refused", told(reply.text))
     return node_answer(daemons.members, member, fields(reply), int(time.time()))

@@ -57,12 +57,12 @@ def _agreed(here: Release, said: str) -> bool:
     files = Files(here.settings, paths.DATA)
     moment = time.localtime(files.as_of(read_stamp(paths.DATA)))
     mine = f"data as of {time.strftime('%Y-%m-%dT%H:%M:%S', moment)}" if files.hold_data() else "no data"
-    text = "\n".join([*heard.lines(), f"this host: {mine}"])
-    wanted = sha256(text.encode()).hexdigest()[:16]
+    here_too = f"this host: {mine}"
+    wanted = sha256("\n".join([*heard.lines(why=False), here_too]).encode()).hexdigest()[:16]
     if said == wanted:
         return True
     sys.stdout.write(
-        f"{text}\n\nTo make {members.host} the master all the same, losing what only others hold: "
+        "\n".join([*heard.lines(), here_too, "", ""]) + f"To make {members.host} the master all the same, losing what only others hold: "
         f"sudo {paths.PROGRAMS}/redis-cluster lead {wanted}\n"
     )
     return False

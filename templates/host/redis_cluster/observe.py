@@ -102,12 +102,13 @@ class Sentinel(NamedTuple):
 class Group(NamedTuple):
     """What everybody said, in the order of the members file.
 
-    thorough: whether it was asked too what would let a failover or a restart fail.
+    thorough: whether it was asked too what would let a failover or a restart fail. by_tls: whether by TLS.
     """
 
     nodes: tuple[Node, ...]
     sentinels: tuple[Sentinel, ...]
     thorough: bool
+    by_tls: bool = False
 
 
 T = TypeVar("T")
@@ -204,6 +205,7 @@ class Daemons:
             tuple(each for each in said if isinstance(each, Node)),
             tuple(each for each in said if isinstance(each, Sentinel)),
             thorough,
+            self.members.tls != "",
         )
 
     def nodes(self) -> list[Node]:

@@ -180,18 +180,23 @@ def refuse_planted() -> None:
 def lock(path: str = f"{ROOT}/run/redis-cluster.lock", patience: float = 120) -> None:
     """Holds the lock until this process ends: by default, that of which one run at a time has hold.
 
-    patience: for so many seconds somebody else may have it. Raises Refused.
+    patience: for so many seconds somebody else may have it, and is told of then. Raises Refused.
     """
     from fcntl import LOCK_EX, LOCK_NB, flock
 
-    file, deadline = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600), time.monotonic() + patience
+    file, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), time.monotonic() + patience
     while True:
         try:
-            return flock(file, LOCK_EX | LOCK_NB)
+            flock(file, LOCK_EX | LOCK_NB)
+            if patience:
+                os.ftruncate(file, 0)
+                os.write(file, f"process {os.getpid()}: {' '.join(sys.argv[1:])}".encode())
+            return
         except BlockingIOError:
             if time.monotonic() >= deadline:
+                holder = os.read(file, 200).decode(errors="replace")
                 raise Refused(
-                    f"another run has held {path} for {patience} s; expected its end. Wait for it, then run the same "
-                    "again"
+                    f"another run ({holder}) has held {path} for {patience} s; expected its end. Wait for it, then run "
+                    "the same again"
                 ) from None
         time.sleep(0.1)

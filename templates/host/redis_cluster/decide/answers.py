@@ -20,7 +20,7 @@ class SentinelAnswer(NamedTuple):
     """What one sentinel says.
 
     kind: `names` a member, with the epoch; `names-nobody` that is a member; `refused`: it is there, but what it knows
-    cannot be read; `silent`. told: its words for people. id: as it says, of whatever form.
+    cannot be read; `silent`. told: its words for people, or why there are none. id: as it says, of whatever form.
     """
 
     member: Member
@@ -32,6 +32,8 @@ class SentinelAnswer(NamedTuple):
 
     def __str__(self) -> str:
         """The same for people."""
+        if self.kind == "silent":
+            return "silent"
         if self.told:
             return f"{self.kind} {self.told}"
         return f"names {self.master.pair} {self.epoch}" if self.master else self.kind
@@ -41,7 +43,8 @@ class NodeAnswer(NamedTuple):
     """What one node says.
 
     data: whether it holds keys or is loading. replicas: how many a master has; None where it does not tell.
-    master: the member that a replica follows; told: what that is called otherwise, or a refusal's words.
+    master: the member that a replica follows; told: what that is called otherwise, a refusal's words, or why there is
+    no answer.
     linked_until: the second since 1970, by this host's clock, up to which a replica was linked to its master; None
     where it has not been since it started. rank: its replica-priority, None where that is no rank.
     """
@@ -62,7 +65,7 @@ class NodeAnswer(NamedTuple):
             return f"master {holds} {'?' if self.replicas is None else self.replicas}"
         if self.kind == "replica":
             return f"replica {self.master.pair if self.master else self.told} {holds}"
-        return f"{self.kind} {self.told}".rstrip()
+        return "silent" if self.kind == "silent" else f"{self.kind} {self.told}"
 
 
 class Heard(NamedTuple):
@@ -78,11 +81,15 @@ class Heard(NamedTuple):
         else:
             self.nodes[answer.member] = answer
 
-    def lines(self) -> list[str]:
-        """A line for each, for people."""
+    def lines(self, why: bool = True) -> list[str]:
+        """A line for each, for people. why: also with why one is silent, which for a host that is gone varies."""
+        answers: list[tuple[str, SentinelAnswer | NodeAnswer]] = [
+            *((f"sentinel {member.name}", answer) for member, answer in self.sentinels.items()),
+            *((f"node {member.name}", answer) for member, answer in self.nodes.items()),
+        ]
         return sorted(
-            [f"sentinel {member.name}: {answer}" for member, answer in self.sentinels.items()]
-            + [f"node {member.name}: {answer}" for member, answer in self.nodes.items()]
+            f"{who}: {answer}{f' ({answer.told})' if why and answer.kind == 'silent' and answer.told else ''}"
+            for who, answer in answers
         )
 
 

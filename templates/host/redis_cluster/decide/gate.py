@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from ..messages import plain
 from ..observe import Group, Node, Sentinel
+from ..paths import CURRENT
 from .replies import number, version
 
 # How far two hosts' clocks may be apart, in microseconds.
@@ -23,9 +24,9 @@ LOG = "/var/log/redis-cluster/redis-cluster.log"
 # How the last write of each kind went, and what clears it. A replica whose save has failed ends itself at the next
 # write of its master's; once it is back it says ok.
 WRITES = {
-    "rdb_last_bgsave_status": "a BGSAVE",
-    "aof_last_write_status": "a write",
-    "aof_last_bgrewrite_status": "a BGREWRITEAOF",
+    "rdb_last_bgsave_status": "BGSAVE",
+    "aof_last_write_status": "",
+    "aof_last_bgrewrite_status": "BGREWRITEAOF",
 }
 
 Condition = Literal[
@@ -236,10 +237,11 @@ def _node_problems(group: Group) -> Iterator[Problem]:
         yield from _expect("node-loading", who, "loading", told("loading", ""), "0")
         for last, cleared_by in WRITES.items():
             if told(last) != "ok":
+                way = f"one that succeeds clears it: {_typed(group, node, cleared_by)}" if cleared_by else ""
                 yield Problem(
                     "node-writes",
                     f"{who}: {last} is {plain(told(last, ''))}; expected ok. The reason is in {LOG} there; "
-                    f"{cleared_by} that succeeds clears it",
+                    f"{way or 'the next write that succeeds clears it'}",
                 )
         if node.member.place == master:
             yield from _expect("master-role", who, "role", told("role", ""), "master")
@@ -310,7 +312,7 @@ def _replay_problems(group: Group) -> Iterator[Problem]:
                 "master-refused",
                 f"{who}: the master has refused commands that it loaded from its AOF or got from its master "
                 "(unexpected_error_replies); expected none: what they wrote is missing here. "
-                f"Look at {LOG} for CRITICAL; once you know, CONFIG RESETSTAT there",
+                f"Look at {LOG} there for CRITICAL; once you know: {_typed(group, node, 'CONFIG RESETSTAT')}",
             )
 
 
@@ -349,3 +351,12 @@ def _program_problems(host: str, replaced: Sequence[str]) -> Iterator[Problem]:
             f"{host} {daemon}: runs a redis-server whose file was replaced since, by an upgrade of the package say; "
             "expected the installed one: pulumi up --refresh restarts it in its turn",
         )
+
+
+def _typed(group: Group, node: Node, command: str) -> str:
+    """The line by which an operator says that to a node, on any host of the group."""
+    tls = "--tls --cacert {0}/tls.ca --cert {0}/tls.crt --key {0}/tls.key ".format(CURRENT) if group.by_tls else ""
+    return (
+        f"{'sudo ' if tls else ''}redis-cli {tls}-h {node.member.address} -p {node.member.port} "
+        f"--user operator --askpass {command}"
+    )
