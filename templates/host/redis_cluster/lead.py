@@ -61,8 +61,9 @@ def _agreed(here: Release, said: str) -> bool:
     wanted = sha256("\n".join([*heard.lines(why=False), here_too]).encode()).hexdigest()[:16]
     if said == wanted:
         return True
+    told = "\n".join([*heard.lines(), here_too])
     sys.stdout.write(
-        "\n".join([*heard.lines(), here_too, "", ""]) + f"To make {members.host} the master all the same, losing what only others hold: "
+        f"{told}\n\nTo make {members.host} the master all the same, losing what only others hold: "
         f"sudo {paths.PROGRAMS}/redis-cluster lead {wanted}\n"
     )
     return False

@@ -355,8 +355,8 @@ def _program_problems(host: str, replaced: Sequence[str]) -> Iterator[Problem]:
 
 def _typed(group: Group, node: Node, command: str) -> str:
     """The line by which an operator says that to a node, on any host of the group."""
-    tls = "--tls --cacert {0}/tls.ca --cert {0}/tls.crt --key {0}/tls.key ".format(CURRENT) if group.by_tls else ""
+    shown = f"--tls --cacert {CURRENT}/tls.ca --cert {CURRENT}/tls.crt --key {CURRENT}/tls.key "
     return (
-        f"{'sudo ' if tls else ''}redis-cli {tls}-h {node.member.address} -p {node.member.port} "
+        f"{f'sudo redis-cli {shown}' if group.by_tls else 'redis-cli '}-h {node.member.address} -p {node.member.port} "
         f"--user operator --askpass {command}"
     )
