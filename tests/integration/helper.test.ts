@@ -18,6 +18,8 @@ import {
 // An SSH user who may run nothing as root but the program that an administrator has installed.
 
 const program = "/usr/local/lib/redis-cluster/redis-cluster";
+/** As a directory service names its users. */
+const keeper = "keeper@corp.example.com";
 let dev: Stack;
 /** What an administrator copies to the hosts. */
 let directory: string;
@@ -27,7 +29,7 @@ const set = (key: string, value: string) =>
 
 /** What a command says, as the SSH user of the stack; its failure is part of it. */
 const asKeeper = (host: string, command: string) =>
-  on(host, `runuser -u keeper -- bash -c '${command}' 2>&1 || echo "status $?"`);
+  on(host, `runuser -u ${keeper} -- bash -c '${command}' 2>&1 || echo "status $?"`);
 
 function copyTo(host: string): void {
   const archive = execFileSync("tar", ["-c", "-C", directory, "."]);
@@ -42,14 +44,14 @@ beforeAll(async () => {
   lab("up");
   dev = await openStack("dev");
   await set("deleteData", "true");
-  await set("ssh.user", "keeper");
+  await set("ssh.user", keeper);
   await set("ssh.helper", "true");
   directory = mkdtempSync(join(top, "build", "host-helper-"));
   execFileSync("npm", ["run", "--silent", "host-helper", "--", directory], { cwd: top });
   for (const host of hosts) {
     on(
       host,
-      "useradd --create-home --shell /bin/bash keeper && cp -r ~deploy/.ssh ~keeper/ && chown -R keeper: ~keeper/.ssh",
+      `useradd --badname --create-home --home-dir /home/keeper --shell /bin/bash ${keeper} && cp -r ~deploy/.ssh /home/keeper/ && chown -R ${keeper}: /home/keeper/.ssh`,
     );
     copyTo(host);
   }
@@ -64,7 +66,7 @@ it("changes nothing where the administrator has not installed it yet", async () 
 
 it("is installed by one command, which says what the user may do as root now", () => {
   for (const host of hosts) {
-    const said = on(host, "/root/host-helper/install keeper");
+    const said = on(host, `/root/host-helper/install ${keeper}`);
     expect(said).toMatch(
       new RegExp(
         `may run the following commands on ${host}:\\s+\\(root\\) NOPASSWD: sha256:[0-9a-f]{64} ${program}$`,
@@ -127,7 +129,10 @@ it("does not run a program that was changed, and says who has to act where it is
   expect(asKeeper("app-2", `sudo -n ${program} gate`)).toMatch(/a password is required/);
 
   // An administrator installs what is not this version's.
-  on("app-2", 'echo "# another" >>/root/host-helper/write-files; /root/host-helper/install keeper');
+  on(
+    "app-2",
+    `echo "# another" >>/root/host-helper/write-files; /root/host-helper/install ${keeper}`,
+  );
   const { stdout } = await dev.stack.refresh();
   expect(stdout).toContain(
     "app-2 /usr/local/lib/redis-cluster/write-files: wanted as deployed, seen edited or missing",
@@ -138,7 +143,7 @@ it("does not run a program that was changed, and says who has to act where it is
   );
   expect(await namedMaster(dev)).toBe(before);
   copyTo("app-2");
-  on("app-2", "/root/host-helper/install keeper");
+  on("app-2", `/root/host-helper/install ${keeper}`);
   await dev.stack.up();
   expect(changes((await dev.stack.refresh()).summary.resourceChanges)).toEqual({});
 });
