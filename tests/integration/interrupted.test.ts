@@ -1,6 +1,3 @@
-import { spawn, spawnSync } from "child_process";
-import { readFileSync } from "fs";
-import { join } from "path";
 import { WriterResult } from "../writer";
 import {
   ask,
@@ -8,7 +5,6 @@ import {
   Host,
   hosts,
   identities,
-  info,
   lab,
   meanwhile,
   meanwhileOn,
@@ -19,7 +15,9 @@ import {
   unlock,
   writerOn,
 } from "../helpers/lab";
-import { fileOf, held, Hold, hold, installHolds, release, releaseAll } from "../helpers/holds";
+import { endOrphans, kill, lastWords, reached, startUp, success, Up } from "../helpers/engineRun";
+import { failOver, linked, master } from "../helpers/failovers";
+import { fileOf, Hold, hold, installHolds, release, releaseAll } from "../helpers/holds";
 
 // Rollouts of the restart class that something cuts through, while a client writes all the time. The steps are held
 // on the hosts, so that each fault comes at an exact place. Runs are chained: the run that finishes or takes back
@@ -50,8 +48,6 @@ const sentinelReturn = 15;
 const rows: Row[] = [];
 let dev: Stack;
 let wanted = 0;
-/** What lives on where the engine alone was killed. */
-const orphans: { pid: number; since?: string }[] = [];
 
 /** A change of both daemons that takes a restart. */
 async function want(backlog: number): Promise<void> {
@@ -64,137 +60,6 @@ async function want(backlog: number): Promise<void> {
     },
     true,
   );
-}
-
-interface Up {
-  pid: number;
-  said: string;
-  /** Its exit code; null when it was killed. */
-  ended: Promise<number | null>;
-}
-
-/** `pulumi up` as an operator's shell runs it. */
-function startUp(): Up {
-  const child = spawn(
-    "pulumi",
-    ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev"],
-    {
-      cwd: dev.directory,
-      env: { ...process.env, PULUMI_CONFIG_PASSPHRASE_FILE: join(dev.directory, "passphrase") },
-    },
-  );
-  const up: Up = {
-    pid: child.pid!,
-    said: "",
-    ended: new Promise((resolve) => child.on("exit", resolve)),
-  };
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (text: Buffer) => (up.said += text.toString()));
-  }
-  return up;
-}
-
-/** Until the run waits at the hold; throws with its words when it ends before. */
-function reached(up: Up, one: Hold): ReturnType<typeof held> {
-  const early = up.ended.then((code) => {
-    throw new Error(
-      `${one.point} ${one.verb} of ${one.host}: the run ended (${code}):\n${up.said}`,
-    );
-  });
-  return Promise.race([held(one), early]);
-}
-
-async function success(up: Up): Promise<void> {
-  const code = await up.ended;
-  if (code !== 0) throw new Error(`pulumi up ended with ${code}:\n${up.said}`);
-}
-
-/** A process of this machine and all below it. */
-function family(pid: number): number[] {
-  const all = spawnSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout;
-  const parents = all
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (one: number): number[] => [
-    one,
-    ...parents.filter(([, parent]) => parent === one).flatMap(([child]) => below(child)),
-  ];
-  return below(pid);
-}
-
-/** When the process began, in the kernel's own count; undefined when there is none. */
-function startOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[19];
-  } catch {
-    return undefined;
-  }
-}
-
-/** Kills engine, language host and plugins, or the engine alone, as one does by hand. */
-async function kill(up: Up, whom: "all" | "the engine alone" = "all"): Promise<void> {
-  const pids = family(up.pid);
-  expect(pids.length).toBeGreaterThan(2);
-  for (const pid of whom === "all" ? pids : [up.pid]) process.kill(pid, "SIGKILL");
-  if (whom !== "all") orphans.push(...pids.slice(1).map((pid) => ({ pid, since: startOf(pid) })));
-  await up.ended;
-}
-
-/** The one node that says it is master, and no other does. */
-async function master(): Promise<Host> {
-  const roles = await Promise.all(
-    hosts.map((host) =>
-      info(dev, { host, daemon: "node" }, "replication").then(
-        ({ role }) => role,
-        () => "silent",
-      ),
-    ),
-  );
-  const masters = hosts.filter((_, i) => roles[i] === "master");
-  if (masters.length !== 1) throw new Error(`masters: ${masters.join(", ")}`);
-  return masters[0];
-}
-
-/** Until this host's node is linked to the one master. */
-async function linked(host: Host): Promise<void> {
-  await eventually(`${host} is a linked replica`, 60, async () => {
-    const { role, master_link_status } = await info(dev, { host, daemon: "node" }, "replication");
-    return role === "slave" && master_link_status === "up" && (await master()) !== host;
-  });
-}
-
-const dropIns = "/run/systemd/system/redis-cluster.service.d";
-
-// Not waited for: while the sentinels do not agree yet who is master, a start fails and is tried again.
-const failovers = {
-  /** The process is killed and stays away until the others have a master. */
-  async crash(old: Host): Promise<void> {
-    await meanwhileOn(
-      old,
-      `bash -c 'mkdir ${dropIns}; printf "[Service]\\nRestart=no\\n" > ${dropIns}/down.conf;` +
-        " systemctl daemon-reload; systemctl kill --kill-who=main -s KILL redis-cluster'",
-    );
-    await eventually("another master", 60, async () => (await master()) !== old);
-    await meanwhileOn(
-      old,
-      `bash -c 'rm -r ${dropIns}; systemctl daemon-reload; systemctl start --no-block redis-cluster'`,
-    );
-  },
-  /** The unit is stopped, which hands over, and started again. */
-  async stop(old: Host): Promise<void> {
-    await meanwhileOn(old, "systemctl stop redis-cluster");
-    await eventually("another master", 60, async () => (await master()) !== old);
-    await meanwhileOn(old, "systemctl start --no-block redis-cluster");
-  },
-};
-
-/** A failover that loses nothing by itself, and the old master back as a replica. */
-async function failOver(how: keyof typeof failovers): Promise<string> {
-  const old = await master();
-  await failovers[how](old);
-  await linked(old);
-  return `${how} of ${old}, ${await master()} takes over`;
 }
 
 /** Runs it while a client writes. Each call of `note` ends a row of the table; nothing may be lost at any of them. */
@@ -233,14 +98,6 @@ async function writesGoOn(): Promise<void> {
   expect(acknowledged).toBeGreaterThan(0);
 }
 
-/** What a run said last: its error, or what it did, or where it was cut off. */
-function lastWords({ said }: Up): string {
-  const [error] = /(redis-cluster\[[^\]]+\]: error|wait|dial|read tcp): .*/.exec(said) ?? [];
-  const [resources] = /(?<=Resources:\n)[^]*?(?=\n\n)/.exec(said) ?? [];
-  const [step] = [...said.matchAll(/\S+ updating(?= \()/g)].at(-1) ?? [];
-  return (error ?? resources ?? step ?? "").trim().replace(/\s+/g, " ").slice(0, 80);
-}
-
 /** The node runs with what is wanted. */
 async function rolled(host: Host): Promise<void> {
   const backlog = await ask(dev, { host, daemon: "node" }, "CONFIG", "GET", "tcp-backlog");
@@ -249,7 +106,7 @@ async function rolled(host: Host): Promise<void> {
 
 /** `up` ends on what is wanted: on every host, with nothing owed. */
 async function upEndsOnWanted(): Promise<void> {
-  await success(startUp());
+  await success(startUp(dev));
   for (const host of hosts) {
     await rolled(host);
     // Answered by a replica too, but not during a pause of writes.
@@ -273,12 +130,12 @@ async function upEndsOnWanted(): Promise<void> {
       ...["active", "active", "inactive"],
     ]);
   }
-  expect(await namedMaster(dev)).toBe(await master());
+  expect(await namedMaster(dev)).toBe(await master(dev));
 }
 
 async function upChangesNothing(): Promise<void> {
   const before = await identities(dev);
-  const up = startUp();
+  const up = startUp(dev);
   await success(up);
   expect(up.said).toMatch(/Resources:\n +\d+ unchanged\n/);
   expect(await identities(dev)).toEqual(before);
@@ -296,16 +153,13 @@ beforeAll(async () => {
     true,
   );
   await want(600);
-  await success(startUp());
+  await success(startUp(dev));
   for (const host of hosts) installHolds(host);
 });
 
 afterEach(async () => {
   await Promise.all(hosts.map(releaseAll));
-  for (const { pid, since } of orphans.splice(0)) {
-    // Most have ended by themselves, and their numbers may be another's by now.
-    if (since !== undefined && startOf(pid) === since) process.kill(pid, "SIGKILL");
-  }
+  endOrphans();
 });
 
 afterAll(() => {
@@ -331,12 +185,12 @@ it("killed at every step, its work done and unheard, and finished by the next ru
   await want(700);
   await recorded(async (note) => {
     // The last ones go on at the same time: the master's is the one with something to do.
-    const lead = await master();
+    const lead = await master(dev);
     const own = steps.filter(({ host, verb }) => verb !== "node-roll-master" || host === lead);
     for (const step of own) {
       const one = { ...step, point: "after" } as const;
       await hold(one);
-      const up = startUp();
+      const up = startUp(dev);
       await reached(up, one);
       await kill(up);
       await release(one);
@@ -349,9 +203,9 @@ it("killed at every step, its work done and unheard, and finished by the next ru
     // The quorum check goes on for as long as a node is silent.
     const last = { ...own.at(-1)!, point: "after" } as const;
     await hold(last);
-    const check = startUp();
+    const check = startUp(dev);
     await reached(check, last);
-    const now = await master();
+    const now = await master(dev);
     const silent = hosts.find((host) => host !== now)!;
     await meanwhileOn(silent, "systemctl kill --kill-who=main -s STOP redis-cluster");
     await release(last);
@@ -384,7 +238,7 @@ async function sentinelReturns(host: Host): Promise<void> {
 it("killed at the hard steps while they go on, and taken back by the next run", async () => {
   await recorded(async (note) => {
     const [old, other] = [wanted, wanted + 1];
-    const lead = await master();
+    const lead = await master(dev);
     const replicas = hosts.filter((host) => host !== lead);
     const chain = [
       { value: other, host: replicas[0], verb: "node-roll", before: [] },
@@ -395,7 +249,7 @@ it("killed at the hard steps while they go on, and taken back by the next run", 
       await want(value);
       const one = { host, verb, point: "before" } as const;
       await hold(one);
-      const up = startUp();
+      const up = startUp(dev);
       await reached(up, one);
       for (const replica of before) await rolled(replica);
       // The plugin lives on, as it does where only the engine is killed, and so does the step.
@@ -421,10 +275,10 @@ it("a failover between each pair of steps of one rollout", async () => {
   ];
   await recorded(async (note) => {
     await hold(...holds);
-    const up = startUp();
+    const up = startUp(dev);
     for (const [i, one] of holds.entries()) {
       await reached(up, one);
-      const fault = await failOver(i % 3 === 1 ? "crash" : "stop");
+      const fault = await failOver(dev, i % 3 === 1 ? "crash" : "stop");
       await note({ ...one, fault: `${one.point}: ${fault}`, said: "", then: "the run goes on" });
       await release(one);
     }
@@ -452,15 +306,15 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     /** A run that comes to this step. */
     const upTo = async (one: Hold, running?: Up) => {
       await hold(one);
-      const up = running ?? startUp();
+      const up = running ?? startUp(dev);
       return { up, ...(await reached(up, one)) };
     };
     const failed = async (up: Up) => expect(await up.ended).not.toBe(0);
     const again = "up: the next fault";
 
     // The first host's turn may not be over when the run is stopped at the first replica's.
-    if ((await master()) === hosts[0]) await failOver("stop");
-    const old = await master();
+    if ((await master(dev)) === hosts[0]) await failOver(dev, "stop");
+    const old = await master(dev);
     const start = hosts[0];
     const begin = { host: start, verb: "node-roll", point: "before" } as const;
     const { up: cut } = await upTo(begin);
@@ -468,11 +322,11 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     await release(begin);
     await failed(cut);
     await meanwhile("heal", old);
-    await linked(old);
+    await linked(dev, old);
     await note({ ...begin, fault: "master unreachable", said: lastWords(cut), then: again });
 
     // The failover has made another host the master.
-    const lead = await master();
+    const lead = await master(dev);
     const [first, second] = hosts.filter((host) => host !== lead);
     const roll = { host: first, verb: "node-roll", point: "before" } as const;
     const unheard = await upTo(roll);
@@ -504,7 +358,7 @@ it("hosts that fail in the middle, replicas and the master", async () => {
     await fullDisk.begin(lead);
     await release(last);
     await failed(up);
-    expect(await master()).toBe(lead);
+    expect(await master(dev)).toBe(lead);
     await fullDisk.end(lead);
     await note({ ...last, fault: "master: disk full", said: lastWords(up), then: again });
 
