@@ -38,8 +38,6 @@ const limit = 60;
 /** Lines of one host that are kept. */
 const most = 500;
 
-const command = hostCommand(limit - 10, ["drift"]);
-
 /** A host on which the last refresh found something gets a new id, which follows from the old one. */
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const repair: Inputs["repair"] = {};
@@ -90,6 +88,7 @@ async function refuseWithoutForwarding(inputs: Inputs): Promise<State> {
 async function read(id: string, state?: State): Promise<dynamic.ReadResult<State>> {
   if (!state) throw new Error("HostDrift cannot be imported; pulumi up makes it");
   const route = heldRoute(state);
+  const command = hostCommand(state.instance, limit - 10, ["drift"]);
   const drift: string[] = [];
   const unreachable: string[] = [];
   const look = async (name: string) => {

@@ -5,6 +5,7 @@ import { asRoot, hostCommand, ownerCheck, programHash } from "./hostProgram";
 
 export interface RemoteCheckArgs {
   connection: pulumi.Input<Connection>;
+  instance: string | undefined;
   /** Project and stack, the master's name, and the consent of a stack that was renamed. */
   owner: string;
   masterName: string;
@@ -25,7 +26,7 @@ const deadlineSeconds = 60;
  */
 export function remoteCheck(
   name: string,
-  { connection, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
+  { connection, instance, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
   const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
@@ -34,7 +35,7 @@ export function remoteCheck(
     {
       connection,
       create: installed
-        ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
+        ? hostCommand(instance, deadlineSeconds, ["check-programs", ...whose])
         : asRoot(deadlineSeconds, ["sh", "-s", "--", ...whose]),
       stdin: repair.apply((id) =>
         installed

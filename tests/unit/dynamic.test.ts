@@ -44,7 +44,7 @@ jest.mock("fs", () => {
 
 const providers = Object.keys(resources);
 
-const remote = ["project", "remote/hostProgram", "remote/shell"];
+const remote = ["names", "project", "remote/hostProgram", "remote/shell"];
 
 test("there is a resource for each provider", () => {
   const files = fs.readdirSync(join(components, "providers"));
@@ -63,7 +63,7 @@ test.each(providers)(
 );
 
 test.each([
-  ["sentinelQuorum", ["probe/gate", "probe/daemons", "probe/route"]],
+  ["sentinelQuorum", ["names", "probe/gate", "probe/daemons", "probe/route"]],
   ["changeClasses", ["release/refusals"]],
   ["bootstrap", [...remote, "probe/route"]],
   ["decommission", [...remote, "membership", "probe/route"]],

@@ -14,7 +14,7 @@ from .decide.drift import Finding
 from .messages import Refused, say
 from .settings import Settings
 
-RECORD = f"{paths.ROOT}/run/redis-cluster-kernel/record"
+RECORD = f"{paths.ROOT}/run/{paths.CLUSTER}-kernel/record"
 
 OVERCOMMIT, BACKLOG, HUGE_PAGES = "vm.overcommit_memory", "net.core.somaxconn", "transparent_hugepage"
 FILES = {
@@ -39,7 +39,7 @@ def kernel(what: str) -> None:
     elif what == "restore":
         _restore()
     else:
-        raise Refused(f"kernel '{what}'; expected set or restore, as redis-cluster-kernel.service calls it")
+        raise Refused(f"kernel '{what}'; expected set or restore, as {paths.CLUSTER}-kernel.service calls it")
 
 
 def seen(name: str) -> str:
