@@ -11,6 +11,9 @@ export interface Names {
   table: string;
 }
 
+/** An instance. Without a dash, so that no group's name is another's with something behind it. */
+export const instanceForm = /^[a-z][a-z0-9]{0,15}$/;
+
 /** @param instance - undefined: the group that has no name on its hosts */
 export function namesOf(instance: string | undefined): Names {
   const suffix = instance === undefined ? "" : `-${instance}`;

@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
+import { refusedInstance } from "../release/refusals";
 import { hostCommand } from "../remote/hostProgram";
 import { ForwardingForbidden, heldRoute, plain, RouteArgs, within } from "../probe/route";
 
@@ -38,7 +39,10 @@ const limit = 60;
 /** Lines of one host that are kept. */
 const most = 500;
 
-/** A host on which the last refresh found something gets a new id, which follows from the old one. */
+/**
+ * The first of a run to be asked refuses what would leave a group behind under another name.
+ * A host on which the last refresh found something gets a new id, which follows from the old one.
+ */
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const repair: Inputs["repair"] = {};
   for (const { name } of news.hosts) {
@@ -48,7 +52,11 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
     const id = createHash("sha256").update([repair[name], ...found].join("\n"));
     repair[name] = id.digest("hex").slice(0, 16);
   }
-  return Promise.resolve({ inputs: { ...news, repair }, failures: [] });
+  const refused = olds.hosts ? refusedInstance(olds.instance, news.instance) : [];
+  return Promise.resolve({
+    inputs: { ...news, repair },
+    failures: refused.map((reason) => ({ property: "instance", reason })),
+  });
 }
 
 function diff(_id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult> {

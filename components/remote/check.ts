@@ -29,14 +29,17 @@ export function remoteCheck(
   { connection, instance, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
+  const consent = renamed === undefined ? [] : [renamed];
+  const whose = [owner, masterName, ...consent];
+  // Where there is no program that knows by itself; a dash is no consent.
+  const named = instance === undefined ? whose : [owner, masterName, renamed ?? "-", instance];
   return new remote.Command(
     name,
     {
       connection,
       create: installed
         ? hostCommand(instance, deadlineSeconds, ["check-programs", ...whose])
-        : asRoot(deadlineSeconds, ["sh", "-s", "--", ...whose]),
+        : asRoot(deadlineSeconds, ["sh", "-s", "--", ...named]),
       stdin: repair.apply((id) =>
         installed
           ? `program ${programHash()} sums\n${repaired(id)}`

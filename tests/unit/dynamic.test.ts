@@ -67,7 +67,7 @@ test.each([
   ["changeClasses", ["release/refusals"]],
   ["bootstrap", [...remote, "probe/route"]],
   ["decommission", [...remote, "membership", "probe/route"]],
-  ["hostDrift", [...remote, "probe/route"]],
+  ["hostDrift", [...remote, "probe/route", "release/refusals"]],
   ["program", [...remote, "probe/route"]],
   ["privateAuthority", []],
 ])("the hash of %s is of all that it runs", (module, imported) => {
