@@ -48,6 +48,7 @@ export class RedisNode extends pulumi.ComponentResource {
   private readonly limit: number;
   private readonly override?: string;
   private readonly owner: string;
+  private readonly instance?: string;
   private readonly secrets: Record<string, pulumi.Input<string>>;
 
   constructor(
@@ -59,6 +60,7 @@ export class RedisNode extends pulumi.ComponentResource {
     const { config, host, owner, route, checks, check, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.instance = config.instance;
     this.plan = args.plan;
     this.limit = config.limits.step;
     this.override = config.override;
@@ -75,6 +77,7 @@ export class RedisNode extends pulumi.ComponentResource {
       `${prefix}-install`,
       {
         connection,
+        instance: config.instance,
         component: "node",
         owner,
         program: this.program,
@@ -142,6 +145,7 @@ export class RedisNode extends pulumi.ComponentResource {
       `${this.prefix}-${name}`,
       {
         connection: this.connection,
+        instance: this.instance,
         plan: this.plan,
         limit: this.limit,
         override: this.override,

@@ -30,6 +30,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
   /** Stages the sentinel's files; its delete takes the sentinel away. */
   readonly staged: remote.Command;
   private readonly connection: pulumi.Input<Connection>;
+  private readonly instance?: string;
   private readonly plan: pulumi.Input<string>;
   private readonly limit: number;
   private readonly override?: string;
@@ -43,6 +44,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     const { config, host, owner, node, nodes, repair } = args;
     const connection = connectionTo(host, config);
     this.connection = connection;
+    this.instance = config.instance;
     this.plan = args.plan;
     this.limit = config.limits.step;
     this.override = config.override;
@@ -51,6 +53,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
       `${prefix}-claim`,
       {
         connection,
+        instance: config.instance,
         component: "sentinel",
         owner,
         program: node.program,
@@ -80,6 +83,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
       `${this.prefix}-${verb}`,
       {
         connection: this.connection,
+        instance: this.instance,
         plan: this.plan,
         limit: this.limit,
         override: this.override,

@@ -50,6 +50,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       })),
       bastion: config.ssh.bastion,
       privateKey: config.secrets.sshPrivateKey,
+      instance: config.instance,
     };
     const endpoints = config.hosts.map(({ name: host, address }) => ({
       name: host,
@@ -67,6 +68,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         `${host.name}-check`,
         {
           connection: connectionTo(host, config),
+          instance: config.instance,
           owner,
           masterName: config.masterName,
           renamed: config.renamed,

@@ -1,10 +1,11 @@
 /**
- * npm run host-helper -- DIRECTORY: writes what an administrator installs on each host of a stack with
+ * npm run host-helper -- DIRECTORY [INSTANCE]: writes what an administrator installs on each host of a stack with
  * `ssh.helper: true`: the host's programs, the units that root may start by them, and the script that installs
  * both, with one line for sudo.
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
+import { instanceForm, namesOf } from "../components/names";
 import { hostPrograms } from "../components/remote/hostProgram";
 import {
   renderFirewallUnit,
@@ -13,22 +14,26 @@ import {
   renderSentinelUnit,
 } from "../components/release/render";
 
+const [directory, instance] = process.argv.slice(2);
 // The description alone tells the group, and is not compared.
-const any = { masterName: "this host" };
+const any = { masterName: "this host", instance };
+const { cluster, sentinel } = namesOf(instance);
 
 const files = {
   install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
   ...hostPrograms(),
-  "units/redis-cluster.service": renderNodeUnit(any),
-  "units/redis-sentinel.service": renderSentinelUnit(any),
-  "units/redis-cluster-firewall.service": renderFirewallUnit(any),
+  ...(instance !== undefined && { instance: `${instance}\n` }),
+  [`units/${cluster}.service`]: renderNodeUnit(any),
+  [`units/${sentinel}.service`]: renderSentinelUnit(any),
+  [`units/${cluster}-firewall.service`]: renderFirewallUnit(any),
   // Started only where the stack has kernelSettings.
-  "units/redis-cluster-kernel.service": renderKernelUnit({ ...any, kernelSettings: true }),
+  [`units/${cluster}-kernel.service`]: renderKernelUnit({ ...any, kernelSettings: true }),
 };
 
-const [directory] = process.argv.slice(2);
-if (!directory) {
-  console.error("no directory is given; expected: npm run host-helper -- DIRECTORY");
+if (!directory || (instance !== undefined && !instanceForm.test(instance))) {
+  console.error(
+    "no directory is given, or what is no instance; expected: npm run host-helper -- DIRECTORY [INSTANCE]",
+  );
   process.exit(1);
 }
 for (const [name, text] of Object.entries(files)) {

@@ -1,6 +1,7 @@
-# check-owner OWNER MASTER_NAME [CONSENT]: whose a host is that may have no program of ours yet, nor Python. A group that
-# an older version of this program has deployed is known by its master's name, in which the stack's had to be. Prints a
-# fresh id. Where the program is, its claims and starts look again: templates/host/redis_cluster/incoming.py.
+# check-owner OWNER MASTER_NAME [CONSENT [INSTANCE]]: whose a host is that may have no program of ours yet, nor Python.
+# A group that an older version of this program has deployed is known by its master's name, in which the stack's had to
+# be. Prints a fresh id. Where the program is, its claims and starts look again:
+# templates/host/redis_cluster/incoming.py.
 # It comes on standard input: a login shell that is not a POSIX one would take another meaning from it.
 refuse() {
   echo "redis-cluster[$(uname -n)]: error: $1" >&2
@@ -11,7 +12,8 @@ case $1 in
   */*) ;;
   *) refuse "owner '$1'; expected project/stack" ;;
 esac
-managed=$REDIS_CLUSTER_ROOT/etc/redis-cluster/managed owner=$REDIS_CLUSTER_ROOT/usr/local/lib/redis-cluster/owner was=''
+name=redis-cluster${4:+-$4}
+managed=$REDIS_CLUSTER_ROOT/etc/$name/managed owner=$REDIS_CLUSTER_ROOT/usr/local/lib/$name/owner was=''
 # Not a link or a directory of redis's in its place.
 if [ -O "$managed" ] && [ ! -L "$managed" ]; then
   was=$(sed -n '/^master-name /{s///p;q;}' "$managed/current/members" "$managed/staged/members" 2>/dev/null | head -n 1)

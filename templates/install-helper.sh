@@ -6,8 +6,11 @@ set -euo pipefail
 umask 022
 cd "$(dirname "${BASH_SOURCE[0]}")"
 user=${1:-}
-programs=/usr/local/lib/redis-cluster
-sudoers=/etc/sudoers.d/redis-cluster
+# Of a group that has a name on its hosts.
+instance=''
+if [[ -e instance ]]; then instance=-$(<instance); fi
+programs=/usr/local/lib/redis-cluster$instance
+sudoers=/etc/sudoers.d/redis-cluster$instance
 
 fail() {
   printf 'install: %s. Nothing was changed\n' "$*" >&2

@@ -1,11 +1,12 @@
 #!/bin/bash
 # watch-firewall RULES: puts the rules in force, and again as soon as they are not what they were: whoever flushes all
-# tables takes ours along. What redis-cluster-firewall.service runs.
+# tables takes ours along. What the unit of the firewall runs.
 set -euo pipefail
 rules=$1
+name=$(sed -n '/^table inet \([a-z0-9_]*\)$/{s//\1/p;q;}' "$rules")
 
 # Our table as nft tells it; nothing where there is none.
-table() { nft list table inet redis_cluster 2>/dev/null || true; }
+table() { nft list table inet "$name" 2>/dev/null || true; }
 
 # What is flushed between the two is put again.
 put() {

@@ -4,6 +4,7 @@ import { readBackup } from "./backup";
 import { Checker } from "./checker";
 import { readFirewall } from "./firewall";
 import { readHosts } from "./hosts";
+import { readInstance, refuseOtherSockets } from "./instance";
 import { readLimits } from "./limits";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
@@ -19,6 +20,7 @@ const otherKeys = [
   "bootstrapMaster",
   "quorum",
   "masterName",
+  "instance",
   "nodePort",
   "sentinelPort",
   "tls",
@@ -145,6 +147,9 @@ export function parseConfig(
     );
   }
 
+  const instance = readInstance(check, raw.instance, Boolean(raw.adoptPassword));
+  refuseOtherSockets(check, hosts, instance);
+
   const masterName = raw.masterName || `redis-${stack}-cluster`;
   if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(masterName)) {
     check.problem(
@@ -220,6 +225,7 @@ export function parseConfig(
     told: together.told,
     config: {
       stack,
+      instance,
       masterName,
       bootstrapMaster,
       quorum,

@@ -67,6 +67,8 @@ export const ownUsers = ["replication", "sentinel", "operator", "monitoring"];
 /** What a stack's configuration describes, checked, with `Secret` as the type of its secrets. */
 export interface Topology<Secret> {
   stack: string;
+  /** By what this group is told from others on the same hosts; undefined: it is the one without a name. */
+  instance?: string;
   masterName: string;
   bootstrapMaster: string;
   quorum: number;

@@ -59,7 +59,7 @@ export const nodeDirectives: Directive[] = [
     "unixsocket",
     quoted(
       'a path below /run/redis-cluster/node, or ""',
-      /^(\/run\/redis-cluster\/node\/[\w.-]+)?$/,
+      /^(\/run\/redis-cluster(-[a-z0-9]+)?\/node\/[\w.-]+)?$/,
     ),
     '""',
   ),

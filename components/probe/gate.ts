@@ -1,4 +1,5 @@
 /** Whether a replication group is whole, judged from what each of its daemons said. Pure. */
+import { namesOf } from "../names";
 
 /** A daemon of the group: the host's name and the address and port it announces. */
 export interface Endpoint {
@@ -117,8 +118,9 @@ export function behind({ nodes, sentinels }: Answers): Answer<NodeSaid>[] {
  *
  * @param answers one answer for every node and sentinel that the group is configured with
  * @param quorum the quorum that every sentinel shall have
+ * @param instance the group's name on its hosts, where it has one
  */
-export function judge(answers: Answers, quorum: number): Problem[] {
+export function judge(answers: Answers, quorum: number, instance?: string): Problem[] {
   const { nodes, sentinels } = answers;
   const problems: Problem[] = [];
   const { address: master, votes } = namedMaster(sentinels);
@@ -213,7 +215,7 @@ export function judge(answers: Answers, quorum: number): Problem[] {
       expect(
         "node-writes",
         false,
-        `has ${field} other than ok; the reason is in /var/log/redis-cluster/redis-cluster.log there`,
+        `has ${field} other than ok; the reason is in /var/log/${namesOf(instance).cluster}/redis-cluster.log there`,
       );
     }
     if (master === undefined) continue;

@@ -17,6 +17,8 @@ export interface RouteArgs {
   bastion?: SshTarget;
   /** OpenSSH private key, without a passphrase; unset: the SSH agent at SSH_AUTH_SOCK logs in. */
   privateKey?: string;
+  /** Whose program is asked there: of the group of that name; unset: of the one without. */
+  instance?: string;
 }
 
 /** How a command ended on a host; -1 is the status of one that a signal ended. */

@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
+import { namesOf, programDirectory } from "../names";
 import { hostCommand } from "../remote/hostProgram";
 import { heldRoute, RouteArgs, within } from "../probe/route";
 
@@ -22,8 +23,6 @@ interface State extends Inputs {
 /** A look takes a host about a second; longer, in seconds, means that it is stuck. */
 const limit = 120;
 
-const command = hostCommand(limit - 10, ["node-prove"]);
-
 /** What a host may say of itself; see prove in templates/host/redis_cluster/prove.py. */
 const states = ["initialised", "legacy", "marked", "unread", "retired-master", "data", "empty"];
 
@@ -31,19 +30,23 @@ const states = ["initialised", "legacy", "marked", "unread", "retired-master", "
  * The host to mark as the first master; "" where the group needs no bootstrap. Throws where that is for an operator
  * to say: then nothing is kept, and the next run asks every host anew.
  */
-export function chooseBootstrap(proofs: Record<string, string>, bootstrapMaster: string): string {
+export function chooseBootstrap(
+  proofs: Record<string, string>,
+  bootstrapMaster: string,
+  instance?: string,
+): string {
   const names = Object.keys(proofs);
   const hosts = (state: string) => names.filter((name) => proofs[name] === state);
   const [unread, legacy, marked, retired] = ["unread", "legacy", "marked", "retired-master"].map(
     hosts,
   );
   const held = [...marked, ...retired, ...hosts("data")].sort();
-  const directory = "/var/lib/redis-cluster";
+  const directory = `/var/lib/${namesOf(instance).cluster}`;
   if (hosts("initialised").length > 0) return "";
   if (unread.length > 0) {
     throw new Error(
       `there are data on ${unread.join(" ")} that this configuration would not load, and would overwrite. On each of them ` +
-        "'sudo /usr/local/lib/redis-cluster/redis-cluster convert' tells which, and 'convert NAME' has Redis make of one " +
+        `'sudo ${programDirectory(instance)}/redis-cluster convert' tells which, and 'convert NAME' has Redis make of one ` +
         `what it loads; or move what is not wanted out of ${directory}. Then run pulumi up again; nothing was started`,
     );
   }
@@ -84,6 +87,7 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
 /** Asks every host what it holds, and decides by what they say now. */
 async function prove(inputs: Inputs): Promise<State> {
   const route = heldRoute(inputs);
+  const command = hostCommand(inputs.instance, limit - 10, ["node-prove"]);
   const ask = async (name: string): Promise<[string, string]> => {
     const { status, stdout, stderr } = await within(limit, route.run(name, command));
     if (status === 0) return [name, readProof(stdout, name)];
@@ -95,7 +99,11 @@ async function prove(inputs: Inputs): Promise<State> {
   );
   if (failed.length > 0) throw new Error(failed.map(({ message }) => message).join("\n"));
   const proofs = asked.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-  const chosen = chooseBootstrap(Object.fromEntries(proofs), inputs.bootstrapMaster);
+  const chosen = chooseBootstrap(
+    Object.fromEntries(proofs),
+    inputs.bootstrapMaster,
+    inputs.instance,
+  );
   const round = createHash("sha256").update(inputs.after.join("\n")).digest("hex").slice(0, 16);
   return { ...inputs, chosen, round };
 }

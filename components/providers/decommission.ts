@@ -38,7 +38,7 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
   const route = heldRoute({ ...news, hosts: olds.hosts });
   const { plan, override, limit } = news;
   const told = `# plan ${plan}\n${override ? `# override ${override}\n` : ""}`;
-  const command = hostCommand(limit, ["decommission"]);
+  const command = hostCommand(news.instance, limit, ["decommission"]);
   const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
     throw new Error(
       `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +

@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
+import { refusedInstance } from "../release/refusals";
 import { hostCommand } from "../remote/hostProgram";
 import { ForwardingForbidden, heldRoute, plain, RouteArgs, within } from "../probe/route";
 
@@ -38,9 +39,10 @@ const limit = 60;
 /** Lines of one host that are kept. */
 const most = 500;
 
-const command = hostCommand(limit - 10, ["drift"]);
-
-/** A host on which the last refresh found something gets a new id, which follows from the old one. */
+/**
+ * The first of a run to be asked refuses what would leave a group behind under another name.
+ * A host on which the last refresh found something gets a new id, which follows from the old one.
+ */
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const repair: Inputs["repair"] = {};
   for (const { name } of news.hosts) {
@@ -50,7 +52,11 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
     const id = createHash("sha256").update([repair[name], ...found].join("\n"));
     repair[name] = id.digest("hex").slice(0, 16);
   }
-  return Promise.resolve({ inputs: { ...news, repair }, failures: [] });
+  const refused = olds.hosts ? refusedInstance(olds.instance, news.instance) : [];
+  return Promise.resolve({
+    inputs: { ...news, repair },
+    failures: refused.map((reason) => ({ property: "instance", reason })),
+  });
 }
 
 function diff(_id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult> {
@@ -90,6 +96,7 @@ async function refuseWithoutForwarding(inputs: Inputs): Promise<State> {
 async function read(id: string, state?: State): Promise<dynamic.ReadResult<State>> {
   if (!state) throw new Error("HostDrift cannot be imported; pulumi up makes it");
   const route = heldRoute(state);
+  const command = hostCommand(state.instance, limit - 10, ["drift"]);
   const drift: string[] = [];
   const unreachable: string[] = [];
   const look = async (name: string) => {

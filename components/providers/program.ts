@@ -4,10 +4,10 @@ import {
   asRoot,
   fileWriter,
   packedPrograms,
-  programDirectory,
   programHash,
   pythonPackage,
 } from "../remote/hostProgram";
+import { programDirectory } from "../names";
 import { heldRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -27,8 +27,11 @@ interface State extends Inputs {
 /** In seconds: Python may have to be installed first. */
 const limit = 600;
 
-const writer = ["bash", "-s", "--", programDirectory, "0755", "root:root", pythonPackage];
-const command = asRoot(limit, writer);
+const command = ({ instance }: Inputs): string =>
+  asRoot(limit, [
+    ...["bash", "-s", "--"],
+    ...[programDirectory(instance), "0755", "root:root", pythonPackage],
+  ]);
 
 /** What is on the host stays good when only the code that brought it there is another. */
 function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResult> {
@@ -47,7 +50,7 @@ async function write(inputs: Inputs): Promise<State> {
     );
   const { status, stdout, stderr } = await within(
     limit + 60,
-    heldRoute(inputs).run(name, command, fileWriter() + packedPrograms()),
+    heldRoute(inputs).run(name, command(inputs), fileWriter() + packedPrograms()),
   );
   if (status === 0) {
     const written: State = { ...inputs, stdout: stdout.trimEnd().slice(-200) };

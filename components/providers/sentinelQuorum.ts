@@ -12,17 +12,15 @@ import {
   whatMoves,
 } from "../probe/gate";
 import { askGroup, askSentinels, Group } from "../probe/daemons";
-import { heldRoute, SshTarget } from "../probe/route";
+import { heldRoute, RouteArgs } from "../probe/route";
+import { programDirectory } from "../names";
 
 /** What the provider gets: the arguments with every Output resolved. */
-interface Inputs {
+interface Inputs extends RouteArgs {
   masterName: string;
   quorum: number;
   nodes: Endpoint[];
   sentinels: Endpoint[];
-  hosts: (SshTarget & { name: string })[];
-  bastion?: SshTarget;
-  privateKey?: string;
   operatorPassword: string;
   tls?: Group["tls"];
   rollout: string;
@@ -92,7 +90,7 @@ async function waitUntilWhole(inputs: Inputs): Promise<Inputs & Seen> {
   let moving = "";
   for (;;) {
     const answers = await askGroup(inputs, route);
-    const problems = judge(answers, inputs.quorum);
+    const problems = judge(answers, inputs.quorum, inputs.instance);
     const seen = lastSeen(inputs, answers.sentinels);
     if (problems.length === 0 && seen) {
       for (const place of strangers(answers)) {
@@ -138,7 +136,7 @@ function report(inputs: Inputs, answers: Answers, problems: Problem[]): string {
       .split("\n")
       .map((line) => `  ${line}`),
     `next: ssh ${jump}-p ${target.port} ${target.user}@${target.host} ` +
-      "sudo /usr/local/lib/redis-cluster/redis-cluster gate",
+      `sudo ${programDirectory(inputs.instance)}/redis-cluster gate`,
     "then: pulumi up (it finishes what is owed and checks again)",
   ].join("\n");
 }

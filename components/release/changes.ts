@@ -1,6 +1,7 @@
 /** In which class a change of the configuration is: taken by daemons that run, or by a restart. */
 import { HostConfig } from "../config/topology";
 import type { Daemon, Settings } from "../directives/directive";
+import { namesOf } from "../names";
 import { liveNames } from "./live";
 import {
   Config,
@@ -42,12 +43,13 @@ function classes(config: Config, host: HostConfig): Record<"live" | "restart", S
         .map(([, name, value]) => [`${key}.${name}`, value]),
     );
   const unit = (text: string) => `unit ${shortHash(text)}`;
+  const { cluster, sentinel: daemon } = namesOf(config.instance);
   const redis = renderRedisConf(config, host);
   const all = {
     live: settings("node", "redis", redis, true),
     restart: {
       ...settings("node", "redis", redis, false),
-      "redis-cluster.service": unit(renderNodeUnit(config)),
+      [`${cluster}.service`]: unit(renderNodeUnit(config)),
     },
   };
   if (!host.sentinel) return all;
@@ -61,7 +63,7 @@ function classes(config: Config, host: HostConfig): Record<"live" | "restart", S
     restart: {
       ...all.restart,
       ...settings("sentinel", "sentinel", sentinel, false),
-      "redis-sentinel.service": unit(renderSentinelUnit(config)),
+      [`${daemon}.service`]: unit(renderSentinelUnit(config)),
     },
   };
 }

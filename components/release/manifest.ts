@@ -1,5 +1,6 @@
 /** The files of a release, by the component that stages them. None of them is secret; "secrets" and the certificate are. */
 import { HostConfig } from "../config/topology";
+import { namesOf } from "../names";
 import { liveNames } from "./live";
 import {
   Config,
@@ -20,17 +21,18 @@ import {
 /** What a host's node is composed from and what stands beside it, and which of its host's settings running daemons take. */
 export function nodeFiles(config: Config, host: HostConfig): Record<string, string> {
   const backup = renderBackupUnits(config, host.name);
+  const { cluster } = namesOf(config.instance);
   return {
     "redis.conf": renderRedisConf(config, host),
     live: render("live", liveNames(config, host)),
     members: renderMembers(config, host),
     "users.acl": renderNodeUsers(config),
-    "redis-cluster.service": renderNodeUnit(config),
+    [`${cluster}.service`]: renderNodeUnit(config),
     "firewall.nft": renderFirewall(config),
-    "redis-cluster-firewall.service": renderFirewallUnit(config),
-    "redis-cluster-kernel.service": renderKernelUnit(config),
-    "redis-cluster-backup.service": backup.service,
-    "redis-cluster-backup.timer": backup.timer,
+    [`${cluster}-firewall.service`]: renderFirewallUnit(config),
+    [`${cluster}-kernel.service`]: renderKernelUnit(config),
+    [`${cluster}-backup.service`]: backup.service,
+    [`${cluster}-backup.timer`]: backup.timer,
   };
 }
 
@@ -39,6 +41,6 @@ export function sentinelFiles(config: Config, host: HostConfig): Record<string, 
   return {
     "sentinel.conf": renderSentinelConf(config, host),
     "sentinel-users.acl": renderSentinelUsers(config),
-    "redis-sentinel.service": renderSentinelUnit(config),
+    [`${namesOf(config.instance).sentinel}.service`]: renderSentinelUnit(config),
   };
 }

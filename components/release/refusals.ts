@@ -16,6 +16,16 @@ export function refusedNames(olds: FoundBy, news: FoundBy): string[] {
   });
 }
 
+/** Why a group that runs cannot get another name on its hosts, or lose it; nothing where it stays. */
+export function refusedInstance(was: string | undefined, now: string | undefined): string[] {
+  if (was === now) return [];
+  const back = was === undefined ? "config rm instance" : `config set instance ${was}`;
+  return [
+    `redis-cluster:instance is ${now ?? "not set"}; expected ${was ?? "none"}, by which all that is this group's is ` +
+      `named on its hosts. Set it back: pulumi ${back}. For a group beside it make a stack of its own`,
+  ];
+}
+
 /** A host's creation settings. */
 export interface Created {
   name: string;

@@ -14,6 +14,7 @@ import {
 import { PatternList, signs } from "../config/patterns";
 import type { Daemon, Directive, Settings } from "../directives/directive";
 import { directives } from "../directives/settings";
+import { namesOf } from "../names";
 import { templates } from "../project";
 
 /** The part of the configuration that ends up in files; none of it is secret. */
@@ -22,6 +23,7 @@ export type Config = Omit<TopologyConfig, "secrets">;
 /** A node's settings, without role, users and passwords. */
 export function renderRedisConf(config: Config, host: HostConfig): string {
   return render("redis.conf", {
+    ...namesOf(config.instance),
     port: config.nodePort,
     tls: config.tls ? [tlsLines(config.tls, config.nodePort, config.tls.nodePort)] : [],
     address: host.address,
@@ -35,6 +37,7 @@ export function renderSentinelConf(config: Config, host: HostConfig): string {
     throw new Error(`${host.name} has no sentinel`);
   }
   return render("sentinel.conf", {
+    ...namesOf(config.instance),
     port: config.sentinelPort,
     tls: config.tls ? [tlsLines(config.tls, config.sentinelPort, config.tls.sentinelPort)] : [],
     address: host.address,
@@ -73,19 +76,24 @@ export function renderMembers(config: Config, host: HostConfig): string {
   });
 }
 
+/** Of which group a unit is. */
+type Named = Pick<Config, "masterName" | "instance">;
+
 /** The systemd unit of a node. */
-export function renderNodeUnit({ masterName }: Pick<Config, "masterName">): string {
-  return render("redis-cluster.service", { masterName });
+export function renderNodeUnit({ masterName, instance }: Named): string {
+  return render("redis-cluster.service", { masterName, ...namesOf(instance) });
 }
 
 /** The systemd unit of a sentinel. */
-export function renderSentinelUnit({ masterName }: Pick<Config, "masterName">): string {
-  return render("redis-sentinel.service", { masterName });
+export function renderSentinelUnit({ masterName, instance }: Named): string {
+  return render("redis-sentinel.service", { masterName, ...namesOf(instance) });
 }
 
 /** Who reaches the ports of a host's daemons; a comment alone where the stack has no firewall. */
-export function renderFirewall({ firewall, hosts, nodePort, sentinelPort, tls }: Config): string {
+export function renderFirewall(config: Config): string {
+  const { instance, firewall, hosts, nodePort, sentinelPort, tls } = config;
   return render("firewall.nft", {
+    ...namesOf(instance),
     firewall: firewall ? [{ allow: firewall.allow }] : [],
     members: hosts.map(({ address }) => address),
     ports: [nodePort, sentinelPort, ...(tls ? [tls.nodePort, tls.sentinelPort] : [])].join(", "),
@@ -93,28 +101,32 @@ export function renderFirewall({ firewall, hosts, nodePort, sentinelPort, tls }:
 }
 
 /** The systemd unit that puts the firewall's rules in force. */
-export function renderFirewallUnit({ masterName }: Pick<Config, "masterName">): string {
-  return render("redis-cluster-firewall.service", { masterName });
+export function renderFirewallUnit({ masterName, instance }: Named): string {
+  return render("redis-cluster-firewall.service", { masterName, ...namesOf(instance) });
 }
 
 /** The systemd unit that sets what Redis asks of the kernel; a comment alone where the stack does not want that. */
 export function renderKernelUnit({
   masterName,
+  instance,
   kernelSettings,
-}: Pick<Config, "masterName" | "kernelSettings">): string {
-  return render("redis-cluster-kernel.service", { masterName, kernelSettings });
+}: Named & Pick<Config, "kernelSettings">): string {
+  return render("redis-cluster-kernel.service", {
+    ...{ masterName, kernelSettings },
+    ...namesOf(instance),
+  });
 }
 
 /** The units that save the data on a host and when they do; a comment alone where that host does not save. */
 export function renderBackupUnits(
-  { masterName, backup }: Pick<Config, "masterName" | "backup">,
+  { masterName, instance, backup }: Named & Pick<Config, "backup">,
   host: string,
 ): { service: string; timer: string } {
   const here = backup?.hosts.includes(host)
     ? [{ ...backup, only: backup.hosts.length === 1 ? " alone" : "" }]
     : [];
   const unit = (kind: string) =>
-    render(`redis-cluster-backup.${kind}`, { masterName, backup: here });
+    render(`redis-cluster-backup.${kind}`, { masterName, ...namesOf(instance), backup: here });
   return { service: unit("service"), timer: unit("timer") };
 }
 

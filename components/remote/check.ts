@@ -5,6 +5,7 @@ import { asRoot, hostCommand, ownerCheck, programHash } from "./hostProgram";
 
 export interface RemoteCheckArgs {
   connection: pulumi.Input<Connection>;
+  instance: string | undefined;
   /** Project and stack, the master's name, and the consent of a stack that was renamed. */
   owner: string;
   masterName: string;
@@ -25,17 +26,20 @@ const deadlineSeconds = 60;
  */
 export function remoteCheck(
   name: string,
-  { connection, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
+  { connection, instance, owner, masterName, renamed, installed, repair }: RemoteCheckArgs,
   opts: pulumi.CustomResourceOptions,
 ): remote.Command {
-  const whose = [owner, masterName, ...(renamed === undefined ? [] : [renamed])];
+  const consent = renamed === undefined ? [] : [renamed];
+  const whose = [owner, masterName, ...consent];
+  // Where there is no program that knows by itself; a dash is no consent.
+  const named = instance === undefined ? whose : [owner, masterName, renamed ?? "-", instance];
   return new remote.Command(
     name,
     {
       connection,
       create: installed
-        ? hostCommand(deadlineSeconds, ["check-programs", ...whose])
-        : asRoot(deadlineSeconds, ["sh", "-s", "--", ...whose]),
+        ? hostCommand(instance, deadlineSeconds, ["check-programs", ...whose])
+        : asRoot(deadlineSeconds, ["sh", "-s", "--", ...named]),
       stdin: repair.apply((id) =>
         installed
           ? `program ${programHash()} sums\n${repaired(id)}`

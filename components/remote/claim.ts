@@ -7,6 +7,7 @@ import { idOf, Ran } from "./protocol";
 
 export interface RemoteClaimArgs {
   connection: pulumi.Input<Connection>;
+  instance: string | undefined;
   component: "node" | "sentinel";
   /** The stack, which alone may take it away. */
   owner: string;
@@ -38,7 +39,9 @@ export function remoteClaim(
   const token = idOf(args.program);
   const lines = [`owner ${args.owner}`, ...args.lines].join("\n");
   const command = (verb: string, ...last: string[]) =>
-    token.apply((id) => hostCommand(args.limit, [verb, args.component, id, ...last]));
+    token.apply((id) =>
+      hostCommand(args.instance, args.limit, [verb, args.component, id, ...last]),
+    );
   return new remote.Command(
     name,
     {

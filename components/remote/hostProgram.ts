@@ -2,13 +2,11 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { programDirectory } from "../names";
 import { templates } from "../project";
 import { commandLine } from "./shell";
 
 const parts = join(templates, "host");
-
-/** Where the host's programs live. */
-export const programDirectory = "/usr/local/lib/redis-cluster";
 
 /** Its directory of Python, which is replaced whole. */
 export const pythonPackage = "redis_cluster";
@@ -94,8 +92,8 @@ export const ownerCheck = (): string => readFileSync(join(templates, "check-owne
  * The command line of a verb of the host program, which ends it after so many seconds. Nothing else has to be
  * allowed to the SSH user where an administrator has installed that program.
  */
-export function hostCommand(seconds: number, verb: string[]): string {
-  const program = `${programDirectory}/redis-cluster`;
+export function hostCommand(instance: string | undefined, seconds: number, verb: string[]): string {
+  const program = `${programDirectory(instance)}/redis-cluster`;
   return commandLine(["sudo", "-n", program, "within", String(seconds), ...verb]);
 }
 

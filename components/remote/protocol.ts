@@ -4,7 +4,6 @@
  */
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { programDirectory } from "./hostProgram";
 
 // A step ends its line with a short id; what writes files or claims a host prints an id alone.
 const idForm = /(?:^|\[)([0-9a-f]{8}(?=\]$)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)/;
@@ -18,7 +17,7 @@ function refuse(step: string, stdout: string): never {
   const said = JSON.stringify(lastLine(stdout).slice(0, 80));
   throw new pulumi.RunError(
     `${step}: what ran on that host printed ${said} last; expected an id, as this program prints it. Look what ` +
-      `its login shell and ${programDirectory} there add; then have that run again: pulumi up --replace '**::${step}'`,
+      `its login shell and the program in /usr/local/lib there add; then have that run again: pulumi up --replace '**::${step}'`,
   );
 }
 

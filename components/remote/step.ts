@@ -6,6 +6,7 @@ import { idOf } from "./protocol";
 
 export interface RemoteStepArgs {
   connection: pulumi.Input<Connection>;
+  instance: string | undefined;
   /** The host program's verb and its arguments. */
   verb: string[];
   /** The step runs again whenever one of these ran: what staged its files, and the steps before it. */
@@ -47,7 +48,7 @@ export function remoteStep(
     name,
     {
       connection: args.connection,
-      create: hostCommand(args.limit, args.verb),
+      create: hostCommand(args.instance, args.limit, args.verb),
       stdin: args.files ? pulumi.all([lines, args.files]).apply(followed) : lines,
       // Errors come with the failure itself.
       logging: remote.Logging.Stdout,

@@ -69,6 +69,8 @@ export interface Stack {
   sshPrivateKey: string;
   /** Set by a test whose group requires TLS: all questions go by it. PEM. */
   tls?: { ca: string; cert: string; key: string };
+  /** By so much the ports of a group beside another one are higher. */
+  above?: number;
 }
 
 /** Opens the project directory, making it where there is none; state and settings stay between calls. */
@@ -93,6 +95,39 @@ export async function openStack(name = "dev"): Promise<Stack> {
     sshPrivateKey: value("sshPrivateKey"),
   };
 }
+
+/** Another stack on the same hosts, whose group is called `cache` there, with data that a destroy takes away. */
+export async function openBeside(name: string): Promise<Stack> {
+  const beside = { ...(await openStack(name)), above: 1000 };
+  await beside.stack.setAllConfig({
+    "redis-cluster:instance": { value: "cache" },
+    "redis-cluster:nodePort": { value: String(nodePort + beside.above) },
+    "redis-cluster:sentinelPort": { value: String(sentinelPort + beside.above) },
+    "redis-cluster:deleteData": { value: "true" },
+  });
+  return beside;
+}
+
+/** What the group of that name, `redis-cluster` say, has on every host: its files by their sums, and its units. */
+export function belongings(cluster: string): string[] {
+  const [sentinel, units] = [cluster.replace("cluster", "sentinel"), "/etc/systemd/system"];
+  return hosts.map((host) =>
+    on(
+      host,
+      `find /etc/${cluster}/managed /usr/local/lib/${cluster} /etc/logrotate.d/${cluster} ` +
+        `${units}/{${cluster},${sentinel}}{,-firewall,-kernel,-backup}.* -type f -exec sha256sum {} + 2>/dev/null | sort; ` +
+        `systemctl show -p MainPID,ActiveEnterTimestamp ${cluster} ${cluster}-kernel ${sentinel}`,
+    ),
+  );
+}
+
+/** What hosts still have by the name of the group beside the others, wherever that is. */
+export const leftBeside = (): string[] =>
+  hosts
+    .flatMap((host) =>
+      on(host, "find / -xdev -path /proc -prune -o -name 'redis*cache*' -print").split("\n"),
+    )
+    .filter(Boolean);
 
 /** The states, backups and histories of all stacks, as they lie in the backend. */
 export function stateFiles(): string[] {
@@ -126,14 +161,14 @@ export interface Asked {
 
 /** One command to a daemon, over a connection of its own. */
 export async function ask(
-  { passwords, tls }: Stack,
+  { passwords, tls, above = 0 }: Stack,
   { host, daemon, username = "operator" }: Asked,
   command: string,
   ...args: string[]
 ): Promise<unknown> {
   const redis = new Redis({
     host: address(host),
-    port: (daemon === "node" ? nodePort : sentinelPort) + (tls ? 1 : 0),
+    port: (daemon === "node" ? nodePort : sentinelPort) + (tls ? 1 : 0) + above,
     tls,
     username,
     password: passwords[username as keyof Stack["passwords"]],
@@ -225,8 +260,8 @@ export async function untilWhole(seconds = 60): Promise<void> {
   });
 }
 
-const application = ({ stack, passwords }: Stack): WriterOptions => ({
-  sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort })),
+const application = ({ stack, passwords, above = 0 }: Stack): WriterOptions => ({
+  sentinels: hosts.map((host) => ({ host: address(host), port: sentinelPort + above })),
   masterName: `redis-${stack.name}-cluster`,
   username: "application",
   password: passwords.application,

@@ -1,11 +1,16 @@
 import {
   address,
+  belongings,
+  changes,
   eventually,
   failedUp,
   hosts,
+  identities,
   lab,
+  leftBeside,
   losingNothing,
   on,
+  openBeside,
   openStack,
   Stack,
 } from "../helpers/lab";
@@ -87,6 +92,30 @@ it("deploys stage's settings, every login and every question by way of the basti
   }
   await stage.stack.setConfig("redis-cluster:redis.hz", { value: "20" }, true);
   await losingNothing(stage, () => stage.stack.up());
+});
+
+it("a group with a name and ports of its own comes, changes and goes beside it, and none touches the other", async () => {
+  const beside = await openBeside("dev");
+  const [daemons, files] = [await identities(stage), belongings("redis-cluster")];
+  await losingNothing(stage, async () => {
+    await beside.stack.setConfig("redis-cluster:nodePort", { value: "6389" });
+    expect(await failedUp(beside)).toMatch(
+      /port 6389 is that of another group on this host, by \/etc\/redis-cluster\/managed\/current\/redis\.conf/,
+    );
+    await beside.stack.setConfig("redis-cluster:nodePort", { value: "7389" });
+    await beside.stack.up();
+    await losingNothing(beside, async () => {
+      await beside.stack.setConfig("redis-cluster:redis.tcp-backlog", { value: "400" }, true);
+      await beside.stack.up();
+    });
+    const refreshed = await beside.stack.refresh();
+    expect(changes(refreshed.summary.resourceChanges)).toEqual({});
+    expect(await identities(stage)).toEqual(daemons);
+    await beside.stack.destroy();
+  });
+  expect(leftBeside()).toEqual([]);
+  expect(await identities(stage)).toEqual(daemons);
+  expect(belongings("redis-cluster")).toEqual(files);
 });
 
 it("a host that dies in the middle of a step ends the run, where both sshd are told to look for signs of life", async () => {

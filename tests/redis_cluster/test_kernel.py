@@ -127,3 +127,72 @@ def test_another_word() -> None:
     """Is refused."""
     with pytest.raises(Refused, match="expected set or restore"):
         kernel.kernel("take")
+
+
+class Groups:
+    """Two groups of one machine, each with a record and a backlog of its own."""
+
+    def __init__(self, machine: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.machine, self.monkeypatch = machine, monkeypatch
+        monkeypatch.setattr(kernel, "RECORDS", str(machine.record.parent / "redis-cluster*-kernel" / "record"))
+
+    def does(self, group: str, what: str, backlog: int = 511) -> list[str]:
+        """The unit of one of them starts or stops, as systemd has it, with its directory; what there is then."""
+        directory = self.machine.record.parent / f"redis-cluster{group}-kernel"
+        directory.mkdir(exist_ok=True)
+        self.monkeypatch.setattr(kernel, "RECORD", str(directory / "record"))
+        (self.machine.release / "redis.conf").write_text(f"tcp-backlog {backlog}\n")
+        kernel.kernel(what)
+        if what == "restore":
+            (directory / "record").unlink()
+            directory.rmdir()
+        return self.machine.seen()
+
+
+@pytest.fixture
+def groups(there: Kernel, monkeypatch: pytest.MonkeyPatch) -> Groups:
+    """On a kernel with nothing as Redis asks for it."""
+    return Groups(there, monkeypatch)
+
+
+@pytest.mark.parametrize(("first", "second"), [("", "-cache"), ("-cache", "")])
+def test_several_groups(groups: Groups, first: str, second: str) -> None:
+    """Whichever goes first takes nothing from the other; the last brings back what was there before both."""
+    groups.does("", "set")
+    assert groups.does("-cache", "set") == ["1", "511", "madvise"]
+    assert groups.does(first, "restore") == ["1", "511", "madvise"]
+    assert groups.does(second, "restore") == ["0", "128", "always"]
+
+
+@pytest.mark.parametrize("backlog", [2048, 300])
+def test_several_backlogs(groups: Groups, backlog: int) -> None:
+    """While both are there the longer one is in force."""
+    groups.does("", "set")
+    assert groups.does("-cache", "set", backlog)[1] == str(max(backlog, 511))
+    assert groups.does("-cache", "restore")[1] == "511"
+    assert groups.does("", "restore")[1] == "128"
+
+
+def test_the_longer_backlog_stays(groups: Groups) -> None:
+    """Where the group goes that asked for less, and was there first."""
+    groups.does("", "set")
+    groups.does("-cache", "set", 2048)
+    assert groups.does("", "restore")[1] == "2048"
+    assert groups.does("-cache", "restore")[1] == "128"
+
+
+def test_set_at_the_same_time(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a boot: whoever sees what the other has set sees what was there before."""
+    once = kernel._write
+
+    def meanwhile(name: str, value: str) -> None:
+        once(name, value)
+        monkeypatch.setattr(kernel, "_write", once)
+        record = kernel.RECORD
+        groups.does("-cache", "set")
+        monkeypatch.setattr(kernel, "RECORD", record)
+
+    monkeypatch.setattr(kernel, "_write", meanwhile)
+    groups.does("", "set")
+    groups.does("", "restore")
+    assert groups.does("-cache", "restore") == ["0", "128", "always"]

@@ -44,7 +44,7 @@ jest.mock("fs", () => {
 
 const providers = Object.keys(resources);
 
-const remote = ["project", "remote/hostProgram", "remote/shell"];
+const remote = ["names", "project", "remote/hostProgram", "remote/shell"];
 
 test("there is a resource for each provider", () => {
   const files = fs.readdirSync(join(components, "providers"));
@@ -63,11 +63,11 @@ test.each(providers)(
 );
 
 test.each([
-  ["sentinelQuorum", ["probe/gate", "probe/daemons", "probe/route"]],
+  ["sentinelQuorum", ["names", "probe/gate", "probe/daemons", "probe/route"]],
   ["changeClasses", ["release/refusals"]],
   ["bootstrap", [...remote, "probe/route"]],
   ["decommission", [...remote, "membership", "probe/route"]],
-  ["hostDrift", [...remote, "probe/route"]],
+  ["hostDrift", [...remote, "probe/route", "release/refusals"]],
   ["program", [...remote, "probe/route"]],
   ["privateAuthority", []],
 ])("the hash of %s is of all that it runs", (module, imported) => {

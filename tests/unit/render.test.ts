@@ -318,7 +318,10 @@ describe("render", () => {
       "templates/members.mustache: no value for {{sentinelReturn}}",
     );
     expect(() =>
-      render("redis.conf", { port: 1, tls: [], address: "a", settings: [{ name: "hz" }] }),
+      render("redis.conf", {
+        ...{ cluster: "redis-cluster", port: 1, tls: [], address: "a" },
+        settings: [{ name: "hz" }],
+      }),
     ).toThrow("no value for {{value}}");
   });
 

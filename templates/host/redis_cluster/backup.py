@@ -18,7 +18,7 @@ from .run import output_of
 
 # For so many seconds another save or rewrite may go on, and this one.
 SAVE_LIMIT = 6 * 3600
-NEXT = "Look at the node and its disk, then run 'sudo systemctl start redis-cluster-backup'"
+NEXT = f"Look at the node and its disk, then run 'sudo systemctl start {paths.CLUSTER}-backup'"
 
 
 def backup(keep: str, alone: bool) -> None:

@@ -8,7 +8,7 @@ import os
 
 from .acts import NotDone, act
 from .messages import Refused, mistake, say, told_when_ended
-from .paths import DATA, MANAGED, ROOT, RUN
+from .paths import CLUSTER, DATA, MANAGED, ROOT, RUN
 
 
 def main(arguments: list[str]) -> int:
@@ -183,7 +183,7 @@ def _refuse_capabilities() -> None:
         if not any(line.split() == ["CapEff:", "0" * 16] for line in file):
             raise Refused(
                 "this is done by a unit, without capabilities; expected that. Start the unit: sudo systemctl restart "
-                "redis-cluster-kernel"
+                f"{CLUSTER}-kernel"
             )
 
 
@@ -195,5 +195,5 @@ def _refuse_root() -> None:
     if os.geteuid() == 0 and not ROOT:
         raise Refused(
             "this is done by a unit, as the user redis; expected that instead of root. Start the unit: sudo "
-            "systemctl start redis-cluster"
+            f"systemctl start {CLUSTER}"
         )

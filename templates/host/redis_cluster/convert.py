@@ -54,8 +54,8 @@ def convert(name: str) -> None:
         shutil.rmtree(conversion.scratch, ignore_errors=True)
     if os.path.exists(paths.INITIALISED):
         say(
-            "sudo systemctl start redis-cluster: the node starts with them, but where another node is master it copies "
-            "that one instead. To make this one the master: 'redis-cluster lead'",
+            f"sudo systemctl start {paths.CLUSTER}: the node starts with them, but where another node is master it "
+            "copies that one instead. To make this one the master: 'redis-cluster lead'",
             members.host,
         )
     else:

@@ -7,7 +7,7 @@ from .acts import act
 from .handover import handover
 from .host import UNIT, running
 from .messages import Refused
-from .paths import ETC, STAGED
+from .paths import CLUSTER, ETC, STAGED
 from .step import Step
 
 
@@ -38,7 +38,7 @@ def decommission() -> str:
     if left:
         raise Refused(
             f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts "
-            "any more. Look at 'sudo journalctl -u redis-cluster', then run pulumi up again",
+            f"any more. Look at 'sudo journalctl -u {CLUSTER}', then run pulumi up again",
             step.members.host,
         )
     return step.end()

@@ -8,15 +8,12 @@ from contextlib import suppress
 from . import paths
 from .acts import act
 from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
-from .host import UNIT, legacy, text_at, unit_file
+from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, legacy, text_at, unit_file
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
 from .release import current_release, release_hash, running_release
 from .stamps import stamping
-
-FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
-BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
 
 
 def drift() -> Iterator[str]:
@@ -44,9 +41,11 @@ def _programs() -> Iterator[Finding]:
     for name, deployed in deployed_sums().items():
         if sum_of(name) != deployed:
             yield Finding(f"{paths.PROGRAMS}/{name}", "as deployed", "edited or missing")
-    rotation = f"{paths.ROOT}/etc/logrotate.d/redis-cluster"
+    rotation = f"{paths.ROOT}/etc/logrotate.d/{paths.CLUSTER}"
     if os.path.isdir(os.path.dirname(rotation)):
-        yield from file_findings(rotation, text_at(f"{paths.PROGRAMS}/logrotate"), text_at(rotation))
+        wanted = text_at(f"{paths.PROGRAMS}/logrotate")
+        ours = wanted and wanted.replace("/redis-cluster/", f"/{paths.CLUSTER}/")
+        yield from file_findings(rotation, ours, text_at(rotation))
 
 
 def _files(release: str) -> Iterator[Finding]:

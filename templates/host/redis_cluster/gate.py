@@ -22,7 +22,7 @@ from .host import UNIT
 from .members import Members
 from .messages import Refused, say
 from .observe import Daemons, Group, group_of
-from .paths import CURRENT, STAGED
+from .paths import CLUSTER, CURRENT, STAGED
 
 # What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
 GATE_PATIENCE = 10
@@ -128,7 +128,7 @@ def stall(members: Members, what: str, seconds: int, seen: str) -> Refused:
     """The end of a wait in which nothing moved. seen: what did last."""
     return Refused(
         f"{what}. Nothing moved for {seconds} s, which is redis-cluster:limits.stall; last seen: "
-        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and 'sudo journalctl -u redis-cluster' "
+        f"{seen or 'no load, no sync, no save'}. Look at 'redis-cluster gate' and 'sudo journalctl -u {CLUSTER}' "
         "here; where it only takes longer, raise that limit; then run pulumi up again",
         members.host,
     )

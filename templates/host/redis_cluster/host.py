@@ -5,10 +5,12 @@ import re
 
 from .acts import act
 from .messages import Refused
-from .paths import DATA, ETC, LOGS, PROGRAMS, UNITS
+from .paths import CLUSTER, DATA, ETC, LOGS, PROGRAMS, SENTINEL, UNITS
 from .run import output_of
 
-UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
+UNIT = {"node": f"{CLUSTER}.service", "sentinel": f"{SENTINEL}.service"}
+FIREWALL, KERNEL = f"{CLUSTER}-firewall.service", f"{CLUSTER}-kernel.service"
+BACKUP, TIMER = f"{CLUSTER}-backup.service", f"{CLUSTER}-backup.timer"
 
 # The file systems that are written to need this much room, in MiB: a release, and the first files of an empty node (a
 # fresh data directory takes under 1 MiB).

@@ -9,6 +9,7 @@ import re
 import sys
 from typing import NamedTuple
 
+from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT
 from .messages import Refused
 from .paths import CURRENT, PROGRAMS, STAGED
 
@@ -27,8 +28,7 @@ _FORMS = {
     "users.acl": _USERS,
     "sentinel-users.acl": _USERS,
     "firewall.nft": ".+",
-    **dict.fromkeys(f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")),
-    **dict.fromkeys(("redis-cluster-backup.service", "redis-cluster-backup.timer")),
+    **dict.fromkeys((*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER)),
     **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
 }
 _FILE = re.compile(r"^==> ([A-Za-z0-9._-]+) <==\n", re.MULTILINE)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from glob import glob
 from typing import NamedTuple
 
 from . import paths
@@ -14,7 +15,8 @@ from .decide.drift import Finding
 from .messages import Refused, say
 from .settings import Settings
 
-RECORD = f"{paths.ROOT}/run/redis-cluster-kernel/record"
+RECORD = f"{paths.ROOT}/run/{paths.CLUSTER}-kernel/record"
+RECORDS = f"{paths.ROOT}/run/redis-cluster*-kernel/record"
 
 OVERCOMMIT, BACKLOG, HUGE_PAGES = "vm.overcommit_memory", "net.core.somaxconn", "transparent_hugepage"
 FILES = {
@@ -39,7 +41,7 @@ def kernel(what: str) -> None:
     elif what == "restore":
         _restore()
     else:
-        raise Refused(f"kernel '{what}'; expected set or restore, as redis-cluster-kernel.service calls it")
+        raise Refused(f"kernel '{what}'; expected set or restore, as {paths.CLUSTER}-kernel.service calls it")
 
 
 def seen(name: str) -> str:
@@ -72,11 +74,16 @@ def is_enough(name: str, asked: str, value: str) -> bool:
     return name == HUGE_PAGES and value == "never"
 
 
-def recorded() -> dict[str, Set]:
-    """What the unit found and left; nothing where it does not run."""
-    with suppress(OSError), open(RECORD, encoding="utf-8") as file:
+def recorded(path: str = "") -> dict[str, Set]:
+    """What the unit found and left; nothing where it does not run. path: of another group's record."""
+    with suppress(OSError), open(path or RECORD, encoding="utf-8") as file:
         return {words[0]: Set(*words[1:]) for line in file if len(words := line.split()) == 4}
     return {}
+
+
+def _beside() -> list[dict[str, Set]]:
+    """The records of the other groups of this host, whose units run: the kernel is the whole machine's."""
+    return [recorded(path) for path in sorted(glob(RECORDS)) if path != RECORD]
 
 
 def refused() -> list[str]:
@@ -100,19 +107,18 @@ def findings(release: str) -> Iterator[Finding]:
 
 
 def _set() -> None:
-    known, lines = recorded(), []
-    for name, asked in wanted(paths.CURRENT).items():
-        now = seen(name)
-        before = known[name].before if name in known else now
-        if not is_enough(name, asked, now):
-            _write(name, asked)
-        after = seen(name)
-        here = os.access(FILES[name], os.W_OK) and is_enough(name, asked, after)
-        if before:
-            lines.append(f"{name} {before} {after} {'yes' if here else 'no'}\n")
-    with open(RECORD, "w", encoding="utf-8") as file:
-        file.writelines(lines)
-    os.chmod(RECORD, 0o644)
+    known, asked, now = recorded(), wanted(paths.CURRENT), {name: seen(name) for name in FILES}
+    # Read last: whoever has set something has written down before what it was.
+    others = _beside()
+    before = {name: _first([known, *others], name, value) for name, value in now.items()}
+    then = {name: value if is_enough(name, asked[name], value) else asked[name] for name, value in now.items()}
+    _record({name: Set(before[name], then[name], "no") for name in FILES})
+    for name, value in then.items():
+        if value != now[name]:
+            _write(name, value)
+    after = {name: seen(name) for name in FILES}
+    mine = {name: os.access(FILES[name], os.W_OK) and is_enough(name, asked[name], after[name]) for name in FILES}
+    _record({name: Set(before[name], after[name], "yes" if mine[name] else "no") for name in FILES})
     if left := refused():
         say(
             f"may not set what Redis asks of the kernel: {'; '.join(left)}. Where this host is a container, set it on "
@@ -121,10 +127,32 @@ def _set() -> None:
 
 
 def _restore() -> None:
-    """What somebody else has changed meanwhile stays."""
+    """What somebody else has changed meanwhile stays, and what another group of this host has set."""
+    others = _beside()
     for name, each in recorded().items():
-        if name in FILES and each.before != each.after == seen(name):
-            _write(name, each.before)
+        needed = [other[name].after for other in others if name in other]
+        back = max(needed, key=_rank) if needed else each.before
+        if name in FILES and back != each.after == seen(name):
+            _write(name, back)
+
+
+def _rank(value: str) -> int:
+    """The longest of several queues; words are all the same."""
+    return int(value) if value.isdecimal() else 0
+
+
+def _first(records: list[dict[str, Set]], name: str, now: str) -> str:
+    """What was there before any group of this host. A value that none has set is somebody else's."""
+    mine, *others = records
+    if name in mine:
+        return mine[name].before
+    return next((each[name].before for each in others if name in each and each[name].after == now), now)
+
+
+def _record(settings: dict[str, Set]) -> None:
+    with open(RECORD, "w", encoding="utf-8") as file:
+        file.writelines(f"{name} {' '.join(each)}\n" for name, each in settings.items() if each.before)
+    os.chmod(RECORD, 0o644)
 
 
 def _write(name: str, value: str) -> None:

@@ -4,11 +4,12 @@ import os
 import re
 import sys
 import time
+from glob import glob
 
 from .acts import NotDone, act
 from .host import LEAST_FREE, UNIT, legacy_unit, refuse_less_free
 from .messages import Refused, say
-from .paths import DATA, ETC, LOGS, PROGRAMS, ROOT, UNITS
+from .paths import DATA, ETC, LOGS, MANAGED, PROGRAMS, ROOT, UNITS
 from .programs import deployed_sums, sum_of
 from .run import output_of
 
@@ -19,6 +20,7 @@ _PORTS = {
     "node-tls-port": ("node", "tls.nodePort"),
     "sentinel-tls-port": ("sentinel", "tls.sentinelPort"),
 }
+_RELEASES = ("current", "staged")
 _OWN_UNIT = "# Managed by Pulumi: redis-cluster"
 _OLDEST_REDIS = 7
 _DEBIAN = ("12", "13")
@@ -35,6 +37,7 @@ def prepare(lines: list[str]) -> None:
     refuse_foreign_units(adopt="adopt" in told)
     for keyword, (daemon, key) in _PORTS.items():
         if keyword in told:
+            _refuse_port_of_others(told[keyword], key)
             _refuse_taken_port(told[keyword], UNIT[daemon], key)
     for path in (ETC, DATA, LOGS):
         # Before the first installation they are still to be made.
@@ -140,6 +143,18 @@ def refuse_foreign_units(adopt: bool) -> None:
                 raise Refused(
                     f"{file} belongs to somebody else; expected no {unit}, or one of this program's. Move what it runs "
                     "elsewhere, remove it, and run pulumi up again. Nothing was changed"
+                )
+
+
+def _refuse_port_of_others(port: str, key: str) -> None:
+    """Another group's daemon may be down, or not started yet."""
+    for managed in sorted({*glob(f"{ROOT}/etc/redis-cluster*/managed")} - {MANAGED}):
+        for file in (f"{managed}/{release}/{name}.conf" for release in _RELEASES for name in ("redis", "sentinel")):
+            ports = re.findall(r"^(?:tls-)?port (\d+)$", _read(file).decode(errors="replace"), re.MULTILINE)
+            if port in ports:
+                raise Refused(
+                    f"port {port} is that of another group on this host, by {file}; expected one of this group's own. "
+                    f"Change redis-cluster:{key}. Nothing was changed"
                 )
 
 

@@ -19,7 +19,7 @@ from .settings import Settings
 
 # Of loading, and of the digest; seconds.
 PROOF_LIMIT = 3600
-NEXT = "Look at it, then run 'sudo systemctl start redis-cluster-backup', which makes and proves another one"
+NEXT = f"Look at it, then run 'sudo systemctl start {paths.CLUSTER}-backup', which makes and proves another one"
 
 
 def prove_backup(name: str = "") -> None:
@@ -73,7 +73,7 @@ def backups() -> None:
         # What is in a file of redis's is not to steer a terminal.
         print(plain(f"{name} {_age(name)} old, {count} keys, {manifest.get('bytes')} bytes, {proven}"))
     if not good:
-        raise Refused(f"no good backup in {paths.BACKUPS}. See 'sudo journalctl -u redis-cluster-backup'")
+        raise Refused(f"no good backup in {paths.BACKUPS}. See 'sudo journalctl -u {paths.CLUSTER}-backup'")
 
 
 def _names() -> list[str]:

@@ -52,7 +52,7 @@ def refuse_unread(settings: Settings, data: str, last: Last, host: str) -> None:
             f"{data} holds keys that this configuration, appendonly {mode}, would not load: {found}; expected none "
             "beside an empty start, which would overwrite them. To have Redis load one of them: sudo "
             f"{paths.PROGRAMS}/redis-cluster convert NAME. Or move them to another directory, where they are not "
-            "wanted. Then start redis-cluster again",
+            f"wanted. Then start {paths.CLUSTER} again",
             host,
         )
 

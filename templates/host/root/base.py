@@ -16,14 +16,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 # Tests put a whole host below another root.
 ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
-ETC = f"{ROOT}/etc/redis-cluster"
-DATA = f"{ROOT}/var/lib/redis-cluster"
-LOGS = f"{ROOT}/var/log/redis-cluster"
-RUN = f"{ROOT}/run/redis-cluster"
+# Each group of a host has a program of its own, and by where that lies all that is the group's is named: redis_cluster/
+# paths.py does the same.
+PLACE = os.path.basename(os.path.dirname(os.path.abspath(__file__)))
+INSTANCE = PLACE.removeprefix("redis-cluster") if re.fullmatch("redis-cluster-[a-z][a-z0-9]{0,15}", PLACE) else ""
+CLUSTER, SENTINEL = f"redis-cluster{INSTANCE}", f"redis-sentinel{INSTANCE}"
+TABLE = CLUSTER.replace("-", "_")
+UNIT = {"node": f"{CLUSTER}.service", "sentinel": f"{SENTINEL}.service"}
+FIREWALL, KERNEL = f"{CLUSTER}-firewall.service", f"{CLUSTER}-kernel.service"
+BACKUP, TIMER = f"{CLUSTER}-backup.service", f"{CLUSTER}-backup.timer"
+RETURN, STAMP = f"{SENTINEL}-return", f"{CLUSTER}-stamp"
+ETC = f"{ROOT}/etc/{CLUSTER}"
+DATA = f"{ROOT}/var/lib/{CLUSTER}"
+LOGS = f"{ROOT}/var/log/{CLUSTER}"
+RUN = f"{ROOT}/run/{CLUSTER}"
 # Root's, in a directory of redis's, which may read it.
 MANAGED = f"{ETC}/managed"
 STAGED, RELEASES, CURRENT = (f"{MANAGED}/{name}" for name in ("staged", "releases", "current"))
-PROGRAMS = f"{ROOT}/usr/local/lib/redis-cluster"
+PROGRAMS = f"{ROOT}/usr/local/lib/{CLUSTER}"
 UNITS = f"{ROOT}/etc/systemd/system"
 IS_ROOT = os.geteuid() == 0
 # The directory of the units' ExecStart comes first: what tries a release is the binary that will read it.
@@ -177,7 +187,7 @@ def refuse_planted() -> None:
         )
 
 
-def lock(path: str = f"{ROOT}/run/redis-cluster.lock", patience: float = 120) -> None:
+def lock(path: str = f"{RUN}.lock", patience: float = 120) -> None:
     """Holds the lock until this process ends: by default, that of which one run at a time has hold.
 
     patience: for so many seconds somebody else may have it, and is told of then. Raises Refused.

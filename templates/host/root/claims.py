@@ -3,14 +3,13 @@
 # What a release has. Which lines they may have is the director's to see, since it is redis who reads them; but for
 # this table of its own, which root loads.
 FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
-FILES |= {f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")}
-FILES |= {"redis-cluster-backup.service", "redis-cluster-backup.timer", "firewall.nft"}
+FILES |= {*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER, "firewall.nft"}
 CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
 RULE = (
-    rb"#[^\x00-\x1f\x7f]*|table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
+    rb"#[^\x00-\x1f\x7f]*|table inet %b( \{)?|flush table inet %b| *\}| *chain input \{"
     rb"| *type filter hook input priority filter; policy accept;| *tcp dport != \{ [0-9, ]+ \} accept"
     rb"| *iif lo accept| *ip saddr [0-9./]+ accept| *meta l4proto tcp reject with tcp reset|"
-)
+) % (TABLE.encode(), TABLE.encode())
 
 
 def stage(told: bytes) -> None:
@@ -60,7 +59,7 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
     return 0
 
 
-ROTATION = f"{ROOT}/etc/logrotate.d/redis-cluster"
+ROTATION = f"{ROOT}/etc/logrotate.d/{CLUSTER}"
 
 
 def claim_file(component: str, token: str) -> str:
@@ -93,7 +92,7 @@ def prepare(told: bytes) -> None:
     for path in (DATA, LOGS):
         directory(path, "redis", 0o750)
     if os.path.isdir(os.path.dirname(ROTATION)):
-        write(ROTATION, read(f"{PROGRAMS}/logrotate"), redis=False)
+        write(ROTATION, read(f"{PROGRAMS}/logrotate").replace(b"/redis-cluster/", f"/{CLUSTER}/".encode()), redis=False)
     lines = told.decode(errors="replace").split("\n")
     owners = [match[1] for match in (re.fullmatch("owner (.*)", line) for line in lines) if match]
     write(f"{PROGRAMS}/owner", "".join(f"{owner}\n" for owner in owners))

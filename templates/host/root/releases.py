@@ -100,6 +100,6 @@ def accept(hashes: str) -> None:
 
 def lead(name: str) -> None:
     """While this run holds the lock, the host of that name starts as master. Below /run, which redis may not write."""
-    path = f"{ROOT}/run/redis-cluster.lead"
+    path = f"{RUN}.lead"
     write(path, f"{name}\n", redis=False)
     lock(path, 0)

@@ -1,12 +1,8 @@
 # --- units --------------------------------------------------------------------------------------
 
-UNIT = {"node": "redis-cluster.service", "sentinel": "redis-sentinel.service"}
-FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
-BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
 # What stands beside the daemons: the file by which the stack has it or not, and the setting.
 BESIDE = {FIREWALL: ("firewall.nft", "firewall"), KERNEL: (KERNEL, "kernelSettings")}
 BESIDE |= {BACKUP: (BACKUP, "backup"), TIMER: (TIMER, "backup")}
-RETURN, STAMP = "redis-sentinel-return", "redis-cluster-stamp"
 
 
 def systemctl(*words: str) -> None:
@@ -129,7 +125,7 @@ def disarm_return() -> None:
 def stamp() -> None:
     """Has somebody stamp for a node that an older program has started."""
     systemctl("reset-failed", f"{STAMP}.service")
-    properties = ["BindsTo=redis-cluster.service", "After=redis-cluster.service", "Restart=always", "RestartSec=1"]
+    properties = [f"BindsTo={UNIT['node']}", f"After={UNIT['node']}", "Restart=always", "RestartSec=1"]
     properties += ["NoNewPrivileges=yes", "ProtectSystem=strict", f"ReadWritePaths={DATA} {RUN}/node"]
     options = ["--quiet", "--collect", f"--unit={STAMP}", "--uid=redis", "--gid=redis"]
     options += [f"--property={each}" for each in properties]

@@ -11,7 +11,7 @@ LOOKS: dict[str, Callable[..., object]] = {
         re.sub("[^!-~]", "?", path) for path in drop_ins(UNITS_OF_OURS[unit])
     ),
     f"binary {DAEMON}": binary,
-    "rules": lambda: "in-force" if "reject" in run("nft", "list", "table", "inet", "redis_cluster")[1] else "none",
+    "rules": lambda: "in-force" if "reject" in run("nft", "list", "table", "inet", TABLE)[1] else "none",
 }
 ACTS = LOOKS | {
     f"start {DAEMON}": start,
@@ -38,7 +38,7 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
     "lead": {f"lead {NAME}": lead},
     "trust-data": {
         f"trust (device [0-9]+, inode [0-9]+, mark (?:{ID}|none); expected the mark (?:{ID}))": lambda seen: write(
-            f"{ROOT}/run/redis-cluster.trust", f"{seen}\n", redis=False
+            f"{RUN}.trust", f"{seen}\n", redis=False
         ),
         "restart (node)": lambda daemon: systemctl("restart", "--no-block", UNIT[daemon]),
     },
@@ -174,7 +174,7 @@ def do(verb: str, arguments: Sequence[str]) -> int:
         status = direct(verb, arguments, told)
     finally:
         if verb == "lead":
-            remove(f"{ROOT}/run/redis-cluster.lead")
+            remove(f"{RUN}.lead")
     if status < 0:
         raise Refused(
             f"{verb} was ended by signal {-status}; expected that it goes on, or says why not. Look at the host, with "

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from ..messages import plain
 from ..observe import Group, Node, Sentinel
-from ..paths import CURRENT
+from ..paths import CLUSTER, CURRENT
 from .replies import number, version
 
 # How far two hosts' clocks may be apart, in microseconds.
@@ -19,7 +19,7 @@ CLOCK_LIMIT = 2_000_000
 # Whoever looks at the group is told of a certificate's end this many seconds before.
 CERTIFICATE_NOTICE = 30 * 24 * 60 * 60
 
-LOG = "/var/log/redis-cluster/redis-cluster.log"
+LOG = f"/var/log/{CLUSTER}/redis-cluster.log"
 
 # How the last write of each kind went, and what clears it. A replica whose save has failed ends itself at the next
 # write of its master's; once it is back it says ok.
@@ -287,7 +287,7 @@ def _rights_problems(group: Group) -> Iterator[Problem]:
             yield Problem(
                 "sentinel-file",
                 f"{each.member.name} sentinel: SENTINEL FLUSHCONFIG says {plain(each.flush)}; expected OK: "
-                "redis must be able to write /etc/redis-cluster",
+                f"redis must be able to write /etc/{CLUSTER}",
             )
 
 

@@ -5,6 +5,7 @@ docs/architecture.md, and where it cannot, it does not guess.
 from typing import Literal, NamedTuple
 
 from ..members import Member, Members
+from ..paths import CLUSTER
 from .answers import Heard, NodeAnswer, named, only_master
 
 
@@ -157,7 +158,7 @@ def _objection(members: Members, heard: Heard, here: Here, by_majority: bool) ->
     # That nobody else holds anything either is no reason: the data may be on disks that are not mounted.
     if here.holds == "nothing" and here.was_whole:
         return (
-            "/var/lib/redis-cluster has lost all its files; if no host has them any more, 'redis-cluster lead' makes "
+            f"/var/lib/{CLUSTER} has lost all its files; if no host has them any more, 'redis-cluster lead' makes "
             "one of them the master"
         )
     return ""
