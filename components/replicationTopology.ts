@@ -174,6 +174,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           redis: creationSettings(redis),
         })),
         foundBy: foundBy(config),
+        packageVersion: config.packageVersion,
       },
       { ...child, dependsOn: check },
     );

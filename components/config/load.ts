@@ -5,6 +5,7 @@ import { Checker } from "./checker";
 import { readFirewall } from "./firewall";
 import { readHosts } from "./hosts";
 import { readLimits } from "./limits";
+import { readPackageVersion } from "./packageVersion";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
 import { readSsh } from "./ssh";
@@ -32,6 +33,7 @@ const otherKeys = [
   "override",
   "renamed",
   "firewall",
+  "packageVersion",
   "kernelSettings",
   "backup",
   "users",
@@ -201,6 +203,7 @@ export function parseConfig(
     check.problem("renamed", show(renamed), "what the refused run printed");
   }
 
+  const packageVersion = readPackageVersion(check);
   const firewall = readFirewall(check);
   const backup = readBackup(check, hosts, ssh?.helper ?? false);
 
@@ -234,6 +237,7 @@ export function parseConfig(
       override,
       renamed,
       firewall,
+      packageVersion,
       kernelSettings,
       backup,
       users,

@@ -12,6 +12,7 @@ from .host import UNIT, legacy, text_at, unit_file
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
+from .package import installed, pending
 from .release import current_release, release_hash, running_release
 from .stamps import stamping
 
@@ -28,7 +29,7 @@ def drift() -> Iterator[str]:
     looks: dict[str, Callable[[], list[Finding]]] = {"node": look.node, "sentinel": look.sentinel}
     asked = {daemon: looks[daemon] for daemon, unit in zip(UNIT, units, strict=False) if unit.active == "active"}
     answers = dict(zip(asked, at_once([*asked.values()]), strict=True))
-    found = [*_programs(), *_files(directory), *unit_findings(units[0])]
+    found = [*_programs(), *_package(members.package), *_files(directory), *unit_findings(units[0])]
     if "node" in asked and not stamping():
         found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
     found += [*_firewall(directory), *_kernel(directory), *_backup(directory), *answers.get("node", [])]
@@ -47,6 +48,11 @@ def _programs() -> Iterator[Finding]:
     rotation = f"{paths.ROOT}/etc/logrotate.d/redis-cluster"
     if os.path.isdir(os.path.dirname(rotation)):
         yield from file_findings(rotation, text_at(f"{paths.PROGRAMS}/logrotate"), text_at(rotation))
+
+
+def _package(version: str) -> Iterator[Finding]:
+    if pending(version):
+        yield Finding("package redis-server", version, " and ".join(installed()))
 
 
 def _files(release: str) -> Iterator[Finding]:
