@@ -41,7 +41,7 @@ def install_missing(packages: list[str], version: str, host: str = "") -> None:
     if pending(version):
         _refuse(version, host)
     for package in packages:
-        if output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
+        if not _there(package):
             _install(package)
     if pending(version):
         _configure()
@@ -82,9 +82,16 @@ def _configure() -> None:
         )
 
 
+def _there(package: str) -> bool:
+    return output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) == "installed"
+
+
 def _install(package: str) -> None:
     """By the host's own sources, whose lists may be old."""
     _configure()
+    # What was interrupted is whole now.
+    if _there(package):
+        return
     if not _unlocked(f"install {package}"):
         _unlocked("update")
         if not _unlocked(f"install {package}"):
