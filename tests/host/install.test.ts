@@ -1,7 +1,7 @@
 import { spawn, spawnSync, SpawnSyncReturns } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { pretendDebian } from "./support/deployed";
@@ -245,17 +245,40 @@ describe("a version of Redis that the stack asks for", () => {
   });
 });
 
-test("logs are rotated where logrotate is there, until the node is taken away", async () => {
-  pretendDebian(host);
-  const [id, file] = ["6f9619ff-8b86-d011-b42d-00cf4fc964ff", "/etc/logrotate.d/redis-cluster"];
-  rmSync(host.path("."), { recursive: true });
-  mkdirSync(host.path("/etc/logrotate.d"));
-  expect(await host.feed("owner a/b\n==> end <==\n", "claim", "node", id)).toMatchObject({
-    status: 0,
+describe("what other programs of the host go by", () => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const claim = () => host.feed("owner a/b\n==> end <==\n", "claim", "node", id);
+  beforeEach(() => {
+    pretendDebian(host);
+    rmSync(host.path("."), { recursive: true });
   });
-  expect(host.read(file)).toContain("/var/log/redis-cluster/*.log {");
-  expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
-  expect(() => host.read(file)).toThrow("ENOENT");
+
+  test.each([
+    ["logrotate", "/etc/logrotate.d/redis-cluster", "/var/log/redis-cluster/*.log {"],
+    ["needrestart", "/etc/needrestart/conf.d/redis-cluster.conf", "$nrconf{override_rc}"],
+  ])("is there where %s is, until the node is taken away", async (_, file, text) => {
+    expect(await claim()).toMatchObject({ status: 0 });
+    expect(existsSync(host.path(file))).toBe(false);
+    mkdirSync(dirname(host.path(file)), { recursive: true });
+    expect(await claim()).toMatchObject({ status: 0 });
+    expect(host.read(file)).toContain(text);
+    expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
+    expect(() => host.read(file)).toThrow("ENOENT");
+  });
+
+  test("needrestart leaves the group's units to the stack, and no others", () => {
+    const units = ["redis-cluster.service", "redis-sentinel.service", "redis-server.service"];
+    // As needrestart reads it, and asks it.
+    const reads =
+      'our %nrconf = (restart => "a"); eval do { local (@ARGV, $/) = shift; <> }; die $@ if $@; ' +
+      "for my $rc (@ARGV) { my @told = grep { $rc =~ /$_/ } keys %{$nrconf{override_rc}}; " +
+      'print @told ? $nrconf{override_rc}{$told[0]} : "selected", "\n" }';
+    const file = join(host.path("/usr/local/lib/redis-cluster"), "needrestart");
+    const { stdout, stderr } = spawnSync("perl", ["-e", reads, file, ...units], {
+      encoding: "utf8",
+    });
+    expect([stdout, stderr]).toEqual(["0\n0\nselected\n", ""]);
+  });
 });
 
 describe("a daemon that goes on although it was told to stop", () => {

@@ -211,6 +211,7 @@ it("is left to the administrator when the group is taken away", async () => {
   for (const host of hosts) {
     expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
       "logrotate",
+      "needrestart",
       "redis-cluster",
       "redis_cluster",
       "sums",

@@ -17,6 +17,8 @@ from .release import current_release, release_hash, running_release
 from .stamps import stamping
 
 FIREWALL, KERNEL = "redis-cluster-firewall.service", "redis-cluster-kernel.service"
+# What other programs of the host go by, where they are there; by the name among ours, below /etc.
+_OF_OTHERS = {"logrotate": "logrotate.d/redis-cluster", "needrestart": "needrestart/conf.d/redis-cluster.conf"}
 BACKUP, TIMER = "redis-cluster-backup.service", "redis-cluster-backup.timer"
 
 
@@ -45,9 +47,10 @@ def _programs() -> Iterator[Finding]:
     for name, deployed in deployed_sums().items():
         if sum_of(name) != deployed:
             yield Finding(f"{paths.PROGRAMS}/{name}", "as deployed", "edited or missing")
-    rotation = f"{paths.ROOT}/etc/logrotate.d/redis-cluster"
-    if os.path.isdir(os.path.dirname(rotation)):
-        yield from file_findings(rotation, text_at(f"{paths.PROGRAMS}/logrotate"), text_at(rotation))
+    for name, place in _OF_OTHERS.items():
+        path = f"{paths.ROOT}/etc/{place}"
+        if os.path.isdir(os.path.dirname(path)):
+            yield from file_findings(path, text_at(f"{paths.PROGRAMS}/{name}"), text_at(path))
 
 
 def _package(version: str) -> Iterator[Finding]:
