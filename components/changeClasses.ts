@@ -12,6 +12,8 @@ export interface ChangeClassesArgs {
   created: Created[];
   /** By what the group is found; a change is refused in the same way. */
   foundBy: FoundBy;
+  /** Of the package redis-server; an older line of it is refused, and a newer one told. */
+  packageVersion?: string;
 }
 
 /**

@@ -176,6 +176,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
           redis: creationSettings(redis),
         })),
         foundBy: foundBy(config),
+        packageVersion: config.packageVersion,
       },
       { ...child, dependsOn: check },
     );

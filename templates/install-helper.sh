@@ -26,7 +26,7 @@ fi
 # Nobody else changes these between the sum and the installation.
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-cp -r redis-cluster write-files watch-firewall logrotate sums redis_cluster units "$new/"
+cp -r redis-cluster write-files watch-firewall logrotate needrestart sums redis_cluster units "$new/"
 cd "$new"
 sum=$(sha256sum <redis-cluster)
 printf '# The one program by which pulumi keeps Redis here; of another version than this it does not run.\n"%s" ALL=(root) NOPASSWD: sha256:%s %s/redis-cluster\n' \
@@ -42,7 +42,7 @@ cp -r redis_cluster "$programs/.redis_cluster.new"
 if [[ -e $programs/redis_cluster ]]; then mv -T "$programs/redis_cluster" "$programs/.redis_cluster.old"; fi
 mv -T "$programs/.redis_cluster.new" "$programs/redis_cluster"
 rm -rf "$programs/.redis_cluster.old"
-for program in logrotate sums watch-firewall write-files redis-cluster; do
+for program in logrotate needrestart sums watch-firewall write-files redis-cluster; do
   install -m 0755 "$program" "$programs/.$program.new"
   mv -f "$programs/.$program.new" "$programs/$program"
 done

@@ -6,6 +6,7 @@ import { readFirewall } from "./firewall";
 import { readHosts } from "./hosts";
 import { readInstance, refuseOtherSockets } from "./instance";
 import { readLimits } from "./limits";
+import { readPackageVersion } from "./packageVersion";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
 import { readSsh } from "./ssh";
@@ -34,6 +35,7 @@ const otherKeys = [
   "override",
   "renamed",
   "firewall",
+  "packageVersion",
   "kernelSettings",
   "backup",
   "users",
@@ -206,6 +208,7 @@ export function parseConfig(
     check.problem("renamed", show(renamed), "what the refused run printed");
   }
 
+  const packageVersion = readPackageVersion(check);
   const firewall = readFirewall(check);
   const backup = readBackup(check, hosts, ssh?.helper ?? false);
 
@@ -240,6 +243,7 @@ export function parseConfig(
       override,
       renamed,
       firewall,
+      packageVersion,
       kernelSettings,
       backup,
       users,

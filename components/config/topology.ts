@@ -97,6 +97,8 @@ export interface Topology<Secret> {
   renamed?: string;
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */
   firewall?: { allow: string[] };
+  /** The version of the package redis-server, as apt knows it; undefined: what is installed. */
+  packageVersion?: string;
   /** Whether what Redis asks of the kernel is set on the hosts. */
   kernelSettings: boolean;
   /** Undefined: no host saves. Else which do, when (as systemd.time(7) has it), and how many backups each keeps. */

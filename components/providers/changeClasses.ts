@@ -1,18 +1,33 @@
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
 import type { GroupSettings } from "../release/changes";
-import { Created, FoundBy, refusedChanges, refusedNames } from "../release/refusals";
+import {
+  Created,
+  FoundBy,
+  oneWayDoor,
+  refusedChanges,
+  refusedDowngrade,
+  refusedNames,
+} from "../release/refusals";
 
 interface Inputs {
   live: GroupSettings;
   restart: GroupSettings;
   created: Created[];
   foundBy: FoundBy;
+  packageVersion?: string;
   /** Of the provider's code: see dynamic.ts. */
   sources: string;
 }
 
-const inputNames: (keyof Inputs)[] = ["live", "restart", "created", "foundBy", "sources"];
+const inputNames: (keyof Inputs)[] = [
+  "live",
+  "restart",
+  "created",
+  "foundBy",
+  "packageVersion",
+  "sources",
+];
 
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const failures = [
@@ -24,7 +39,13 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
       property: "foundBy",
       reason,
     })),
+    ...refusedDowngrade(olds.packageVersion, news.packageVersion).map((reason) => ({
+      property: "packageVersion",
+      reason,
+    })),
   ];
+  const told = oneWayDoor(olds.packageVersion, news.packageVersion);
+  if (told !== undefined) console.log(`warning: ${told}`);
   return Promise.resolve({ inputs: news, failures });
 }
 

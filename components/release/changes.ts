@@ -30,7 +30,9 @@ export function settingsByClass(config: Config): Record<"live" | "restart", Grou
       }),
     );
   };
-  return { live: group("live"), restart: group("restart") };
+  const { packageVersion } = config;
+  const restart = { ...group("restart"), ...(packageVersion && { packageVersion }) };
+  return { live: group("live"), restart };
 }
 
 function classes(config: Config, host: HostConfig): Record<"live" | "restart", Settings> {

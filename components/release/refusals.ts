@@ -51,3 +51,38 @@ export function refusedChanges(olds: Created[], news: Created[]): string[] {
     });
   });
 }
+
+/** Major and minor of a package's version: within those, either version reads what the other has written. */
+const lineOf = (version: string): number[] =>
+  (/^(?:\d+:)?(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
+
+/** How far another version is away, by major and minor: below 0 an older line. */
+function ahead(was: string, now: string): number {
+  const [[major, minor], [newMajor, newMinor]] = [lineOf(was), lineOf(now)];
+  return newMajor - major || newMinor - minor;
+}
+
+/**
+ * Why the package's version may not be that: an older Redis cannot read what a newer one has written. Nothing where it
+ * may. The hosts look at what is installed, which the stack need not know.
+ *
+ * @param was - undefined where the stack left it to the hosts, as is `now`
+ */
+export function refusedDowngrade(was?: string, now?: string): string[] {
+  if (!was || !now || ahead(was, now) >= 0) return [];
+  return [
+    `redis-cluster:packageVersion is ${now}; expected none before ${lineOf(was).join(".")}: the group has run with ` +
+      `${was}, and an older Redis cannot read what a newer one has written. Set it back: pulumi config set ` +
+      `packageVersion ${was}. To go back, restore a backup from before into a group of its own`,
+  ];
+}
+
+/** What is told in the preview of a version from which there is no way back; nothing where there is one. */
+export function oneWayDoor(was?: string, now?: string): string | undefined {
+  if (!was || !now || ahead(was, now) <= 0) return undefined;
+  return (
+    `redis-cluster:packageVersion goes from ${was} to ${now}, and there is no way back: once the first replica runs ` +
+    "it, the older ones cannot copy a node of the newer. Make a backup first, see that redis-cluster gate is green, and " +
+    "let the run come to its end; see 'Another version of Redis' in docs/operations.md"
+  );
+}

@@ -67,6 +67,7 @@ export function renderMembers(config: Config, host: HostConfig): string {
     sentinelReturn: config.sentinelReturn,
     stall: config.limits.stall,
     pause: config.limits.pause,
+    packageVersion: config.packageVersion ? [config.packageVersion] : [],
     plainPorts:
       config.tls?.mode === "required"
         ? [{ node: config.nodePort, sentinel: config.sentinelPort }]

@@ -41,6 +41,7 @@ const programs = once((): Record<string, string> => ({
   "write-files": fileWriter(),
   "watch-firewall": readFileSync(join(templates, "watch-firewall.sh"), "utf8"),
   logrotate: readFileSync(join(templates, "logrotate"), "utf8"),
+  needrestart: readFileSync(join(templates, "needrestart"), "utf8"),
   "redis-cluster": rootProgram(),
   ...hostPackage(),
 }));

@@ -121,6 +121,54 @@ test("who has waited for the lock in vain is told who has it", async () => {
   }
 });
 
+describe("the package of Redis", () => {
+  const asked = () => told().replaceAll(/ -o \S+/g, "");
+  const change = "package change redis-server\\n";
+  beforeEach(() => {
+    for (const program of ["apt-get", "dpkg-query"])
+      host.program(program, `echo ${program} "$@" >>${host.path("/told")}`);
+  });
+
+  test("is changed to the version that is staged, while the distribution's own cannot be restarted", async () => {
+    host.write("staged/members", "quorum 2\npackage 5:7.0.15-1~deb12u7\nself console\n");
+    host.program(
+      "dpkg-query",
+      "echo redis-server installed; echo redis-sentinel not-installed; echo redis installed",
+    );
+    expect(await ask(change)).toMatchObject({ stdout: "ok\n" });
+    const version = "5:7.0.15-1~deb12u7";
+    expect(asked()).toBe(
+      "systemctl mask --runtime --quiet redis-server.service\n" +
+        "apt-get -q -y --no-install-recommends --allow-downgrades --allow-change-held-packages --no-remove install " +
+        `redis-server=${version} redis-tools=${version} redis=${version}\n` +
+        "systemctl unmask --runtime --quiet redis-server.service\n",
+    );
+  });
+
+  test("can be restarted again where the change fails", async () => {
+    host.write("staged/members", "package 5:7.0.15-1~deb12u7\n");
+    host.program("apt-get", "echo E: no room >&2; exit 100");
+    const { stdout, stderr } = await ask(change);
+    expect(stdout).toBe("failed\n");
+    expect(stderr).toContain("apt-get change redis-server failed: E: no room");
+    expect(told()).toMatch(/systemctl unmask --runtime --quiet redis-server.service\n$/);
+  });
+
+  test.each([
+    ["the stack asks for none", "quorum 2\n", change],
+    ["what is staged is no version", "package 7.0.15 -o=x\n", change],
+    ["what is staged is an option", "package --reinstall\n", change],
+    ["who directs names another", "package 7.0.15\n", "package change redis-server=7.0.1\\n"],
+    ["who directs names another package", "package 7.0.15\n", "package change sudo\\n"],
+    ["it is no claim", "package 7.0.15\n", "package install nftables\\n"],
+  ])("stays where %s", async (_, members, line) => {
+    host.write("staged/members", members);
+    const { stdout } = await ask(line);
+    expect(stdout).not.toContain("ok");
+    expect(told()).toBe("");
+  });
+});
+
 // Device 1:7 is as a file on a full disk.
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 

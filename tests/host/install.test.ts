@@ -1,7 +1,7 @@
 import { spawn, spawnSync, SpawnSyncReturns } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { pretendDebian } from "./support/deployed";
@@ -174,17 +174,111 @@ describe("a package that is missing", () => {
   });
 });
 
-test("logs are rotated where logrotate is there, until the node is taken away", async () => {
-  pretendDebian(host);
-  const [id, file] = ["6f9619ff-8b86-d011-b42d-00cf4fc964ff", "/etc/logrotate.d/redis-cluster"];
-  rmSync(host.path("."), { recursive: true });
-  mkdirSync(host.path("/etc/logrotate.d"));
-  expect(await host.feed("owner a/b\n==> end <==\n", "claim", "node", id)).toMatchObject({
-    status: 0,
+describe("a version of Redis that the stack asks for", () => {
+  const [older, newer] = ["5:7.0.15-1~deb12u7", "5:7.0.15-1~deb12u10"];
+  /** A claim that stages this version, where that one is installed and apt knows these. */
+  const claim = (version: string, installed: string, known: string[]) => {
+    pretendDebian(host);
+    rmSync(host.path("."), { recursive: true });
+    host.write("/told", "");
+    const line = (word: string) => `echo '${word}'`;
+    const has = ["redis-server", "redis-tools"]
+      .map(() => line(`installed ${installed}`))
+      .join("; ");
+    host.program("dpkg-query", `case $* in *Version*) ${has} ;; *) printf installed ;; esac`);
+    host.program(
+      "apt-cache",
+      [
+        "",
+        ...known.map((each) => line(`redis-server | ${each} | http://x y/main amd64 Packages`)),
+      ].join("\n"),
+    );
+    host.program("apt-get", `echo "$@" | sed 's/ -o [^ ]*//g' >>${host.path("/told")}`);
+    host.program("dpkg");
+    return host.feed(
+      `owner a/b\n==> members <==\npackage ${version}\n==> end <==\n`,
+      ...["claim", "node", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"],
+    );
+  };
+
+  test("is fetched, and not put in place before the host's turn", async () => {
+    expect(await claim(newer, older, [newer, older])).toMatchObject({ status: 0, stderr: "" });
+    expect(host.read("/told")).toBe(
+      "-q -y --no-install-recommends --allow-downgrades --allow-change-held-packages --no-remove --download-only " +
+        `install redis-server=${newer} redis-tools=${newer}\n`,
+    );
   });
-  expect(host.read(file)).toContain("/var/log/redis-cluster/*.log {");
-  expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
-  expect(() => host.read(file)).toThrow("ENOENT");
+
+  test("that is there is not asked for again, also where no source has it any more", async () => {
+    expect(await claim(older, older, [newer])).toMatchObject({ status: 0, stderr: "" });
+    expect(host.read("/told")).toBe("");
+  });
+
+  test.each([
+    [
+      "that no source has, after a look at new lists",
+      [newer, older, [older]] as const,
+      `packageVersion is ${newer}, which this host's apt does not know; expected one of: ${older}. See 'apt-cache`,
+      "-q -y --no-install-recommends update\n",
+    ],
+    [
+      "that cannot read what is there",
+      [older, "5:8.0.2-3+deb13u1", [older]] as const,
+      `redis-server 5:8.0.2-3+deb13u1 is installed, and redis-cluster:packageVersion is ${older}; expected none before 8.0`,
+      "",
+    ],
+  ])(
+    "%s: is refused, and nothing is staged or installed",
+    async (_, [version, ...has], said, asked) => {
+      const { status, stderr } = await claim(version, has[0], [...has[1]]);
+      expect(status).toBe(1);
+      expect(stderr).toContain(said);
+      expect(host.read("/told")).toBe(asked);
+      expect(existsSync(host.path("staged/members"))).toBe(false);
+    },
+  );
+
+  test("is no other word", async () => {
+    const { status, stderr } = await claim("7.0.15 sudo", older, [older]);
+    expect([status, host.read("/told")]).toEqual([1, ""]);
+    expect(stderr).toContain("nothing was staged: members: line 1; expected files as this version");
+  });
+});
+
+describe("what other programs of the host go by", () => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const claim = () => host.feed("owner a/b\n==> end <==\n", "claim", "node", id);
+  beforeEach(() => {
+    pretendDebian(host);
+    rmSync(host.path("."), { recursive: true });
+  });
+
+  test.each([
+    ["logrotate", "/etc/logrotate.d/redis-cluster", "/var/log/redis-cluster/*.log {"],
+    ["needrestart", "/etc/needrestart/conf.d/redis-cluster.conf", "$nrconf{override_rc}"],
+  ])("is there where %s is, until the node is taken away", async (_, file, text) => {
+    expect(await claim()).toMatchObject({ status: 0 });
+    expect(existsSync(host.path(file))).toBe(false);
+    mkdirSync(dirname(host.path(file)), { recursive: true });
+    expect(await claim()).toMatchObject({ status: 0 });
+    expect(host.read(file)).toContain(text);
+    expect(await host.run("unclaim", "node", id, "keep-data", "a/b")).toMatchObject({ status: 0 });
+    expect(() => host.read(file)).toThrow("ENOENT");
+  });
+
+  test("needrestart leaves the group's units to the stack, and no others", () => {
+    const units = ["redis-cluster.service", "redis-sentinel.service", "redis-server.service"];
+    // As needrestart reads it, and asks it.
+    const reads =
+      'our %nrconf = (restart => "a"); eval do { local (@ARGV, $/) = shift; <> }; die $@ if $@; ' +
+      "for my $rc (@ARGV) { my @told = grep { $rc =~ /$_/ } keys %{$nrconf{override_rc}}; " +
+      'print @told ? $nrconf{override_rc}{$told[0]} : "selected", "\n" }';
+    const file = join(host.path("/usr/local/lib/redis-cluster"), "needrestart");
+    const { stdout, stderr } = spawnSync("perl", ["-e", reads, file, ...units], {
+      encoding: "utf8",
+    });
+    expect([stdout, stderr]).toEqual(["0\n0\nselected\n", ""]);
+  });
 });
 
 describe("a daemon that goes on although it was told to stop", () => {

@@ -85,6 +85,8 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
   // A shorter queue than what listens asks for; of the rest a container may set nothing.
   on(first, "echo 100 >/proc/sys/net/core/somaxconn");
   on(second, "systemctl disable -q --now redis-cluster-kernel; rm /etc/logrotate.d/redis-cluster");
+  // Installed since.
+  on(second, "mkdir -p /etc/needrestart/conf.d");
   on(second, "echo '# edited' >>/usr/local/lib/redis-cluster/write-files");
   const found = await refreshed();
   expect(found).toEqual(
@@ -103,6 +105,7 @@ it("live class: settings, users, watched masters, files, a stopped and a disable
       `${second} redis-cluster-kernel.service: wanted active, seen inactive`,
       `${second} redis-cluster-kernel.service: wanted enabled, seen disabled`,
       `${second} /etc/logrotate.d/redis-cluster: wanted a file, seen none`,
+      `${second} /etc/needrestart/conf.d/redis-cluster.conf: wanted a file, seen none`,
       `${second} redis-cluster.service: wanted enabled, seen disabled`,
       `${second} sentinel.auth-pass: wanted the deployed password, seen another`,
       `${second} sentinel.auth-user: wanted sentinel, seen 0`,

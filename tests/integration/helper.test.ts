@@ -5,6 +5,7 @@ import {
   changes,
   failedUp,
   hosts,
+  identities,
   lab,
   losingNothing,
   namedMaster,
@@ -14,6 +15,7 @@ import {
   top,
   untilWhole,
 } from "../helpers/lab";
+import { held, hold, installHolds, releaseAll } from "../helpers/holds";
 
 // An SSH user who may run nothing as root but the program that an administrator has installed.
 
@@ -95,6 +97,67 @@ it("deploys the group, changes it live and by restarts, and looks for drift", as
   expect(changes((await dev.stack.up()).summary.resourceChanges)).toEqual({});
 });
 
+describe("another version of the package", () => {
+  const versions = () => hosts.map((host) => on(host, "dpkg-query -W redis-server redis-tools"));
+  const both = (version: string) => `redis-server\t${version}\nredis-tools\t${version}`;
+  let newer: string;
+  let older: string;
+  beforeAll(() => {
+    const known = "apt-cache madison redis-server | cut -d\\| -f2 | tr -d ' '";
+    [newer, older] = on("console", known).split("\n");
+  });
+
+  it("that a host does not have: refused with those that it has, before anything is changed", async () => {
+    const before = [versions(), await identities(dev)];
+    await set("packageVersion", "5:7.0.99-1");
+    const refused = await failedUp(dev);
+    for (const host of hosts)
+      expect(refused).toMatch(
+        new RegExp(
+          `\\[${host}\\]: error: redis-cluster:packageVersion is 5:7.0.99-1, which this host's apt does not know; ` +
+            `expected one of: ${newer}, ${older}\\.`.replaceAll("+", "\\+"),
+        ),
+      );
+    expect([versions(), await identities(dev)]).toEqual(before);
+  });
+
+  it("is a rolling restart in one run, in each host's own turn; the distribution's own Redis goes on", async () => {
+    const legacy = () => on("console", "systemctl show -p MainPID --value redis-server");
+    const itsOwn = legacy();
+    const replica = (await namedMaster(dev)) === "app-2" ? "console" : "app-2";
+    installHolds(replica);
+    on(replica, "chmod 0777 /run/holds");
+    for (const version of [older, newer]) {
+      const waits = { host: replica, verb: "node-roll", point: "before" } as const;
+      const [master, before] = [await namedMaster(dev), await identities(dev)];
+      const was = on(replica, "dpkg-query -W redis-server");
+      await set("packageVersion", version);
+      await losingNothing(dev, async () => {
+        await hold(waits);
+        const run = dev.stack.up();
+        await held(waits);
+        // Who crashes meanwhile comes back as what he was.
+        expect(on(replica, "dpkg-query -W redis-server")).toBe(was);
+        await releaseAll(replica);
+        await run;
+      });
+      expect(versions()).toEqual(hosts.map(() => both(version)));
+      const after = await identities(dev);
+      const changed = Object.keys(after).filter((daemon) => after[daemon] !== before[daemon]);
+      // All that ran another one, the master last, and nobody else.
+      if (version === newer) {
+        expect(changed).toEqual(Object.keys(after));
+        expect(await namedMaster(dev)).not.toBe(master);
+      }
+      expect(asKeeper("app-1", `sudo -n ${program} gate`)).toContain("the group is whole");
+    }
+    expect(legacy()).toBe(itsOwn);
+    expect(on("console", "systemctl is-enabled redis-server; redis-cli ping")).toBe(
+      "enabled\nPONG",
+    );
+  });
+});
+
 it("gives the user nothing else as root", () => {
   const refused = /a password is required\nstatus 1$/;
   expect(asKeeper("app-1", "sudo -n id")).toMatch(refused);
@@ -153,6 +216,7 @@ it("is left to the administrator when the group is taken away", async () => {
   for (const host of hosts) {
     expect(on(host, "ls /usr/local/lib/redis-cluster").split("\n")).toEqual([
       "logrotate",
+      "needrestart",
       "redis-cluster",
       "redis_cluster",
       "sums",

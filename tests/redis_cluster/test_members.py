@@ -15,6 +15,7 @@ quorum 2
 self app-1
 sentinel-return 15
 limits 90 12
+package 5:7.0.15-1~deb12u7
 node console 10.77.0.11 6389
 node app-1 10.77.0.12 6389
 sentinel console 10.77.0.11 26389
@@ -43,6 +44,7 @@ def test_members(tmp_path: Path) -> None:
         0,
         15,
         0,
+        "5:7.0.15-1~deb12u7",
     )
     assert members.node_here == Member("app-1", "10.77.0.12", 6389)
     assert members.node_at("10.77.0.11", "6389") == members.nodes[0]

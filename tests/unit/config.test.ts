@@ -424,6 +424,13 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { backup: { hosts: ["console"] }, ssh: { helper: true } },
     /^backup is set while ssh.helper is true; expected no backup/,
   ],
+  ...["8", "latest", "7.0.15 -o x=y", "7.0.15;id", "--version", "5:7.0.15/bookworm"].map(
+    (packageVersion): [string, Record<string, unknown>, RegExp] => [
+      `the package's version ${packageVersion}`,
+      { packageVersion },
+      /^packageVersion is ".*"; expected a version of redis-server as "apt-cache madison redis-server" tells it/,
+    ],
+  ),
   [
     "kernelSettings in words",
     { kernelSettings: "mine" },

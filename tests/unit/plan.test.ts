@@ -38,6 +38,7 @@ test.each([
   ["an application's password", { applicationPassword: "another" }],
   ["a previous password", { operatorPreviousPassword: "another".padEnd(40, "-") }],
   ["the kernel's settings", { kernelSettings: false }],
+  ["the package's version", { packageVersion: "5:7.0.15-1~deb12u7" }],
   ["the backup's time", { backup: { hosts: ["console"], onCalendar: "hourly" } }],
   ["the firewall", { firewall: { allow: ["10.77.0.0/24"] } }],
 ])("%s changes the plan", async (_, more) => {

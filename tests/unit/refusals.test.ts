@@ -1,4 +1,10 @@
-import { refusedChanges, refusedNames } from "../../components/release/refusals";
+import { provider } from "../../components/providers/changeClasses";
+import {
+  oneWayDoor,
+  refusedChanges,
+  refusedDowngrade,
+  refusedNames,
+} from "../../components/release/refusals";
 
 describe("refusedChanges", () => {
   const redis = { appendonly: "yes", dbfilename: "dump.rdb", databases: "16" };
@@ -41,6 +47,51 @@ describe("refusedNames", () => {
       ),
       expect.stringMatching(/^redis-cluster:nodePort is 7000; expected 6389,/),
       expect.stringMatching(/tls\.nodePort is 7001; .* set --path tls\.nodePort 6390\./),
+    ]);
+  });
+});
+
+describe("the package's version", () => {
+  const [before, patch, next] = ["5:7.0.15-1~deb12u7", "5:7.0.15-1~deb12u10", "5:8.0.2-3+deb13u1"];
+
+  it.each([
+    ["is set for the first time", undefined, next],
+    ["is left to the hosts again", next, undefined],
+    ["stays", next, next],
+    ["is a patch", before, patch],
+    ["is the patch before", patch, before],
+  ])("%s: nothing is refused, and nothing told", (_, was, now) => {
+    expect(refusedDowngrade(was, now)).toEqual([]);
+    expect(oneWayDoor(was, now)).toBeUndefined();
+  });
+
+  it.each([
+    [next, before],
+    ["5:7.2.4-1", before],
+    ["5:7.10.1-1", "5:7.9.9-1"],
+  ])("from %s to %s: refused, and the other way told", (newer, older) => {
+    expect(refusedDowngrade(newer, older)).toEqual([
+      expect.stringMatching(
+        /^redis-cluster:packageVersion is .*; expected none before \d+\.\d+: .* Set it back: /,
+      ),
+    ]);
+    expect(oneWayDoor(newer, older)).toBeUndefined();
+    expect(refusedDowngrade(older, newer)).toEqual([]);
+    expect(oneWayDoor(older, newer)).toMatch(/there is no way back: .*Make a backup first/);
+  });
+
+  it("is held against what the group has run with, in the preview", async () => {
+    const group = { live: {}, restart: {}, created: [], foundBy: {}, sources: "" };
+    const inputs = (packageVersion: string) => ({ ...group, packageVersion });
+    const log = jest.spyOn(console, "log").mockImplementation();
+    const down = await provider.check!(inputs(next), inputs(before));
+    const up = await provider.check!(inputs(before), inputs(next));
+    const said = log.mock.calls.flat();
+    log.mockRestore();
+    expect(down.failures).toEqual([expect.objectContaining({ property: "packageVersion" })]);
+    expect(up.failures).toEqual([]);
+    expect(said).toEqual([
+      expect.stringMatching(/^warning: redis-cluster:packageVersion goes from/),
     ]);
   });
 });

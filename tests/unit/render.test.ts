@@ -133,6 +133,10 @@ test("members", () => {
     ].join("\n"),
   );
   expect(renderMembers(config, bootstrap)).toMatch(/^self console$/m);
+  const packageVersion = "5:7.0.15-1~deb12u7";
+  expect(renderMembers({ ...config, packageVersion }, app3)).toMatch(
+    /^limits 60 10\npackage 5:7\.0\.15-1~deb12u7\nnode /m,
+  );
 });
 
 describe("units", () => {

@@ -59,9 +59,10 @@ def _run(arguments: list[str]) -> None:
             came = incoming()
             refuse_other_owner(came.one("owner"), came.one("master-name"), came.one("renamed"))
             if component == "node":
+                from .decide.package import wanted
                 from .prepare import prepare
 
-                prepare(came.lines)
+                prepare(came.lines, wanted(came.files.get("members", "")))
             print(fresh_id())
         case ["check-programs", *whose] if len(whose) < 4:
             from .incoming import refuse_other_owner

@@ -12,8 +12,15 @@ from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, legacy, text_at, unit_f
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
+from .package import installed, pending
 from .release import current_release, release_hash, running_release
 from .stamps import stamping
+
+# What other programs of the host go by, where they are there; by the name among ours, below /etc.
+_OF_OTHERS = {
+    "logrotate": f"logrotate.d/{paths.CLUSTER}",
+    "needrestart": f"needrestart/conf.d/{paths.CLUSTER}.conf",
+}
 
 
 def drift() -> Iterator[str]:
@@ -25,7 +32,7 @@ def drift() -> Iterator[str]:
     looks: dict[str, Callable[[], list[Finding]]] = {"node": look.node, "sentinel": look.sentinel}
     asked = {daemon: looks[daemon] for daemon, unit in zip(UNIT, units, strict=False) if unit.active == "active"}
     answers = dict(zip(asked, at_once([*asked.values()]), strict=True))
-    found = [*_programs(), *_files(directory), *unit_findings(units[0])]
+    found = [*_programs(), *_package(members.package), *_files(directory), *unit_findings(units[0])]
     if "node" in asked and not stamping():
         found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
     found += [*_firewall(directory), *_kernel(directory), *_backup(directory), *answers.get("node", [])]
@@ -41,11 +48,17 @@ def _programs() -> Iterator[Finding]:
     for name, deployed in deployed_sums().items():
         if sum_of(name) != deployed:
             yield Finding(f"{paths.PROGRAMS}/{name}", "as deployed", "edited or missing")
-    rotation = f"{paths.ROOT}/etc/logrotate.d/{paths.CLUSTER}"
-    if os.path.isdir(os.path.dirname(rotation)):
-        wanted = text_at(f"{paths.PROGRAMS}/logrotate")
-        ours = wanted and wanted.replace("/redis-cluster/", f"/{paths.CLUSTER}/")
-        yield from file_findings(rotation, ours, text_at(rotation))
+    for name, place in _OF_OTHERS.items():
+        path = f"{paths.ROOT}/etc/{place}"
+        if os.path.isdir(os.path.dirname(path)):
+            wanted = text_at(f"{paths.PROGRAMS}/{name}")
+            ours = wanted and wanted.replace("/redis-cluster/", f"/{paths.CLUSTER}/")
+            yield from file_findings(path, ours, text_at(path))
+
+
+def _package(version: str) -> Iterator[Finding]:
+    if pending(version):
+        yield Finding("package redis-server", version, " and ".join(installed()))
 
 
 def _files(release: str) -> Iterator[Finding]:

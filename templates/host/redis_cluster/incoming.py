@@ -9,6 +9,7 @@ import re
 import sys
 from typing import NamedTuple
 
+from .decide.package import VERSION
 from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT
 from .messages import Refused
 from .paths import CURRENT, PROGRAMS, STAGED
@@ -19,7 +20,7 @@ _CONF, _USERS = "[a-z][a-z0-9_-]* .+", f"user {_WORD} .+"
 # rules of the firewall itself, and Redis alone goes by certificates.
 _FORMS = {
     "members": f"(master-name|self) {_WORD}|(quorum|sentinel-return) {_NUMBER}|limits {_NUMBER} {_NUMBER}"
-    f"|plain-ports {_NUMBER} {_NUMBER}|(node|sentinel) {_WORD} {_ADDRESS} {_NUMBER}",
+    f"|plain-ports {_NUMBER} {_NUMBER}|package {VERSION}|(node|sentinel) {_WORD} {_ADDRESS} {_NUMBER}",
     "secrets": "(replication|sentinel|operator|previous-operator) [A-Za-z0-9_-]+|adopt .+"
     rf"|hash {_WORD}( [0-9a-f]{{64}})+",
     "live": "(node|sentinel) [a-z][a-z0-9-]*",

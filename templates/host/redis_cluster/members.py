@@ -4,6 +4,7 @@ import os
 import re
 from typing import NamedTuple
 
+from .decide.package import VERSION
 from .messages import Refused
 
 _WORD = "[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -18,6 +19,7 @@ _FORMS = {
         "sentinel-return": _NUMBER,
         "limits": f"{_NUMBER} {_NUMBER}",
         "plain-ports": f"{_NUMBER} {_NUMBER}",
+        "package": VERSION,
         "node": f"{_WORD} {_ADDRESS} {_NUMBER}",
         "sentinel": f"{_WORD} {_ADDRESS} {_NUMBER}",
         # Releases from before have one; nobody goes by it.
@@ -49,7 +51,8 @@ class Members(NamedTuple):
 
     host: this host's name. stall, pause: redis-cluster:limits, in seconds. tls: the directory of this host's
     certificate where daemons are asked by TLS, else empty. plain_node_port, plain_sentinel_port: those before that,
-    else 0. sentinel_return: after how many seconds a sentinel that was stopped starts again by itself.
+    else 0. sentinel_return: after how many seconds a sentinel that was stopped starts again by itself. package: the
+    version of redis-server, empty where the stack leaves it to the host.
     """
 
     master_name: str
@@ -63,6 +66,7 @@ class Members(NamedTuple):
     plain_node_port: int = 0
     sentinel_return: int = 0
     plain_sentinel_port: int = 0
+    package: str = ""
 
     @property
     def node_here(self) -> Member:
@@ -125,6 +129,7 @@ def load_members(path: str) -> Members:
         int(once.get("plain-ports", ["0"])[0]),
         int(once["sentinel-return"][0]),
         int(once.get("plain-ports", ["0", "0"])[1]),
+        once.get("package", [""])[0],
     )
 
 

@@ -3,12 +3,12 @@
 import os
 import re
 import sys
-import time
 from glob import glob
 
-from .acts import NotDone, act
+from .acts import act
 from .host import LEAST_FREE, UNIT, legacy_unit, refuse_less_free
-from .messages import Refused, say
+from .messages import Refused
+from .package import install_missing
 from .paths import DATA, ETC, LOGS, MANAGED, PROGRAMS, ROOT, UNITS
 from .programs import deployed_sums, sum_of
 from .run import output_of
@@ -26,11 +26,11 @@ _OLDEST_REDIS = 7
 _DEBIAN = ("12", "13")
 
 
-def prepare(lines: list[str]) -> None:
+def prepare(lines: list[str], wanted: str = "") -> None:
     """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
 
     lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where the legacy group may be
-    taken over. An installed package stays as it is.
+    taken over. wanted: the version of redis-server; an installed one stays until this host's turn. Default: any.
     """
     told = dict(line.partition(" ")[::2] for line in lines)
     _refuse_other_systems()
@@ -42,52 +42,13 @@ def prepare(lines: list[str]) -> None:
     for path in (ETC, DATA, LOGS):
         # Before the first installation they are still to be made.
         refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
-    for package in ["redis-server", *(["nftables"] if "firewall" in told else [])]:
-        if output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
-            _install(package)
+    install_missing(["redis-server", *(["nftables"] if "firewall" in told else [])], wanted)
     version = re.search(r" v=(([0-9]+)[0-9.]*)", output_of("redis-server", "--version"))
     if not version or int(version[2]) < _OLDEST_REDIS:
         raise Refused(
             f"redis-server is {version[1] if version else 'of no version'}; expected 7.0 or newer. Upgrade the "
             "package, then run pulumi up again"
         )
-
-
-# For so many seconds another process, a host's first automatic upgrade say, may hold the package database.
-_DATABASE_PATIENCE = 120
-
-
-def _install(package: str) -> None:
-    """By the host's own sources, whose lists may be old."""
-    if not _unlocked("configure"):
-        raise Refused(
-            "dpkg --configure -a failed. Make 'sudo dpkg --configure -a' work on this host, or wait until nobody holds "
-            "the package database, then run pulumi up again"
-        )
-    if not _unlocked(f"install {package}"):
-        _unlocked("update")
-        if not _unlocked(f"install {package}"):
-            raise Refused(
-                f"{package} could not be installed. Make 'sudo apt-get install {package}' work on this host, then run "
-                "pulumi up again"
-            )
-
-
-def _unlocked(what: str) -> bool:
-    """Whether root has done it, once nobody else held the package database; root says why not."""
-    deadline, told = time.monotonic() + _DATABASE_PATIENCE, False
-    while True:
-        try:
-            holder = act("package", what)
-        except NotDone:
-            return False
-        if not holder or time.monotonic() >= deadline:
-            return not holder
-        if not told:
-            who = "another process" if holder == "0" else f"process {holder}"
-            say(f"waits up to {_DATABASE_PATIENCE} s for {who}, which holds the package database")
-            told = True
-        time.sleep(1)
 
 
 def check_programs() -> None:

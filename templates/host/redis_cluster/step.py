@@ -13,6 +13,7 @@ from .host import LEAST_FREE, UNIT, installed, refuse_full_disk, refuse_less_fre
 from .members import load_members
 from .messages import Refused, plain
 from .observe import Daemons, fields
+from .package import pending
 from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
 from .release import (
@@ -112,7 +113,7 @@ class Step:
         conf = "redis.conf" if daemon == "node" else "sentinel.conf"
         release, runs = running_release(daemon), None
         if release and running(daemon):
-            same = installed(daemon, STAGED) and act("binary", daemon) == "same"
+            same = installed(daemon, STAGED) and act("binary", daemon) == "same" and not pending(self.members.package)
             certificate = same_files(release, STAGED, CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
         return owed(daemon, _read(f"{STAGED}/{conf}"), live_names(STAGED, daemon), runs)
@@ -181,12 +182,20 @@ class Step:
         refuse_full_disk(self.members.host)
         if running("node"):
             self.refuse_too_full_for_sync()
-        self.make_release()
+        # Another version of Redis is what has to accept it.
+        upgrades = pending(self.members.package)
+        if not upgrades:
+            self.make_release()
         # What an interrupted run has left down on this host would keep the gate red.
         if not running("node"):
             self.start("node")
         if self.has_sentinel and os.path.exists(f"{CURRENT}/{UNIT['sentinel']}") and not running("sentinel"):
             self.start("sentinel")
+        if upgrades:
+            if running("node") or running("sentinel"):
+                self.wait_gate()
+            self.place_package()
+            self.make_release()
         if running("node"):
             from .live import refuse_evicting_maxmemory
 
@@ -199,6 +208,13 @@ class Step:
         """Until it is this host's turn and the group is whole. Refused where it is not."""
         self.turn.take()
         gate.gate(f"{STAGED}/members", f"{STAGED}/secrets", STAGED, self.consent)
+
+    def place_package(self) -> None:
+        """Puts the version of Redis in place that the stack wants; what runs takes it at its restart."""
+        from .package import change
+
+        change(self.members.package, self.members.host)
+        self.done.append(f"installed redis-server {self.members.package}")
 
     def start(self, daemon: str) -> None:
         """Until it serves. Refused where nothing moves."""

@@ -11,6 +11,7 @@ from .certificate import ended
 from .host import UNIT, legacy, refuse_full_disk, running
 from .members import load_members
 from .messages import Refused
+from .package import pending_within_line
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
 from .release import running_release, tls_mode
 from .settings import Settings
@@ -75,6 +76,9 @@ def node_start(step: Step) -> None:
             act("stamp")
         step.took_back(repair_node())
         return
+    # What does not start is mended by another version. One that the others cannot copy from waits for its turn.
+    if pending_within_line(step.members.package):
+        step.place_package()
     step.switch()
     if renewed or _ended(step):
         act("start", "node")

@@ -59,7 +59,11 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
     return 0
 
 
-ROTATION = f"{ROOT}/etc/logrotate.d/{CLUSTER}"
+# What other programs of the host go by, where they are there; by the name among ours.
+OF_OTHERS = {
+    "logrotate": f"{ROOT}/etc/logrotate.d/{CLUSTER}",
+    "needrestart": f"{ROOT}/etc/needrestart/conf.d/{CLUSTER}.conf",
+}
 
 
 def claim_file(component: str, token: str) -> str:
@@ -91,8 +95,9 @@ def prepare(told: bytes) -> None:
     directory(ETC, "root", 0o1770)
     for path in (DATA, LOGS):
         directory(path, "redis", 0o750)
-    if os.path.isdir(os.path.dirname(ROTATION)):
-        write(ROTATION, read(f"{PROGRAMS}/logrotate").replace(b"/redis-cluster/", f"/{CLUSTER}/".encode()), redis=False)
+    for name, path in OF_OTHERS.items():
+        if os.path.isdir(os.path.dirname(path)):
+            write(path, read(f"{PROGRAMS}/{name}").replace(b"/redis-cluster/", f"/{CLUSTER}/".encode()), redis=False)
     lines = told.decode(errors="replace").split("\n")
     owners = [match[1] for match in (re.fullmatch("owner (.*)", line) for line in lines) if match]
     write(f"{PROGRAMS}/owner", "".join(f"{owner}\n" for owner in owners))
@@ -133,12 +138,12 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
             remove_unit(unit)
         shut()
         # A link leads to where they are.
-        remove(ETC, LOGS, ROTATION, *([] if data == "keep-data" else [os.path.realpath(DATA), DATA]))
+        remove(ETC, LOGS, *OF_OTHERS.values(), *([] if data == "keep-data" else [os.path.realpath(DATA), DATA]))
     if component == "node":
         remove(f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.
         if not os.path.isdir(f"{PROGRAMS}/units"):
-            ours = ("redis-cluster", "write-files", "watch-firewall", "logrotate", "sums", "redis_cluster")
+            ours = (*OF_OTHERS, "redis-cluster", "write-files", "watch-firewall", "sums", "redis_cluster")
             remove(*(f"{PROGRAMS}/{name}" for name in ours))
     remove(file)
     if os.path.isdir(PROGRAMS) and not os.listdir(PROGRAMS):

@@ -173,17 +173,44 @@ def listener(port: str) -> str:
     return f"{found[2]} {found[1]}" if found else ""
 
 
-def package(what: str) -> str:
-    """`install NAME`, `update` of the lists, or `configure`, the end of what was interrupted; nothing once it is done.
+# As apt knows it; of what is staged, which root has taken for itself.
+VERSION = re.compile(rb"^package ((?:[0-9]{1,3}:)?[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+~-]{0,60})$", re.MULTILINE)
+# Debian's redis-server is a link into redis-tools; the two others want its very version where they are there.
+OF_REDIS = ("redis-server", "redis-tools", "redis", "redis-sentinel")
+DISTRIBUTIONS = "redis-server.service"
 
-    Else the number of the process that holds the package database, 0 where nobody tells it. Raises Refused.
+
+def package(what: str, told: bytes = b"") -> str:
+    """Nothing once it is done, else the number of the process that holds the package database, 0 where nobody tells it.
+
+    `install NAME`; `change redis-server`, in place of the installed version; `fetch redis-server`, for a later change;
+    `update` of the lists; `configure`, the end of what was interrupted. told: what says of which version redis-server
+    shall be. Raises Refused.
     """
+    wanted, names, more = VERSION.search(told), what.split()[1:], []
+    if names == ["redis-server"] and (wanted or not what.startswith("install")):
+        if not wanted:
+            raise Refused(f"package {what}: the stack asks for no version. Run pulumi up again")
+        known = run("dpkg-query", "-W", "-f=${Package} ${db:Status-Status}\n", *OF_REDIS)[1].split("\n")
+        names = [
+            f"{name}={wanted[1].decode()}" for name in OF_REDIS if name in OF_REDIS[:2] or f"{name} installed" in known
+        ]
+        more = ["--allow-downgrades", "--allow-change-held-packages", "--no-remove"]
+        more += ["--download-only"] if what.startswith("fetch") else []
+    # Before the distribution's own can start: an interruption at any point, and an upgrade, leave it off. One that
+    # somebody uses goes on with what it runs: it is not this program's to restart.
     if what == "install redis-server":
-        # Before the distribution's own can start: an interruption at any point, and an upgrade, leave it off.
-        systemctl("mask", "--quiet", "redis-server.service")
+        systemctl("mask", "--quiet", DISTRIBUTIONS)
+    elif what == "change redis-server":
+        systemctl("mask", "--runtime", "--quiet", DISTRIBUTIONS)
     options = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
-    words = ["apt-get", "-q", "-y", *options, "--no-install-recommends", *what.split()]
-    status, said = run(*(["dpkg", "--configure", "-a"] if what == "configure" else words))
+    verb = ["update"] if what == "update" else [*more, "install", *names]
+    words = ["apt-get", "-q", "-y", *options, "--no-install-recommends", *verb]
+    try:
+        status, said = run(*(["dpkg", "--configure", "-a"] if what == "configure" else words))
+    finally:
+        if what == "change redis-server":
+            systemctl("unmask", "--runtime", "--quiet", DISTRIBUTIONS)
     held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
     holder = held[1] if held else "0" if "Could not get lock" in said else ""
     if status and not holder:

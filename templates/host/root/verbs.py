@@ -45,9 +45,12 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
     "decommission": {f"disable {DAEMON}": disable},
     "claim": {
         "listener ([0-9]{1,5})": listener,
-        "package (configure|update|install redis-server|install nftables)": package,
     },
 }
+# What a verb may ask of packages.
+IN_TURN = "configure|update|change redis-server"
+PACKAGES = {"claim": "configure|update|install redis-server|install nftables|fetch redis-server"}
+PACKAGES |= dict.fromkeys(("node-start", "node-roll", "node-roll-master", "sentinel-stop", "sentinel-roll"), IN_TURN)
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
 LONGEST_LINE = 64 << 10
 # What a pipe that can be written takes at once, without the end of the line; and all that may come on stdin.
@@ -93,6 +96,10 @@ def direct(verb: str, arguments: Sequence[str], told: bytes | None = None) -> in
     """
     (asked, asks), (answered, answers), (out, says), (error, warns) = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     acts = (ACTS if verb in STEPS | CONSENTED else LOOKS) | OF_VERB.get(verb, {})
+    # Which version, is for neither to choose: it is what is staged, or comes to be.
+    if verb in PACKAGES:
+        of = told if verb == "claim" else read(f"{STAGED}/members")
+        acts[f"package ({PACKAGES[verb]})"] = lambda what: package(what, of or b"")
     files = {3: asks, 4: answered, 1: says, 2: warns}
     if told is not None or os.isatty(0):
         files[0] = os.memfd_create("told")

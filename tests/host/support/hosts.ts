@@ -80,7 +80,8 @@ export class Host {
     const programs = this.path("/usr/local/lib/redis-cluster");
     mkdirSync(programs, { recursive: true });
     symlinkSync(join(group.directory, pythonPackage), join(programs, pythonPackage));
-    writeFileSync(join(programs, "logrotate"), hostPrograms().logrotate);
+    for (const name of ["logrotate", "needrestart"])
+      writeFileSync(join(programs, name), hostPrograms()[name]);
     mkdirSync(this.path("."), { recursive: true });
     // What stands for other programs is called by root and by redis, and notes what it was told.
     for (const directory of [this.root, this.path("/tmp")]) chmodSync(directory, 0o777);
