@@ -3,7 +3,7 @@ import { agentFindings } from "./agent";
 import { readBackup } from "./backup";
 import { Checker } from "./checker";
 import { readFirewall } from "./firewall";
-import { readHosts } from "./hosts";
+import { readGone, readHosts } from "./hosts";
 import { readLimits } from "./limits";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
@@ -31,6 +31,7 @@ const otherKeys = [
   "deleteData",
   "override",
   "renamed",
+  "gone",
   "firewall",
   "kernelSettings",
   "backup",
@@ -201,6 +202,7 @@ export function parseConfig(
     check.problem("renamed", show(renamed), "what the refused run printed");
   }
 
+  const gone = readGone(check, hosts);
   const firewall = readFirewall(check);
   const backup = readBackup(check, hosts, ssh?.helper ?? false);
 
@@ -233,6 +235,7 @@ export function parseConfig(
       deleteData,
       override,
       renamed,
+      gone,
       firewall,
       kernelSettings,
       backup,
