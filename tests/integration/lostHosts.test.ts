@@ -189,7 +189,7 @@ it("all machines are replaced by empty ones: `up` makes the group anew", async (
   expect(await master()).toBe("console");
 });
 
-it("a host that is dead for good leaves unasked: the bootstrap host, the master, another in its place in one run, nobody restarts", async () => {
+it("a host that is dead for good leaves unasked: the bootstrap host, the master, another in its place in one run, nobody restarts; it keeps out when it comes back", async () => {
   lab("up", "4");
   dev = await openStack("dev");
   const { stack } = dev;
@@ -224,7 +224,16 @@ it("a host that is dead for good leaves unasked: the bootstrap host, the master,
       return (await ask(dev, node(host), "DBSIZE")) === keys;
     });
   }
-  // Its name may stay there, or not.
+  // With all that it had; its name is still there.
+  lab("start", "console");
+  for (const unit of ["redis-cluster", "redis-sentinel"]) {
+    await eventually(`${unit} of the one that is back keeps out`, 60, () =>
+      on("console", `journalctl -b -u ${unit} -o cat`).includes("has given this host up"),
+    );
+  }
+  await untilWhole();
+  expect(await monitored(dev, "app-1", "num-other-sentinels")).toBe("2");
+  expect(await monitored(dev, "app-1", "num-slaves")).toBe("2");
   await stack.preview({ expectNoChanges: true });
   await stack.removeConfig("redis-cluster:gone");
   await stack.destroy();
