@@ -6,6 +6,8 @@ export interface DecommissionArgs extends RouteInputs, Membership {
   /** Stands for everything that is staged in the group: what an override is good for. */
   plan: pulumi.Input<string>;
   override?: string;
+  /** Those of a node and of a sentinel, at which the group's daemons reach each other. */
+  ports: number[];
   /** After how many seconds a host's leaving is ended. */
   limit: number;
 }
@@ -13,7 +15,8 @@ export interface DecommissionArgs extends RouteInputs, Membership {
 /**
  * Pulumi deletes last, after the check that closes a run, and that would wait for ever for a host less. So a host that
  * was taken off the list leaves here, once all is staged and before anything becomes live: it hands over if it is the
- * master, and stops. Its delete, at the end, takes away what is left.
+ * master, and stops. Its delete, at the end, takes away what is left. Of one that is gone it is made sure that nobody
+ * reaches it.
  */
 export class Decommission extends DynamicResource {
   constructor(name: string, args: DecommissionArgs, opts?: pulumi.CustomResourceOptions) {

@@ -4,12 +4,24 @@ export interface Membership {
   nodes: { name: string; address: string }[];
   /** The hosts that have a sentinel. */
   sentinels: string[];
+  /** The hosts that are dead and come back no more, by the operator's word. */
+  gone: string[];
 }
 
 /** The hosts that have to leave: they were members, and are none any more. */
-export function leaving(olds: Membership, news: Membership): string[] {
+function leaving(olds: Membership, news: Membership): string[] {
   const stays = new Set(news.nodes.map(({ name }) => name));
   return olds.nodes.map(({ name }) => name).filter((name) => !stays.has(name));
+}
+
+/** Those that have left the list and have to be asked to. */
+export function asked(olds: Membership, news: Membership): string[] {
+  return leaving(olds, news).filter((name) => !news.gone.includes(name));
+}
+
+/** Those that have left the list and cannot be asked. */
+export function givenUp(olds: Membership, news: Membership): string[] {
+  return leaving(olds, news).filter((name) => news.gone.includes(name));
 }
 
 /** Why the group cannot go from the one to the other in one run; nothing where it can. */
@@ -33,8 +45,23 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
       );
     }
   }
-  const off = leaving(olds, news);
-  if (off.length > 1) {
+  const known = [...olds.nodes.map(({ name }) => name), ...olds.gone];
+  const unknown = news.gone.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    refused.push(
+      `redis-cluster:gone has ${unknown.join(", ")}; expected hosts of the group as it was deployed last. ` +
+        "Take it out there",
+    );
+  }
+  const off = asked(olds, news);
+  const dead = givenUp(olds, news);
+  if (off.length > 0 && dead.length > 0) {
+    refused.push(
+      `redis-cluster:hosts has ${off.join(" and ")} no more, and redis-cluster:gone has ${dead.join(" and ")}; expected ` +
+        `one after the other, since nobody hands over in a group that is not whole. Put ${off.join(" and ")} back for ` +
+        "this run",
+    );
+  } else if (off.length > 1) {
     refused.push(
       `redis-cluster:hosts has ${off.join(" and ")} no more; expected one host less in a run, so that a master always ` +
         `has replicas enough to take writes. Leave ${off.slice(1).join(" and ")} for the next run`,
@@ -42,7 +69,7 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
   }
   // Only a sentinel's own host stops it before the others are to forget it.
   for (const name of olds.sentinels) {
-    if (news.sentinels.includes(name) || off.includes(name)) continue;
+    if (news.sentinels.includes(name) || [...off, ...dead].includes(name)) continue;
     refused.push(
       `redis-cluster:hosts.${name}.sentinel is false; expected that the host keeps its sentinel, which the others count ` +
         `on. Set it back, or take ${name} off the list and, in a run after that, add it without a sentinel`,

@@ -4,6 +4,7 @@ import { Certificates, certificatesOf } from "./certificates";
 import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
 import { connectionTo } from "./remote/connection";
 import { Decommission } from "./decommission";
+import { goneHost } from "./goneHost";
 import { HostDrift } from "./hostDrift";
 import { planOf } from "./release/plan";
 import { idOf } from "./remote/protocol";
@@ -120,12 +121,18 @@ export class ReplicationTopology extends pulumi.ComponentResource {
         ...route,
         nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address })),
         sentinels: sentinelEndpoints.map(({ name: host }) => host),
+        gone: config.gone,
+        ports: [ports.node, ports.sentinel],
         plan,
         override: config.override,
         limit: config.limits.step,
       },
       { ...child, dependsOn: bootstrap },
     );
+    for (const host of config.gone) {
+      const connection = connectionTo(config.hosts[0], config);
+      goneHost(host, { connection, after: decommission }, child);
+    }
     const nodesUp = nodes.map((node) => node.start(bootstrap, decommission));
     let last = sentinels.flatMap((sentinel) => sentinel?.start(nodesUp) ?? []);
 

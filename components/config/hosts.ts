@@ -8,6 +8,8 @@ import { under } from "./path";
 import { show } from "./problem";
 import type { HostConfig } from "./topology";
 
+const hostName = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
+
 export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): HostConfig[] {
   const value = check.json("hosts");
   if (!isMap(value) || Object.keys(value).length === 0) {
@@ -55,6 +57,26 @@ export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): 
   return hosts;
 }
 
+/** The hosts that are dead; a host is that or a member. */
+export function readGone(check: Checker, hosts: HostConfig[]): string[] {
+  const gone = check.list(
+    check.raw.gone ? check.json("gone") : undefined,
+    "gone",
+    [],
+    hostName,
+    'a list of names of hosts, as ["app-2"]',
+  );
+  const members = hosts.map(({ name }) => name).filter((name) => gone.includes(name));
+  if (members.length > 0) {
+    check.problem(
+      "gone",
+      `has ${members.join(", ")}, as hosts has`,
+      "a host in one of the two: take one that is dead out of hosts, and one that is a member again out of gone",
+    );
+  }
+  return [...new Set(gone)].sort();
+}
+
 function readHost(
   check: Checker,
   name: string,
@@ -65,12 +87,7 @@ function readHost(
   const key = under("hosts", name);
   const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
   const fields = check.fields(value, key, names) ?? {};
-  check.text(
-    name,
-    key,
-    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
-    "a name of lower-case letters, digits, dots and dashes",
-  );
+  check.text(name, key, hostName, "a name of lower-case letters, digits, dots and dashes");
   const address = readAddress(check, fields.address, `${key}.address`);
   const sshHost =
     fields.sshHost === undefined ? address : check.machine(fields.sshHost, `${key}.sshHost`);

@@ -3,7 +3,7 @@ import { agentFindings } from "./agent";
 import { readBackup } from "./backup";
 import { Checker } from "./checker";
 import { readFirewall } from "./firewall";
-import { readHosts } from "./hosts";
+import { readGone, readHosts } from "./hosts";
 import { readInstance, refuseOtherSockets } from "./instance";
 import { readLimits } from "./limits";
 import { readPackageVersion } from "./packageVersion";
@@ -34,6 +34,7 @@ const otherKeys = [
   "deleteData",
   "override",
   "renamed",
+  "gone",
   "firewall",
   "packageVersion",
   "kernelSettings",
@@ -209,6 +210,7 @@ export function parseConfig(
   }
 
   const packageVersion = readPackageVersion(check);
+  const gone = readGone(check, hosts);
   const firewall = readFirewall(check);
   const backup = readBackup(check, hosts, ssh?.helper ?? false);
 
@@ -242,6 +244,7 @@ export function parseConfig(
       deleteData,
       override,
       renamed,
+      gone,
       firewall,
       packageVersion,
       kernelSettings,

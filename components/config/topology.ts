@@ -93,6 +93,8 @@ export interface Topology<Secret> {
   deleteData: boolean;
   /** The plan that may be carried out in spite of what the gate found wrong, by its hash. */
   override?: string;
+  /** Members until now that are dead, and are asked nothing any more, by name. */
+  gone: string[];
   /** What this stack's group was another's before, as "PROJECT/STACK to PROJECT/STACK". */
   renamed?: string;
   /** Undefined: everybody reaches the two ports, as far as other rules allow. */

@@ -1,24 +1,31 @@
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
 import { hostCommand } from "../remote/hostProgram";
-import { leaving, Membership, refusedMembership } from "../membership";
-import { heldRoute, plain, RouteArgs, within } from "../probe/route";
+import { asked, givenUp, Membership, refusedMembership } from "../membership";
+import { heldRoute, openRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs, Membership {
   plan: string;
   override?: string;
   limit: number;
+  ports: number[];
   /** Of the provider's code: see dynamic.ts. */
   sources: string;
 }
 
 /** The others are for the run alone in which somebody leaves: a change of them is none by itself. */
-const compared = ["hosts", "bastion", "nodes", "sentinels", "sources"] as const;
+const compared = ["hosts", "bastion", "nodes", "sentinels", "gone", "sources"] as const;
+
+/** An older version's state has no list of those that are gone; that of a new group has nothing. */
+const membersOf = ({ nodes = [], sentinels = [], gone = [] }: Partial<Inputs>): Membership => ({
+  nodes,
+  sentinels,
+  gone,
+});
 
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
-  const { nodes = [], sentinels = [] } = olds;
-  const refused = refusedMembership({ nodes, sentinels }, news);
+  const refused = refusedMembership(membersOf(olds), news);
   return Promise.resolve({
     inputs: news,
     failures: refused.map((reason) => ({ property: "nodes", reason })),
@@ -42,8 +49,8 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
   const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
     throw new Error(
       `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
-        `and stops first. Nothing was made live. Put ${name} back on the list; a machine that is lost is replaced ` +
-        'under the same name: see "Taking a host off" in docs/operations.md',
+        `and stops first. Nothing was made live. Put ${name} back on the list. A machine that is dead for good: pulumi ` +
+        `config set --path 'gone[0]' ${name}, and run pulumi up again`,
     );
   });
   if (ran.status !== 0) {
@@ -54,13 +61,50 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
   console.log(`${name}: ${plain(did)}`);
 }
 
+/** How long a host that lives may take, in seconds, until it answers another one. */
+const dialLimit = 5;
+
+/**
+ * Throws where somebody hears of a host that is called gone: it would go on, with a vote and perhaps as the master, in a
+ * group that knows it no more.
+ */
+async function refuseLiving(name: string, olds: Inputs, news: Inputs): Promise<void> {
+  // Of its own: a login that is held tells nothing of a host that has died since.
+  const route = openRoute({ ...news, hosts: [...news.hosts, ...olds.hosts] });
+  const { address } = olds.nodes.find((node) => node.name === name)!;
+  const others = news.nodes.filter((node) => olds.nodes.some((old) => old.name === node.name));
+  const dial = async (other: string, port: number): Promise<string> => {
+    await route.reach(other);
+    const dialled = route.dial(other, address, port).then((socket) => void socket.destroy());
+    return within(dialLimit, dialled).then(
+      () => `${other} reaches ${address}:${port}`,
+      () => "",
+    );
+  };
+  const heard = await Promise.all([
+    route.reach(name).then(
+      () => "it answers by SSH",
+      () => "",
+    ),
+    ...others.flatMap((other) => news.ports.map((port) => dial(other.name, port))),
+  ]).finally(() => route.close());
+  const lives = heard.filter((each) => each !== "");
+  if (lives.length === 0) return console.log(`${name}: gone; nobody reaches it`);
+  throw new Error(
+    `redis-cluster:gone has ${name}, and ${lives.join(", ")}; expected a host that is dead. Nothing was made live. Take ` +
+      `it out of gone and run pulumi up again: it leaves as others do. Where that cannot be, switch it off first`,
+  );
+}
+
 /** Of the resource in ../decommission.ts. */
 export const provider: dynamic.ResourceProvider<Inputs, Inputs> = {
   check,
   diff,
   create: (inputs) => Promise.resolve({ id: "decommission", outs: inputs }),
   update: async (_id, olds, news) => {
-    for (const name of leaving(olds, news)) await leave(name, olds, news);
+    const before = membersOf(olds);
+    for (const name of givenUp(before, news)) await refuseLiving(name, olds, news);
+    for (const name of asked(before, news)) await leave(name, olds, news);
     return { outs: news };
   },
 };

@@ -137,12 +137,15 @@ export function renderBackupUnits(
  */
 const replay = ["+@write"];
 
-/** The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. */
+/**
+ * The users of a node and their rights; `#NAME` stands for the hashes of a user's passwords. By one that may do nothing a
+ * host that is gone knows so when it comes back: see templates/host/redis_cluster/given_up.py.
+ */
 export function renderNodeUsers(config: Config): string {
   const users = clientUsers(config).map((user) =>
     rights(user.name === "default" ? { ...user, commands: [...user.commands, ...replay] } : user),
   );
-  return render("users.acl", { adopt: config.adopt, users });
+  return render("users.acl", { adopt: config.adopt, users, gone: config.gone });
 }
 
 /** The users of a Sentinel, as those of a node; the legacy group's clients ask it without a login. */

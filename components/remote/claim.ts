@@ -58,3 +58,16 @@ export function remoteClaim(
     opts,
   );
 }
+
+/** What a claim becomes whose host is dead: it runs nothing, at a host that lives, and its delete asks nobody. */
+export function emptyCommand(
+  name: string,
+  connection: pulumi.Input<Connection>,
+  opts: pulumi.CustomResourceOptions,
+): remote.Command {
+  return new remote.Command(
+    name,
+    { connection, create: "true", logging: remote.Logging.None, addPreviousOutputInEnv: false },
+    { ...opts, retainOnDelete: true },
+  );
+}

@@ -1,3 +1,5 @@
+import { once } from "events";
+import { AddressInfo, createServer } from "net";
 import { provider } from "../../components/providers/decommission";
 import { keyPair, SshServer, startSshServer } from "../helpers/sshServer";
 
@@ -42,8 +44,10 @@ function of(...members: string[]): Inputs {
   return {
     hosts,
     privateKey: key.private,
-    nodes: members.map((name) => ({ name, address: `10.0.0.${names.indexOf(name) + 1}` })),
+    nodes: members.map((name) => ({ name, address: `127.0.0.${names.indexOf(name) + 1}` })),
     sentinels: members.slice(0, 1),
+    gone: [],
+    ports: [6389, 26389],
     plan: "0123456789abcdef",
     limit: 20,
     sources: "x",
@@ -74,8 +78,38 @@ test("a host that refuses to leave, or cannot be asked, ends the run; the second
   await expect(update(of("app-1", "app-3"))).rejects.toThrow(/^app-2: .*error: not whole$/);
   await servers[1].stop();
   await expect(update(of("app-1", "app-3"))).rejects.toThrow(
-    /^app-2 was taken off .* cannot be reached: .*\. Nothing was made live\. Put app-2 back on the list; /,
+    /^app-2 was taken off .* cannot be reached: .*\. Nothing was made live\. Put app-2 back .* config set --path 'gone\[0\]' app-2,/,
   );
+});
+
+test("one that is gone is asked nothing; where it answers by SSH, or a daemon of it the others, the run ends", async () => {
+  const daemon = createServer().listen(0, "127.0.0.2");
+  await once(daemon, "listening");
+  const { port } = daemon.address() as AddressInfo;
+  const news: Inputs = { ...of("app-1", "app-3"), gone: ["app-2"], ports: [port, 1] };
+  await expect(update(news)).rejects.toThrow(
+    new RegExp(
+      `^redis-cluster:gone has app-2, and app-1 reaches 127\\.0\\.0\\.2:${port}, app-3 reaches .*; expected a host that is dead`,
+    ),
+  );
+  daemon.close();
+  await once(daemon, "close");
+  const shown = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  await update(news);
+  expect(shown.mock.calls).toEqual([["app-2: gone; nobody reaches it"]]);
+  shown.mockRestore();
+  servers[1] = await startSshServer("127.0.0.1", key.public);
+  all = of(...names);
+  await expect(update({ ...news, hosts: of("app-1", "app-3").hosts })).rejects.toThrow(
+    /^redis-cluster:gone has app-2, and it answers by SSH; /,
+  );
+  expect(asked).toEqual([]);
+});
+
+test("a host that stays and cannot be reached tells nothing of one that is gone", async () => {
+  await servers[1].stop();
+  await servers[2].stop();
+  await expect(update({ ...of("app-1", "app-3"), gone: ["app-2"] })).rejects.toThrow(/^app-3 /);
 });
 
 test("what one run cannot do is refused in the preview; another plan alone is no change", async () => {

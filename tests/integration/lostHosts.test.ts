@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "timers/promises";
 import {
+  address,
   ask,
   eventually,
   everyNodeHas,
@@ -7,6 +8,7 @@ import {
   hosts,
   info,
   lab,
+  monitored,
   namedMaster,
   nothingLost,
   on,
@@ -185,4 +187,56 @@ it("all machines are replaced by empty ones: `up` makes the group anew", async (
   await dev.stack.up();
   await untilWhole();
   expect(await master()).toBe("console");
+});
+
+it("a host that is dead for good leaves unasked: the bootstrap host, the master, another in its place in one run, nobody restarts; it keeps out when it comes back", async () => {
+  lab("up", "4");
+  dev = await openStack("dev");
+  const { stack } = dev;
+  const [stay, more] = [
+    ["app-1", "app-2"],
+    ["app-1", "app-2", "app-3"],
+  ];
+  const runs = () =>
+    Promise.all(stay.map(async (host) => (await info(dev, node(host), "server")).run_id));
+  const named = (host: string) => monitored(dev, host, "ip");
+  const before = await runs();
+  const writer = await writerOn(dev);
+  await sleep(1000);
+  await writer.rest();
+  await untilWhole();
+  lab("kill", "console");
+  await eventually("another is master", 60, async () => {
+    const now = await named("app-1");
+    return now === (await named("app-2")) && now !== address("console");
+  });
+  await stack.removeConfig("redis-cluster:hosts.console", true);
+  await stack.setConfig("redis-cluster:bootstrapMaster", { value: "app-1" });
+  await stack.setConfig("redis-cluster:gone[0]", { value: "console" }, true);
+  expect((await stack.up({ color: "never" })).stdout).toContain("console: gone; nobody reaches it");
+  await untilWhole();
+  await nothingLost(writer);
+  expect(await runs()).toEqual(before);
+  const keys = await ask(dev, node("app-1"), "DBSIZE");
+  for (const host of more) {
+    expect(await monitored(dev, host, "num-other-sentinels")).toBe("2");
+    await eventually(`${host} has all keys`, 30, async () => {
+      return (await ask(dev, node(host), "DBSIZE")) === keys;
+    });
+  }
+  // With all that it had; its name is still there.
+  lab("start", "console");
+  for (const unit of ["redis-cluster", "redis-sentinel"]) {
+    await eventually(`${unit} of the one that is back keeps out`, 60, () =>
+      on("console", `journalctl -b -u ${unit} -o cat`).includes("has given this host up"),
+    );
+  }
+  await untilWhole();
+  expect(await monitored(dev, "app-1", "num-other-sentinels")).toBe("2");
+  expect(await monitored(dev, "app-1", "num-slaves")).toBe("2");
+  await stack.preview({ expectNoChanges: true });
+  await stack.removeConfig("redis-cluster:gone");
+  await stack.destroy();
+  for (const host of more)
+    expect(on(host, "ls /etc/redis-cluster 2>&1 || true")).toContain("cannot");
 });

@@ -346,6 +346,16 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^renamed is "redis-cluster\/dev"; expected what the refused run printed$/,
   ],
   [
+    "those that are gone as a text",
+    { gone: "app-9" },
+    /^gone is "app-9"; expected a list of names/,
+  ],
+  [
+    "a host that is gone and a member",
+    { gone: '["app-9","app-1"]' },
+    /^gone has app-1, as hosts has; expected a host in one of the two/,
+  ],
+  [
     "a master name with a space",
     { masterName: "redis dev" },
     /^masterName is "redis dev"; expected letters/,

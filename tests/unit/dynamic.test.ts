@@ -27,7 +27,8 @@ const resources: Record<string, () => void> = {
     new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
   decommission: () =>
     new Decommission("it", {
-      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], plan: "x", limit: 1 },
+      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], gone: [] },
+      ...{ ports: [1, 2], plan: "x", limit: 1 },
     }),
   hostDrift: () => new HostDrift("it", { hosts: [host], nodes: [endpoint] }),
   program: () => new Program("it", { hosts: [host], repair: "" }),

@@ -1,4 +1,4 @@
-import { leaving, Membership, refusedMembership } from "../../components/membership";
+import { asked, givenUp, Membership, refusedMembership } from "../../components/membership";
 
 const addresses: Record<string, string> = {
   console: "10.77.0.11",
@@ -8,25 +8,34 @@ const addresses: Record<string, string> = {
   "app-4": "10.77.0.15",
 };
 
-/** A group of these hosts; a name with a dash before it has no sentinel there. */
-const group = (hosts: string): Membership => ({
-  nodes: hosts.split(" ").map((name) => {
-    const [host, address] = name.replace(/^-/, "").split("=");
-    return { name: host, address: address ?? addresses[host] };
-  }),
-  sentinels: hosts
-    .split(" ")
-    .filter((name) => !name.startsWith("-"))
-    .map((name) => name.replace(/=.*/, "")),
-});
+/** A group of these hosts; one with a dash before it has no sentinel there, one with a cross is gone. */
+function group(hosts: string): Membership {
+  const names = hosts.split(" ");
+  const here = names.filter((name) => !name.startsWith("+"));
+  return {
+    nodes: here.map((name) => {
+      const [host, address] = name.replace(/^-/, "").split("=");
+      return { name: host, address: address ?? addresses[host] };
+    }),
+    sentinels: here.filter((name) => !name.startsWith("-")).map((name) => name.replace(/=.*/, "")),
+    gone: names.filter((name) => name.startsWith("+")).map((name) => name.slice(1)),
+  };
+}
 
 const three = "app-1 app-2 console";
 
 test.each([
   ["nothing", group(three), group(three)],
-  ["a first deployment", { nodes: [], sentinels: [] }, group(three)],
+  ["a first deployment", { nodes: [], sentinels: [], gone: [] }, group(three)],
   ["hosts more, with sentinels or without", group(three), group(`${three} app-3 app-4`)],
   ["a host less", group(`${three} -app-3`), group(three)],
+  [
+    "two that are gone, two in their place",
+    group(three),
+    group("app-3 app-4 console +app-1 +app-2"),
+  ],
+  ["one that stays on the list of those gone", group(`${three} +app-3`), group(`${three} +app-3`)],
+  ["one that was gone and is a member again", group(`${three} +app-3`), group(`${three} -app-3`)],
   ["one for another", group(three), group("app-1 app-3 console")],
 ])("%s: in one run", (_, olds, news) => {
   expect(refusedMembership(olds, news)).toEqual([]);
@@ -57,14 +66,32 @@ test.each([
     `${three} -app-3`,
     [/^redis-cluster:hosts\.app-3\.sentinel is false; expected that the host keeps its sentinel/],
   ],
+  [
+    "one that leaves while another is gone",
+    `${three} app-3 app-4`,
+    `${three} +app-4`,
+    [
+      /^redis-cluster:hosts has app-3 no more, and redis-cluster:gone has app-4; .* Put app-3 back for/,
+    ],
+  ],
+  [
+    "one that is gone and was none of the group",
+    three,
+    `${three} +app-9`,
+    [/^redis-cluster:gone has app-9; expected hosts of the group as it was deployed last/],
+  ],
 ])("%s: refused, with the way that works", (_, olds, news, words) => {
   expect(refusedMembership(group(olds), group(news))).toEqual(
     words.map((each) => expect.stringMatching(each) as string),
   );
 });
 
-test("who has to leave was a member, and is none any more", () => {
+test("who was a member and is none any more has to leave; one that is gone is not asked to", () => {
   const olds = group(`${three} app-3 app-4`);
-  expect(leaving(olds, group(`${three} app-4`))).toEqual(["app-3"]);
-  expect(leaving(group(three), group(`${three} app-3`))).toEqual([]);
+  const one = group(`${three} app-4`);
+  const dead = group(`${three} app-4 +app-3`);
+  expect([asked(olds, one), givenUp(olds, one)]).toEqual([["app-3"], []]);
+  expect([asked(olds, dead), givenUp(olds, dead)]).toEqual([[], ["app-3"]]);
+  expect([asked(dead, dead), givenUp(dead, dead)]).toEqual([[], []]);
+  expect(asked(group(three), one)).toEqual([]);
 });

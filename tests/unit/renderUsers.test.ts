@@ -56,6 +56,13 @@ describe("users", () => {
     }
   });
 
+  test("one that is gone has a user who may do nothing; without any the text stays as it was", () => {
+    const gone = renderNodeUsers({ ...config, gone: ["app-9"] });
+    const line = "user gone.app-9 off resetpass resetkeys resetchannels -@all\n";
+    expect(gone).toBe(renderNodeUsers(config) + line);
+    expect(renderNodeUsers(config)).not.toContain("gone");
+  });
+
   test("the user default, off, has all rights on nodes, which replay an AOF as it, and none on sentinels", () => {
     expect(renderNodeUsers(config)).toMatch(/^user default off resetpass ~\* &\* \+@all$/m);
     expect(renderSentinelUsers(config)).toMatch(

@@ -310,3 +310,21 @@ it("leaves hosts without a sentinel to their nodes, all at once after those that
   }
   expect(precedes(graph, "app-3-node-roll", "app-4-node-roll")).toBe(false);
 });
+
+it("has nothing asked of a host that is gone, under the names of its claims, once it is known to be dead", async () => {
+  const graph = await graphOf(three, {}, {}, { gone: '["app-9"]' });
+  const of = [...graph.values()].filter(({ name }) => name.startsWith("app-9-"));
+  expect(of.map(({ name, type, parent }) => `${parent} ${type} ${name}`).sort()).toEqual([
+    "app-9-node command:remote:Command app-9-node-install",
+    "app-9-sentinel command:remote:Command app-9-sentinel-claim",
+    "redis redis-cluster:index:RedisNode app-9-node",
+    "redis redis-cluster:index:RedisSentinel app-9-sentinel",
+  ]);
+  for (const name of ["app-9-node-install", "app-9-sentinel-claim"]) {
+    const { inputs, retained } = graph.get(name)!;
+    expect(inputs).toMatchObject({ create: "true", connection: { host: "10.77.0.12" } });
+    expect([Object.keys(inputs).includes("delete"), retained]).toEqual([false, true]);
+    expect(precedes(graph, "decommission", name)).toBe(true);
+  }
+  expect(graph.get("app-1-node-install")?.retained).toBe(false);
+});

@@ -7,6 +7,7 @@ from .bootstrap import bootstrap_mark
 from .composed import node_text, sentinel_text
 from .decide.watched import Own
 from .files import Files
+from .given_up import refuse_given_up
 from .join import Replica, join
 from .last_files import node_last, sentinel_last
 from .lead import operator_lets_lead
@@ -22,8 +23,10 @@ from .watch import watch
 def compose_node() -> None:
     """ExecStartPre of the node's unit. Raises Refused where its role is undecided."""
     release = current_release(MANAGED)
-    host, last = release.members.host, node_last(release.members)
-    joins = join(release, last, bootstrap_mark(), os.path.exists(INITIALISED), operator_lets_lead(host))
+    host, last, was_whole = release.members.host, node_last(release.members), os.path.exists(INITIALISED)
+    if was_whole:
+        refuse_given_up(release.daemons())
+    joins = join(release, last, bootstrap_mark(), was_whole, operator_lets_lead(host))
     text, resumes = node_text(release.directory), False
     if isinstance(joins, Replica):
         text += f"replicaof {joins.master.pair}\nreplica-priority {joins.rank}\n"
@@ -49,8 +52,10 @@ def compose_sentinel() -> None:
             "PORT'. Run pulumi up again",
             members.host,
         )
-    lead = operator_lets_lead(members.host)
-    found = watch(release, Own(last.master, last.epoch), os.path.exists(INITIALISED), lead)
+    lead, was_whole = operator_lets_lead(members.host), os.path.exists(INITIALISED)
+    if was_whole:
+        refuse_given_up(release.daemons())
+    found = watch(release, Own(last.master, last.epoch), was_whole, lead)
     lines = [f"sentinel config-epoch {members.master_name} {found.epoch}"]
     # A sentinel that does not know the replicas cannot fail over, and learns them only after ten seconds.
     others = [node for node in members.nodes if node != found.master]
