@@ -34,6 +34,7 @@ const otherKeys = [
   "firewall",
   "kernelSettings",
   "backup",
+  "backupSecrets",
   "users",
   "sshPrivateKey",
   "adoptPassword",
@@ -85,6 +86,7 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
     tlsKeys: each(secrets.tlsKeys),
+    backupSecrets: each(secrets.backupSecrets),
   };
 }
 
@@ -202,7 +204,7 @@ export function parseConfig(
   }
 
   const firewall = readFirewall(check);
-  const backup = readBackup(check, hosts, ssh?.helper ?? false);
+  const { backup, backupSecrets } = readBackup(check, hosts, ssh?.helper ?? false, isSecret);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 
@@ -238,7 +240,7 @@ export function parseConfig(
       backup,
       users,
       adopt: secrets.adoptPassword !== undefined,
-      secrets: { ...secrets, tlsKeys },
+      secrets: { ...secrets, tlsKeys, backupSecrets },
     },
   };
 }

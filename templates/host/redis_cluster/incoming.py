@@ -29,7 +29,9 @@ _FORMS = {
     "firewall.nft": ".+",
     **dict.fromkeys(f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")),
     **dict.fromkeys(("redis-cluster-backup.service", "redis-cluster-backup.timer")),
-    **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
+    **dict.fromkeys(("tls.ca", "tls.crt", "tls.key", "backup.key")),
+    "backup.env": "(RESTIC_REPOSITORY|RESTIC_PASSWORD|AWS_[A-Z_]+)=[!-~]+",
+    "backup.host": "backup ssh-ed25519 [ -~]+",
 }
 _FILE = re.compile(r"^==> ([A-Za-z0-9._-]+) <==\n", re.MULTILINE)
 _OWNER = re.compile("[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")

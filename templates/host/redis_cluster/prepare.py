@@ -27,8 +27,8 @@ _DEBIAN = ("12", "13")
 def prepare(lines: list[str]) -> None:
     """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
 
-    lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where the legacy group may be
-    taken over. An installed package stays as it is.
+    lines: `NAME-port PORT` of each daemon; `firewall`, `restic` where there is such; `adopt` where the legacy group
+    may be taken over. An installed package stays as it is.
     """
     told = dict(line.partition(" ")[::2] for line in lines)
     _refuse_other_systems()
@@ -39,7 +39,8 @@ def prepare(lines: list[str]) -> None:
     for path in (ETC, DATA, LOGS):
         # Before the first installation they are still to be made.
         refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
-    for package in ["redis-server", *(["nftables"] if "firewall" in told else [])]:
+    also = {"firewall": "nftables", "restic": "restic"}
+    for package in ["redis-server", *(name for word, name in also.items() if word in told)]:
         if output_of("dpkg-query", "-W", "-f=${db:Status-Status}", package) != "installed":
             _install(package)
     version = re.search(r" v=(([0-9]+)[0-9.]*)", output_of("redis-server", "--version"))

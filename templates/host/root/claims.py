@@ -5,7 +5,8 @@
 FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
 FILES |= {f"redis-{unit}.service" for unit in ("cluster", "sentinel", "cluster-firewall", "cluster-kernel")}
 FILES |= {"redis-cluster-backup.service", "redis-cluster-backup.timer", "firewall.nft"}
-CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
+# What comes with the secrets, where the stack has it.
+WITH_SECRETS = {"tls.ca", "tls.crt", "tls.key", "backup.env", "backup.key", "backup.host"}
 RULE = (
     rb"#[^\x00-\x1f\x7f]*|table inet redis_cluster( \{)?|flush table inet redis_cluster| *\}| *chain input \{"
     rb"| *type filter hook input priority filter; policy accept;| *tcp dport != \{ [0-9, ]+ \} accept"
@@ -21,7 +22,7 @@ def stage(told: bytes) -> None:
     files = {name.decode(): text for name, text in zip(parts[::2], parts[1::2], strict=True)}
     rules = files.get("firewall.nft", b"").split(b"\n")
     wrong = next((number for number, line in enumerate(rules, 1) if not re.fullmatch(RULE, line)), 0)
-    if wrong or not whole or not {*files} <= FILES | CERTIFICATE:
+    if wrong or not whole or not {*files} <= FILES | WITH_SECRETS:
         seen = f"firewall.nft: line {wrong}" if wrong else "what came is no release"
         raise Refused(f"nothing was staged: {seen}; expected files as this version writes them. Run pulumi up again")
     with_room(f"{RELEASES}/.incoming", files)
@@ -29,7 +30,7 @@ def stage(told: bytes) -> None:
         os.rename(f"{RELEASES}/.incoming/{name}", f"{STAGED}/{name}")
     # They come together; nobody else takes away what the stack has no more.
     if "secrets" in files:
-        remove(*(f"{STAGED}/{name}" for name in CERTIFICATE - {*files}))
+        remove(*(f"{STAGED}/{name}" for name in WITH_SECRETS - {*files}))
     remove(f"{RELEASES}/.incoming")
 
 

@@ -45,7 +45,7 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
     "decommission": {f"disable {DAEMON}": disable},
     "claim": {
         "listener ([0-9]{1,5})": listener,
-        "package (configure|update|install redis-server|install nftables)": package,
+        "package (configure|update|install redis-server|install nftables|install restic)": package,
     },
 }
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
@@ -148,10 +148,10 @@ OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
-OF_UNITS |= {"backup", "prove-backup"}
+OF_UNITS |= {"backup", "prove-backup", "copy-backup"}
 
 
 def end_now(number: int, _: object) -> None:
