@@ -11,7 +11,7 @@ import { Ran } from "./remote/protocol";
 import { remoteClaim } from "./remote/claim";
 import { remoteStep, RemoteStepArgs } from "./remote/step";
 import { nodeFiles } from "./release/manifest";
-import { renderSecrets } from "./release/render";
+import { renderBackupSecrets, renderSecrets } from "./release/render";
 
 export interface RedisNodeArgs {
   config: TopologyConfig;
@@ -72,6 +72,7 @@ export class RedisNode extends pulumi.ComponentResource {
     this.secrets = {
       secrets: renderSecrets(config.secrets),
       ...(args.certificates && tlsFiles(args.certificates, host)),
+      ...renderBackupSecrets(config, host.name),
     };
     this.staged = remoteClaim(
       `${prefix}-install`,
@@ -88,6 +89,9 @@ export class RedisNode extends pulumi.ComponentResource {
           ...(config.renamed === undefined ? [] : [`renamed ${config.renamed}`]),
           ...portsOf(config),
           ...(config.firewall ? ["firewall"] : []),
+          ...(config.backup?.repository && config.backup.hosts.includes(host.name)
+            ? ["restic"]
+            : []),
           ...(config.adopt ? ["adopt"] : []),
         ],
         files: {

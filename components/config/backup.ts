@@ -1,19 +1,29 @@
-/** Who saves the group's data, and when. */
-import { isMap } from "../directives/values";
+/** Who saves the group's data, when, and where it is kept besides. */
+import { Fields, isMap } from "../directives/values";
 import type { Checker } from "./checker";
+import { usableKey } from "./privateKey";
 import { show } from "./problem";
-import type { HostConfig, TopologyConfig } from "./topology";
+import type { Backup, HostConfig, TopologyConfig } from "./topology";
 
+// What goes into the unit and into restic's environment; nothing that either would take for something else.
+const directory = /^(?!\/(home|root|run|tmp|var\/tmp|dev|proc|sys)(\/|$))(\/[\w@+~-][\w.@+~-]*)+$/;
+const sftp = /^sftp:([\w.-]+@[\w.-]+:\/|\/\/[\w.-]+@[\w.-]+:\d{1,5}\/\/)[\w.@+~/-]*[\w@+~-]$/;
+const s3 = /^s3:(https?:\/\/)?[\w.-]+(:\d{1,5})?\/[\w.@+~/-]*[\w@+~-]$/;
+const aws = /^AWS_[A-Z_]+$/;
+
+/** isSecret: whether a key was set with --secret. */
 export function readBackup(
   check: Checker,
   hosts: HostConfig[],
   helper: boolean,
-): TopologyConfig["backup"] {
+  isSecret: (key: string) => boolean,
+): { backup: TopologyConfig["backup"]; backupSecrets: Record<string, string> } {
   const value = check.optional("backup");
   if (isMap(value) && Object.keys(value).length === 0) {
-    return undefined;
+    return { backup: undefined, backupSecrets: {} };
   }
-  const fields = check.fields(value, "backup", ["hosts", "onCalendar", "keep"]) ?? {};
+  const names = ["hosts", "onCalendar", "keep", "repository", "hostKey"];
+  const fields = check.fields(value, "backup", names) ?? {};
   const known = hosts.map(({ name }) => name);
   const saving = check.list(
     fields.hosts ?? [],
@@ -47,5 +57,68 @@ export function readBackup(
       "no backup there: the administrator's units have none",
     );
   }
-  return { hosts: saving, onCalendar, keep: Number(keep) };
+  return {
+    backup: { hosts: saving, onCalendar, keep: Number(keep), ...readPlace(check, fields) },
+    backupSecrets: fields.repository === undefined ? {} : readSecrets(check, fields, isSecret),
+  };
+}
+
+/** The second place. */
+function readPlace(check: Checker, fields: Fields): Pick<Backup, "repository" | "hostKey"> {
+  if (fields.repository === undefined) return {};
+  const forms = [directory, sftp, s3].map(({ source }) => source).join("|");
+  const repository = check.text(
+    fields.repository,
+    "backup.repository",
+    new RegExp(forms),
+    "a directory of a volume of its own (/mnt/backup; not below /home, /root, /run or /tmp), sftp:USER@HOST:/PATH, or s3:https://HOST/BUCKET",
+  );
+  const hostKey = repository.startsWith("sftp:")
+    ? check.hostKey(fields.hostKey, "backup.hostKey")
+    : undefined;
+  return { repository, ...(hostKey && { hostKey }) };
+}
+
+/** What restic gets to know, by the names of its variables, and the key of SFTP. */
+function readSecrets(
+  check: Checker,
+  { repository }: Fields,
+  isSecret: (key: string) => boolean,
+): Record<string, string> {
+  const set = (name: string) => `pulumi config set --secret --path backupSecrets.${name}`;
+  if (check.raw.backupSecrets !== undefined && !isSecret("backupSecrets")) {
+    check.problem("backupSecrets", "are in plain text", "secrets; make new ones, set --secret");
+    return {};
+  }
+  const given = check.optional("backupSecrets");
+  const secrets: Record<string, string> = {};
+  for (const [name, value] of Object.entries(isMap(given) ? given : {})) {
+    if (typeof value === "string") secrets[name] = value;
+    const fits = name === "sshPrivateKey" || /^[!-~]{1,512}$/.test(secrets[name] ?? "");
+    if (!fits || !(name === "RESTIC_PASSWORD" || name === "sshPrivateKey" || aws.test(name))) {
+      check.problem(
+        `backupSecrets.${name}`,
+        fits ? "is unknown" : "is unfit",
+        "RESTIC_PASSWORD, sshPrivateKey or AWS_..., of 1 to 512 visible ASCII characters",
+      );
+    }
+  }
+  if (!secrets.RESTIC_PASSWORD) {
+    check.problem(
+      "backupSecrets.RESTIC_PASSWORD",
+      "is missing",
+      `what encrypts the repository; keep it elsewhere too, nobody reads the backups without it: openssl rand -hex 32 | ${set("RESTIC_PASSWORD")}`,
+    );
+  }
+  if (!String(repository).startsWith("sftp:")) return secrets;
+  const usable = usableKey(secrets.sshPrivateKey ?? "");
+  if (!("key" in usable)) {
+    check.problem(
+      "backupSecrets.sshPrivateKey",
+      secrets.sshPrivateKey ? `is no usable key (${usable.reason})` : "is missing",
+      `${usable.expected}, of its own; set it: ${set("sshPrivateKey")} < KEY`,
+    );
+    return secrets;
+  }
+  return { ...secrets, sshPrivateKey: usable.key };
 }

@@ -39,6 +39,7 @@ const otherKeys = [
   "packageVersion",
   "kernelSettings",
   "backup",
+  "backupSecrets",
   "users",
   "sshPrivateKey",
   "adoptPassword",
@@ -90,6 +91,7 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
     tlsKeys: each(secrets.tlsKeys),
+    backupSecrets: each(secrets.backupSecrets),
   };
 }
 
@@ -212,7 +214,7 @@ export function parseConfig(
   const packageVersion = readPackageVersion(check);
   const gone = readGone(check, hosts);
   const firewall = readFirewall(check);
-  const backup = readBackup(check, hosts, ssh?.helper ?? false);
+  const { backup, backupSecrets } = readBackup(check, hosts, ssh?.helper ?? false, isSecret);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 
@@ -251,7 +253,7 @@ export function parseConfig(
       backup,
       users,
       adopt: secrets.adoptPassword !== undefined,
-      secrets: { ...secrets, tlsKeys },
+      secrets: { ...secrets, tlsKeys, backupSecrets },
     },
   };
 }

@@ -15,7 +15,7 @@ export function readSecrets(
   names: string[],
   agent: boolean,
   isSecret: (key: string) => boolean,
-): Omit<Topology<string>["secrets"], "tlsKeys"> {
+): Omit<Topology<string>["secrets"], "tlsKeys" | "backupSecrets"> {
   const command = (key: string) => `pulumi config set --stack ${stack} --secret ${key}`;
   const sshPrivateKey = agent
     ? undefined

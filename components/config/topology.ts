@@ -51,6 +51,17 @@ export interface Tls {
   own?: { authority: string; certificates: Record<string, string> };
 }
 
+/** Which hosts save, when (as systemd.time(7) has it), and how many backups each keeps. */
+export interface Backup {
+  hosts: string[];
+  onCalendar: string;
+  keep: number;
+  /** The second place, as restic names it; undefined: none. */
+  repository?: string;
+  /** Of a repository by SFTP: the line `ssh-ed25519 AAAA...` of its server. */
+  hostKey?: string;
+}
+
 /** How long the program waits, in seconds. */
 export interface Limits {
   /** For what makes no progress any more: a load, a sync, a save. */
@@ -103,8 +114,8 @@ export interface Topology<Secret> {
   packageVersion?: string;
   /** Whether what Redis asks of the kernel is set on the hosts. */
   kernelSettings: boolean;
-  /** Undefined: no host saves. Else which do, when (as systemd.time(7) has it), and how many backups each keeps. */
-  backup?: { hosts: string[]; onCalendar: string; keep: number };
+  /** Undefined: no host saves. */
+  backup?: Backup;
   users: User[];
   /** Whether the legacy group, which Ansible deployed, is taken over, and its clients are served as the user default. */
   adopt: boolean;
@@ -118,6 +129,8 @@ export interface Topology<Secret> {
     previousPasswords: Record<string, Secret>;
     /** Private keys of the stack's own certificates, by host. */
     tlsKeys: Record<string, Secret>;
+    /** Of the backups' second place, by their names. */
+    backupSecrets: Record<string, Secret>;
   };
 }
 

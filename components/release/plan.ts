@@ -13,6 +13,7 @@ import { renderSecrets } from "./render";
 export function planOf(config: TopologyConfig, certificates?: Certificates): pulumi.Output<string> {
   const texts = [
     programHash(),
+    config.backup,
     ...config.hosts.map((host) => [
       nodeFiles(config, host),
       host.sentinel ? sentinelFiles(config, host) : {},
@@ -21,6 +22,7 @@ export function planOf(config: TopologyConfig, certificates?: Certificates): pul
   const hash = pulumi
     .all([
       renderSecrets(config.secrets),
+      pulumi.all(config.secrets.backupSecrets),
       certificates?.authority,
       // In one order, whatever came in which.
       certificates?.hosts.apply((own) =>

@@ -123,8 +123,16 @@ export function renderBackupUnits(
   { masterName, instance, backup }: Named & Pick<Config, "backup">,
   host: string,
 ): { service: string; timer: string } {
+  const { repository } = backup ?? {};
   const here = backup?.hosts.includes(host)
-    ? [{ ...backup, only: backup.hosts.length === 1 ? " alone" : "" }]
+    ? [
+        {
+          ...backup,
+          only: backup.hosts.length === 1 ? " alone" : "",
+          second: repository ? [repository] : [],
+          directory: repository?.startsWith("/") ? [repository] : [],
+        },
+      ]
     : [];
   const unit = (kind: string) =>
     render(`redis-cluster-backup.${kind}`, { masterName, ...namesOf(instance), backup: here });
@@ -189,6 +197,30 @@ export function renderSecrets(secrets: TopologyConfig["secrets"]): pulumi.Output
         ),
       });
     });
+}
+
+/**
+ * What restic goes by on a host that saves, where the backups have a second place: a repository of this host's own
+ * below it, so that no other host's run holds its lock. Secret.
+ */
+export function renderBackupSecrets(
+  { backup, masterName, secrets }: Pick<TopologyConfig, "backup" | "masterName" | "secrets">,
+  host: string,
+): Record<string, pulumi.Output<string>> {
+  if (!backup?.repository || !backup.hosts.includes(host)) return {};
+  const { sshPrivateKey, ...variables } = secrets.backupSecrets;
+  const lines = (values: Record<string, string>) =>
+    Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
+  const place = `${backup.repository}/${masterName}/${host}`;
+  return {
+    "backup.env": pulumi
+      .all(variables)
+      .apply((values) => lines({ RESTIC_REPOSITORY: place, ...values }).join("")),
+    ...(backup.hostKey && {
+      "backup.key": sshPrivateKey,
+      "backup.host": pulumi.output(`backup ${backup.hostKey}\n`),
+    }),
+  };
 }
 
 const rights = (user: User) => {

@@ -1,4 +1,14 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { Group } from "./support/group";
 import { Host } from "./support/hosts";
 
@@ -13,7 +23,10 @@ const directory = "/var/lib/redis-cluster-backup";
 /** As the unit has it: by redis. */
 const called = (host: Host, ...verb: string[]) =>
   host.python(`from redis_cluster.commands import main\nsys.exit(main(${JSON.stringify(verb)}))`);
-const names = () => readdirSync(replica.path(directory)).sort();
+const names = () =>
+  readdirSync(replica.path(directory))
+    .filter((name) => name !== "copied.json")
+    .sort();
 const newest = () => names().slice(-1)[0];
 const json = (file: string) =>
   JSON.parse(replica.read(`${directory}/${newest()}/${file}`)) as Record<string, unknown>;
@@ -86,6 +99,120 @@ test("a master is not saved, unless no other host saves", async () => {
   expect((await master.run("backups")).status).toBe(1);
   expect(await called(master, "backup", "2", "alone")).toMatchObject({ status: 0 });
   expect(readdirSync(master.path(directory))).toHaveLength(1);
+});
+
+const second = "sftp:redis@10.77.0.5:/srv/group/app-1";
+/** Stands for restic: a place that is a directory. It notes what it is called with. */
+const restic = `
+root=$REDIS_CLUSTER_ROOT
+echo "$RESTIC_REPOSITORY $RESTIC_PASSWORD: $*" >>$root/restic.log
+if [[ -e $root/dead ]]; then echo "Fatal: no route to host" >&2; exit 1; fi
+while [[ $1 == -* ]]; do [[ $1 != -o ]] || shift; shift; done
+path=\${@: -1} store=$root/second
+case $1 in
+  cat) cat $store/config || { echo "Fatal: no repository" >&2; exit 1; } ;;
+  init) mkdir -p $store; touch $store/config ;;
+  backup) cp -r "$path" $store/ ;;
+  snapshots) cd $store; printf '%s\\n' 2* | sed 's!.*!{"paths":["/b/&"]}!' | paste -sd, | sed 's!.*![&]!' ;;
+  dump) cat "$store/\${path#/b/}" ;;
+esac`;
+const calls = () =>
+  replica.read("/restic.log").replaceAll(/ --no-cache --quiet -o sftp.command=.* -s sftp/g, "");
+
+test("what is proven goes to the second place, and how it is there is told", async () => {
+  replica.program("restic", restic);
+  replica.write("releases/one/backup.env", `RESTIC_REPOSITORY=${second}\nRESTIC_PASSWORD=hidden\n`);
+  expect(await replica.run("backups")).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(`${second}: none yet\n$`) as string,
+  });
+  expect(await called(replica, "copy-backup", "2")).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("is not proven, so it is not copied") as string,
+  });
+  expect(existsSync(replica.path("/restic.log"))).toBe(false);
+
+  expect(await called(replica, "prove-backup")).toMatchObject({ status: 0 });
+  expect(await called(replica, "copy-backup", "2")).toMatchObject({ status: 0 });
+  const place = `${second} hidden:`;
+  expect(calls().trim().split("\n")).toEqual([
+    `${place} cat config`,
+    `${place} init`,
+    `${place} unlock`,
+    `${place} backup --host ${replica.name} ${replica.path(`${directory}/${newest()}`)}`,
+    `${place} forget --group-by  --keep-last 2 --prune`,
+  ]);
+  expect(replica.read("/restic.log")).toMatch(
+    /sftp.command=ssh -F none .*StrictHostKeyChecking=yes .* -p 22 redis@10.77.0.5 -s sftp /,
+  );
+  expect(await replica.run("backups")).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(`${second}: ${newest()} 0 h 0 min old\n$`) as string,
+  });
+  expect((await called(replica, "copy-backup", "2")).stderr).toContain("is in");
+});
+
+test("a dead second place is told, and what is here and what was there stay", async () => {
+  const before = [names(), newest()];
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(await called(replica, "backup", "3")).toMatchObject({ status: 0 });
+  expect(await called(replica, "prove-backup")).toMatchObject({ status: 0 });
+  replica.write("/dead", "");
+  const { status, stderr } = await called(replica, "copy-backup", "2");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/is safe here; sftp:\S+ failed: Fatal: no route to host; expected the/),
+  ]);
+  expect(names()).toEqual([...before[0], newest()].sort());
+  const { stdout } = await replica.run("backups");
+  expect(stdout).toMatch(`${second}: ${String(before[1])} 0 h 0 min old, THE LAST COPY FAILED `);
+  rmSync(replica.path("/dead"));
+  expect(await called(replica, "copy-backup", "2")).toMatchObject({ status: 0 });
+  expect((await replica.run("backups")).stdout).toContain(`${second}: ${newest()} 0 h 0 min old\n`);
+});
+
+test("one that was there and is not is never begun anew", async () => {
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(await called(replica, "backup", "3")).toMatchObject({ status: 0 });
+  expect(await called(replica, "prove-backup")).toMatchObject({ status: 0 });
+  renameSync(replica.path("/second"), replica.path("/elsewhere"));
+  const { status, stderr } = await called(replica, "copy-backup", "2");
+  expect([status, stderr]).toEqual([1, expect.stringContaining("expected the repository that")]);
+  expect(existsSync(replica.path("/second"))).toBe(false);
+  renameSync(replica.path("/elsewhere"), replica.path("/second"));
+});
+
+test("a directory of the node's own disk is no second place", async () => {
+  const place = replica.path("/mnt/group/app-1");
+  mkdirSync(replica.path("/mnt"));
+  replica.write("releases/one/backup.env", `RESTIC_REPOSITORY=${place}\nRESTIC_PASSWORD=hidden\n`);
+  const { status, stderr } = await called(replica, "copy-backup", "2");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/is on a file system of this host's own; expected a volume/),
+  ]);
+  replica.write("releases/one/backup.env", `RESTIC_REPOSITORY=${second}\nRESTIC_PASSWORD=hidden\n`);
+});
+
+test("what is in the second place comes back, whole or not at all", async () => {
+  expect(await called(replica, "copy-backup", "3")).toMatchObject({ status: 0 });
+  expect((await called(replica, "fetch-backup")).stdout).toContain(newest());
+  expect((await called(replica, "fetch-backup", newest())).stderr).toContain("is there already");
+  expect((await called(replica, "fetch-backup", "20200101T000000Z")).stderr).toContain("is not in");
+
+  rmSync(replica.path(`${directory}/${newest()}`), { recursive: true });
+  const there = readdirSync(replica.path("/second")).filter((each) => each.startsWith("2"));
+  const gone = there.slice(-1)[0];
+  const file = replica.path(`/second/${gone}/dump.rdb`);
+  chmodSync(file, 0o666);
+  const whole = readFileSync(file);
+  appendFileSync(file, "more");
+  const { status, stderr } = await called(replica, "fetch-backup", gone);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/came with the sum \w+; expected/)]);
+  expect(readdirSync(replica.path(directory))).not.toContain(gone);
+  writeFileSync(file, whole);
+  expect(await called(replica, "fetch-backup", gone, "app-1")).toMatchObject({ status: 0 });
+  expect(await called(replica, "prove-backup", gone)).toMatchObject({ status: 0 });
 });
 
 test("a file that was changed since fails its proof, and is told from then on", async () => {

@@ -21,9 +21,11 @@ import {
   on,
   openStack,
   Stack,
+  stateFiles,
   untilWhole,
   watchOn,
 } from "../helpers/lab";
+import { sshKey } from "../helpers/sshKey";
 
 // Runs on a group that holds data, while a client writes all the time. Tests assert what is exact; how long
 // writes pause is measured by `make bench`.
@@ -378,20 +380,38 @@ it("refuses a renamed stack until it consents; then the group is kept, and its m
     expect(on(host, "cat /usr/local/lib/redis-cluster/owner")).toBe("redis-cluster/prod");
 });
 
-it("one that saves: by its timer under writes, proven; what was destroyed comes back from it, and no more", async () => {
+/** A user of the bastion takes backups by SFTP; where, and with what. */
+async function openVault(): Promise<{ repository: string; key: string }> {
+  const key = sshKey();
+  on("bastion", "useradd --create-home vault; install -d -o vault -m 700 /home/vault/.ssh");
+  on("bastion", `tee /home/vault/.ssh/authorized_keys <<<"${key.public}" >/dev/null`);
+  const repository = `sftp:vault@${address("bastion")}:/home/vault/redis`;
+  await set("backup.hostKey", on("bastion", "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
+  await set("backup.repository", repository);
+  await secret("backupSecrets.RESTIC_PASSWORD", resticPassword);
+  await secret("backupSecrets.sshPrivateKey", key.private);
+  return { repository: `${repository}/${masterName}`, key: key.private };
+}
+const resticPassword = "of-the-second-place";
+const secret = (path: string, value: string) =>
+  dev.stack.setConfig(`redis-cluster:${path}`, { value, secret: true }, true);
+
+it("one that saves: by its timer under writes, proven, in a second place too; what was destroyed comes back from there, and no more", async () => {
   const program = "/usr/local/lib/redis-cluster/redis-cluster";
   const saved = "/var/lib/redis-cluster-backup";
   const before = await identities(dev);
   const replica = hosts.find((host) => host.startsWith("app-")) as string;
+  let vault = { repository: "", key: "" };
   await losingNothing(
     dev,
     async () => {
       await set("backup.hosts[0]", replica);
       await set("backup.keep", "2");
       await set("backup.onCalendar", "*-*-* *:*:0/5");
+      vault = await openVault();
       expect(await previewedClasses()).toEqual([]);
       await dev.stack.up();
-      const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q " proven " && exit; sleep 1; done`;
+      const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q "^sftp:.* old" && exit; sleep 1; done`;
       const why = `${program} backups >&2; journalctl -u redis-cluster-backup -n 30 -o cat >&2; exit 1`;
       await meanwhileOn(replica, `bash -c '${proven}; ${why}'`);
       expect((await dev.stack.preview({ expectNoChanges: true })).stdout).toContain("unchanged");
@@ -410,17 +430,36 @@ it("one that saves: by its timer under writes, proven; what was destroyed comes 
   await ask(dev, master, "WAIT", "2", "5000");
   on(replica, "systemctl start redis-cluster-backup");
   await ask(dev, master, "SET", "later", "lost");
-  const newest = `${saved}/$(ls ${saved} | tail -n 1)`;
-  // By hand, as before a restore.
-  on(replica, `sudo -u redis ${program} prove-backup $(ls ${saved} | tail -n 1)`);
+  const name = on(replica, `ls ${saved} | grep ^2 | tail -n 1`);
+  const newest = `${saved}/${name}`;
+  // From the second place, and by hand, as before a restore.
+  expect(on(replica, `${program} fetch-backup`).split(" ")).toContain(name);
+  on(replica, `rm -r ${newest}; ${program} fetch-backup ${name}`);
+  on(replica, `sudo -u redis ${program} prove-backup ${name}`);
   const { keys } = JSON.parse(on(replica, `cat ${newest}/manifest.json`)) as {
     keys: { db0: number };
   };
+  expect(on(replica, "journalctl -o cat -u redis-cluster-backup")).not.toContain(resticPassword);
+  expect(stateFiles().join("")).not.toContain(resticPassword);
+
+  // A dead one: what is saved here is safe, and the node goes on.
+  lab("cut", "bastion");
+  expect(() => on(replica, "systemctl start redis-cluster-backup")).toThrow();
+  lab("heal", "bastion");
+  expect(on(replica, `ls ${saved} | grep ^2 | tail -n 1`) > name).toBe(true);
+  expect(on(replica, `${program} backups`)).toMatch(
+    new RegExp(`\n${vault.repository}/${replica}: ${name} .* old, THE LAST COPY FAILED .*`),
+  );
 
   await dev.stack.destroy();
   expect(on(replica, "ls /etc/systemd/system | grep -c redis-cluster || :")).toBe("0");
   for (const host of hosts) on(host, "mv /var/lib/redis-cluster /var/lib/redis-cluster.before");
-  on(replica, `install -D -m 644 ${newest}/dump.rdb /var/lib/redis-cluster/dump.rdb`);
+  // As where nothing is left: by restic alone, with the key that the operator has.
+  on(replica, `rm -r ${saved}; install -m 600 /dev/stdin /root/key <<<"${vault.key}"`);
+  const ssh = `ssh -i /root/key -o StrictHostKeyChecking=no vault@${address("bastion")} -s sftp`;
+  const restic = `RESTIC_PASSWORD=${resticPassword} restic -o sftp.command="${ssh}" -r ${vault.repository}/${replica}`;
+  on(replica, `mkdir /var/lib/redis-cluster`);
+  on(replica, `${restic} dump latest ${newest}/dump.rdb >/var/lib/redis-cluster/dump.rdb`);
   expect(await failedUp(dev)).toContain("convert");
   on(replica, `${program} convert dump.rdb`);
   await dev.stack.up();

@@ -429,6 +429,62 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { backup: { hosts: ["console"], keep: 0 } },
     /^backup.keep is 0; expected how many/,
   ],
+  ...[
+    ["a relative path", "backup"],
+    ["a path that leaves itself", "/mnt/../etc"],
+    ["a directory that the unit does not see", "/home/backup"],
+    ["more than a path", "/mnt/backup\nUser=root"],
+    ["an option of ssh", "sftp:-oProxyCommand=id@host:/srv"],
+    ["a place that nobody tried", "b2:bucket:path"],
+  ].map(([what, repository]): [string, Record<string, unknown>, RegExp] => [
+    `${what} for backups`,
+    {
+      backup: { hosts: ["console"], repository },
+      backupSecrets: { RESTIC_PASSWORD: "secret" },
+    },
+    /^backup.repository is .*; expected a directory of a volume of its own .*, sftp:/,
+  ]),
+  [
+    "a repository without its password",
+    { backup: { hosts: ["console"], repository: "/mnt/backup" } },
+    /^backupSecrets.RESTIC_PASSWORD is missing; expected what encrypts .*--path backupSecrets.RESTIC_PASSWORD$/,
+  ],
+  [
+    "a secret that restic does not know",
+    {
+      backup: { hosts: ["console"], repository: "/mnt/backup" },
+      backupSecrets: { RESTIC_PASSWORD: "secret", LD_PRELOAD: "/tmp/mine.so" },
+    },
+    /^backupSecrets.LD_PRELOAD is unknown; expected RESTIC_PASSWORD, sshPrivateKey or AWS_/,
+  ],
+  [
+    "a secret of two lines",
+    {
+      backup: { hosts: ["console"], repository: "s3:s3.example.com/redis" },
+      backupSecrets: { RESTIC_PASSWORD: "secret", AWS_ACCESS_KEY_ID: "a\nRESTIC_X=b" },
+    },
+    /^backupSecrets.AWS_ACCESS_KEY_ID is unfit; expected/,
+  ],
+  [
+    "a repository by SFTP whose server nobody knows",
+    {
+      backup: { hosts: ["console"], repository: "sftp:redis@10.77.0.5:/srv" },
+      backupSecrets: { RESTIC_PASSWORD: "secret", sshPrivateKey: keyPair.private },
+    },
+    /^backup.hostKey is nothing; expected "ssh-ed25519/,
+  ],
+  [
+    "a repository by SFTP without a key",
+    {
+      backup: {
+        hosts: ["console"],
+        repository: "sftp://redis@10.77.0.5:2222//srv",
+        hostKey: keyPair.public,
+      },
+      backupSecrets: { RESTIC_PASSWORD: "secret" },
+    },
+    /^backupSecrets.sshPrivateKey is missing; expected .* < KEY$/,
+  ],
   [
     "a backup where the administrator's units have none",
     { backup: { hosts: ["console"] }, ssh: { helper: true } },

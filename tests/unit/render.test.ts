@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "fs";
 import { join } from "path";
 import {
   render,
+  renderBackupSecrets,
   renderBackupUnits,
   renderFirewall,
   renderKernelUnit,
@@ -14,7 +15,7 @@ import {
 import { Daemon } from "../../components/directives/directive";
 import { settingsByClass } from "../../components/release/changes";
 import { nodeFiles } from "../../components/release/manifest";
-import { host, topologyConfig } from "../helpers/config";
+import { host, keyPair, topologyConfig } from "../helpers/config";
 
 const config = topologyConfig({
   hosts: {
@@ -234,6 +235,39 @@ describe("the units of the backup", () => {
       "ReadWritePaths=/etc/redis-cluster /var/lib/redis-cluster /var/log/redis-cluster",
       "ReadWritePaths=",
     ]);
+  });
+
+  const copying = (repository: string, backupSecrets: Record<string, string> = {}) =>
+    topologyConfig({
+      backup: { hosts: ["app-1"], repository, hostKey: `${keyPair.public} of the vault` },
+      backupSecrets: { RESTIC_PASSWORD: "of-restic", ...backupSecrets },
+    });
+
+  test("copy to the second place last, and may write to it where it is a directory", () => {
+    const { service } = renderBackupUnits(copying("/mnt/backup"), "app-1");
+    expect(service).toMatch(
+      /prove-backup\n# Then to \/mnt\/backup\.\nExecStart=.* copy-backup 7\n/,
+    );
+    expect(service).toContain("\nReadWritePaths=\nReadWritePaths=-/mnt/backup\n");
+    const remote = renderBackupUnits(copying("s3:s3.example.com/redis"), "app-1").service;
+    expect(remote).toContain(" copy-backup 7\n");
+    expect(remote).not.toContain("ReadWritePaths=-");
+    for (const text of [service, remote]) expect(text).toContain("\nSystemCallFilter=setrlimit\n");
+    expect(renderBackupUnits(saving(["app-1"]), "app-1").service).not.toMatch(/setrlimit|copy-/);
+  });
+
+  test("have a repository of each host's own, and the secrets in files of their own", async () => {
+    const config = copying("sftp:redis@10.77.0.5:/srv", { sshPrivateKey: keyPair.private });
+    const files = renderBackupSecrets(config, "app-1");
+    const text = async (name: string) => new Promise((resolve) => void files[name].apply(resolve));
+    expect(Object.keys(files)).toEqual(["backup.env", "backup.key", "backup.host"]);
+    expect(await text("backup.env")).toBe(
+      "RESTIC_REPOSITORY=sftp:redis@10.77.0.5:/srv/redis-dev-cluster/app-1\nRESTIC_PASSWORD=of-restic\n",
+    );
+    expect(await text("backup.key")).toBe(keyPair.private);
+    expect(await text("backup.host")).toBe(`backup ${keyPair.public} of the vault\n`);
+    expect(renderBackupSecrets(config, "app-2")).toEqual({});
+    expect(renderBackupSecrets(saving(["app-1"]), "app-1")).toEqual({});
   });
 });
 

@@ -36,19 +36,19 @@ def backup(keep: str, alone: bool) -> None:
     try:
         os.makedirs(paths.BACKUPS, mode=0o750, exist_ok=True)
         # A run that was killed left it.
-        _remove(f"{paths.BACKUPS}/.part")
+        remove(f"{paths.BACKUPS}/.part")
         if not _save(release, alone):
             say("no backup from this node: it is the master, and a replica saves", host)
             return
         for name in outdated(os.listdir(paths.BACKUPS), int(keep)):
-            _remove(f"{paths.BACKUPS}/{name}")
+            remove(f"{paths.BACKUPS}/{name}")
     except Unanswered as error:
         raise Refused(f"no backup: the node here does not answer: {plain(str(error))}. {NEXT}", host) from None
     except OSError as error:
         raise Refused(f"no backup: {error.filename or paths.BACKUPS}: {error.strerror}. {NEXT}", host) from None
     finally:
         with suppress(OSError):
-            _remove(f"{paths.BACKUPS}/.part")
+            remove(f"{paths.BACKUPS}/.part")
 
 
 def _save(release: Release, alone: bool) -> bool:
@@ -192,7 +192,7 @@ def made() -> list[str]:
     return sorted(filter(NAME.fullmatch, os.listdir(paths.BACKUPS)))
 
 
-def _remove(directory: str) -> None:
+def remove(directory: str) -> None:
     """Such a directory of files, if it is there."""
     if os.path.isdir(directory):
         for name in os.listdir(directory):

@@ -26,7 +26,9 @@ def main(arguments: list[str]) -> int:
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
     backups: see prove_backup.backups.
-    backup KEEP [alone], prove-backup [NAME]: what the backup's unit calls; see backup.py and prove_backup.py.
+    fetch-backup [NAME [HOST]]: see repository.fetch_backup.
+    backup KEEP [alone], prove-backup [NAME], copy-backup KEEP: what the backup's unit calls; see backup.py,
+    prove_backup.py and repository.py.
     compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
     compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
@@ -143,6 +145,15 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             prove_backup("".join(name))
+        case ("copy-backup", keep):
+            from .repository import copy_backup
+
+            _refuse_root()
+            copy_backup(keep)
+        case ("fetch-backup", *said) if len(said) < 3:
+            from .repository import fetch_backup
+
+            fetch_backup(*said)
         case ("compose-node",):
             from .compose import compose_node
 

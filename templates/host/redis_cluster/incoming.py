@@ -30,7 +30,9 @@ _FORMS = {
     "sentinel-users.acl": _USERS,
     "firewall.nft": ".+",
     **dict.fromkeys((*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER)),
-    **dict.fromkeys(("tls.ca", "tls.crt", "tls.key")),
+    **dict.fromkeys(("tls.ca", "tls.crt", "tls.key", "backup.key")),
+    "backup.env": "(RESTIC_REPOSITORY|RESTIC_PASSWORD|AWS_[A-Z_]+)=[!-~]+",
+    "backup.host": "backup ssh-ed25519 [ -~]+",
 }
 _FILE = re.compile(r"^==> ([A-Za-z0-9._-]+) <==\n", re.MULTILINE)
 _OWNER = re.compile("[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")

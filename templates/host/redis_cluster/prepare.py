@@ -29,8 +29,8 @@ _DEBIAN = ("12", "13")
 def prepare(lines: list[str], wanted: str = "") -> None:
     """Raises Refused where the host is not what this program runs on, or what it needs is somebody else's.
 
-    lines: `NAME-port PORT` of each daemon; `firewall` where there is one; `adopt` where the legacy group may be
-    taken over. wanted: the version of redis-server; an installed one stays until this host's turn. Default: any.
+    lines: `NAME-port PORT` of each daemon; `firewall`, `restic` where there is such; `adopt` where the legacy group
+    may be taken over. wanted: the version of redis-server; an installed one stays until this host's turn. Default: any.
     """
     told = dict(line.partition(" ")[::2] for line in lines)
     _refuse_other_systems()
@@ -42,7 +42,8 @@ def prepare(lines: list[str], wanted: str = "") -> None:
     for path in (ETC, DATA, LOGS):
         # Before the first installation they are still to be made.
         refuse_less_free("", path if os.path.isdir(path) else os.path.dirname(path), LEAST_FREE)
-    install_missing(["redis-server", *(["nftables"] if "firewall" in told else [])], wanted)
+    also = {"firewall": "nftables", "restic": "restic"}
+    install_missing(["redis-server", *(name for word, name in also.items() if word in told)], wanted)
     version = re.search(r" v=(([0-9]+)[0-9.]*)", output_of("redis-server", "--version"))
     if not version or int(version[2]) < _OLDEST_REDIS:
         raise Refused(

@@ -59,6 +59,8 @@ def prove_backup(name: str = "") -> None:
 
 def backups() -> None:
     """Prints each backup here, the newest last. Raises Refused where none is good."""
+    from .repository import Repository, copied
+
     good = ""
     for name in _names():
         directory = f"{paths.BACKUPS}/{name}"
@@ -72,8 +74,16 @@ def backups() -> None:
         count = sum(keys.values()) if isinstance(keys, dict) else "?"
         # What is in a file of redis's is not to steer a terminal.
         print(plain(f"{name} {_age(name)} old, {count} keys, {manifest.get('bytes')} bytes, {proven}"))
-    if not good:
-        raise Refused(f"no good backup in {paths.BACKUPS}. See 'sudo journalctl -u {paths.CLUSTER}-backup'")
+    place = Repository(current_release(paths.MANAGED)).place
+    record = copied(place)
+    there = str(record.get("name", ""))
+    if place:
+        kept = f"{there} {_age(there)} old" if NAME.fullmatch(there) else "none yet"
+        failed = f", THE LAST COPY FAILED {record['failed']}" if "failed" in record else ""
+        print(plain(f"{place}: {kept}{failed}"))
+    lacks = paths.BACKUPS if not good else place if place and not there else ""
+    if lacks:
+        raise Refused(f"no good backup in {lacks}. See 'sudo journalctl -u {paths.CLUSTER}-backup'")
 
 
 def _names() -> list[str]:

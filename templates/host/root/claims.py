@@ -4,7 +4,8 @@
 # this table of its own, which root loads.
 FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
 FILES |= {*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER, "firewall.nft"}
-CERTIFICATE = {"tls.ca", "tls.crt", "tls.key"}
+# What comes with the secrets, where the stack has it.
+WITH_SECRETS = {"tls.ca", "tls.crt", "tls.key", "backup.env", "backup.key", "backup.host"}
 RULE = (
     rb"#[^\x00-\x1f\x7f]*|table inet %b( \{)?|flush table inet %b| *\}| *chain input \{"
     rb"| *type filter hook input priority filter; policy accept;| *tcp dport != \{ [0-9, ]+ \} accept"
@@ -20,7 +21,7 @@ def stage(told: bytes) -> None:
     files = {name.decode(): text for name, text in zip(parts[::2], parts[1::2], strict=True)}
     rules = files.get("firewall.nft", b"").split(b"\n")
     wrong = next((number for number, line in enumerate(rules, 1) if not re.fullmatch(RULE, line)), 0)
-    if wrong or not whole or not {*files} <= FILES | CERTIFICATE:
+    if wrong or not whole or not {*files} <= FILES | WITH_SECRETS:
         seen = f"firewall.nft: line {wrong}" if wrong else "what came is no release"
         raise Refused(f"nothing was staged: {seen}; expected files as this version writes them. Run pulumi up again")
     with_room(f"{RELEASES}/.incoming", files)
@@ -28,7 +29,7 @@ def stage(told: bytes) -> None:
         os.rename(f"{RELEASES}/.incoming/{name}", f"{STAGED}/{name}")
     # They come together; nobody else takes away what the stack has no more.
     if "secrets" in files:
-        remove(*(f"{STAGED}/{name}" for name in CERTIFICATE - {*files}))
+        remove(*(f"{STAGED}/{name}" for name in WITH_SECRETS - {*files}))
     remove(f"{RELEASES}/.incoming")
 
 

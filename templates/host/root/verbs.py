@@ -49,7 +49,7 @@ OF_VERB: dict[str, dict[str, Callable[..., object]]] = {
 }
 # What a verb may ask of packages.
 IN_TURN = "configure|update|change redis-server"
-PACKAGES = {"claim": "configure|update|install redis-server|install nftables|fetch redis-server"}
+PACKAGES = {"claim": "configure|update|install (?:redis-server|nftables|restic)|fetch redis-server"}
 PACKAGES |= dict.fromkeys(("node-start", "node-roll", "node-roll-master", "sentinel-stop", "sentinel-roll"), IN_TURN)
 # Bytes of a line; the longest one names all hashes of passwords that are accepted.
 LONGEST_LINE = 64 << 10
@@ -155,10 +155,10 @@ OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 STEPS |= {"decommission"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
-OF_UNITS |= {"backup", "prove-backup"}
+OF_UNITS |= {"backup", "prove-backup", "copy-backup"}
 
 
 def end_now(number: int, _: object) -> None:

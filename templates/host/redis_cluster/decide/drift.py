@@ -19,7 +19,7 @@ _NEVER = re.compile(".*slave.*|.*ziplist.*|replicaof|lua-time-limit|unixsocket|l
 _AS_WRITTEN = ("port", "tls-port", "dir", "save", "appendonly", "maxclients")
 _PASSWORD = re.compile(".*(pass|auth)")
 _SECRET_WORDS = re.compile("((?:pass|auth|secret)[^ =]*[ =]|^user .* >).*", re.IGNORECASE)
-_SECRET_FILES = ("secrets", "tls.key")
+_SECRET_FILES = ("secrets", "tls.key", "backup.env", "backup.key")
 
 
 class Finding(NamedTuple):
