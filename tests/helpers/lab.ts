@@ -125,7 +125,10 @@ export function belongings(cluster: string): string[] {
 export const leftBeside = (): string[] =>
   hosts
     .flatMap((host) =>
-      on(host, "find / -xdev -path /proc -prune -o -name 'redis*cache*' -print").split("\n"),
+      on(
+        host,
+        "find / -xdev \\( -path /proc -o -path /run \\) -prune -o -name 'redis*cache*' -print",
+      ).split("\n"),
     )
     .filter(Boolean);
 

@@ -9,10 +9,12 @@ import {
   lab,
   leftBeside,
   losingNothing,
+  nothingLost,
   on,
   openBeside,
   openStack,
   Stack,
+  writerOn,
 } from "../helpers/lab";
 import { hold, held, installHolds } from "../helpers/holds";
 import { execFileSync, spawn } from "child_process";
@@ -97,22 +99,22 @@ it("deploys stage's settings, every login and every question by way of the basti
 it("a group with a name and ports of its own comes, changes and goes beside it, and none touches the other", async () => {
   const beside = await openBeside("dev");
   const [daemons, files] = [await identities(stage), belongings("redis-cluster")];
-  await losingNothing(stage, async () => {
+  const writer = await writerOn(stage);
+  try {
     await beside.stack.setConfig("redis-cluster:nodePort", { value: "6389" });
     expect(await failedUp(beside)).toMatch(
       /port 6389 is that of another group on this host, by \/etc\/redis-cluster\/managed\/current\/redis\.conf/,
     );
     await beside.stack.setConfig("redis-cluster:nodePort", { value: "7389" });
     await beside.stack.up();
-    await losingNothing(beside, async () => {
-      await beside.stack.setConfig("redis-cluster:redis.tcp-backlog", { value: "400" }, true);
-      await beside.stack.up();
-    });
+    await beside.stack.setConfig("redis-cluster:redis.tcp-backlog", { value: "400" }, true);
+    await losingNothing(beside, () => beside.stack.up());
     const refreshed = await beside.stack.refresh();
     expect(changes(refreshed.summary.resourceChanges)).toEqual({});
-    expect(await identities(stage)).toEqual(daemons);
     await beside.stack.destroy();
-  });
+  } finally {
+    expect((await nothingLost(writer)).failed).toBe(0);
+  }
   expect(leftBeside()).toEqual([]);
   expect(await identities(stage)).toEqual(daemons);
   expect(belongings("redis-cluster")).toEqual(files);

@@ -194,5 +194,5 @@ def test_set_at_the_same_time(groups: Groups, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(kernel, "_write", meanwhile)
     groups.does("", "set")
-    groups.does("", "restore")
+    assert groups.does("", "restore") == ["1", "511", "madvise"]
     assert groups.does("-cache", "restore") == ["0", "128", "always"]

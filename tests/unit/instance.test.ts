@@ -1,6 +1,7 @@
 import { readFileSync } from "fs";
 import { join } from "path";
 import { namesOf, programDirectory } from "../../components/names";
+import { provider } from "../../components/providers/hostDrift";
 import { nodeFiles, sentinelFiles } from "../../components/release/manifest";
 import { refusedInstance } from "../../components/release/refusals";
 import { ReplicationTopology } from "../../components/replicationTopology";
@@ -111,6 +112,23 @@ test("a group that runs keeps its name, or the lack of one", () => {
   expect(refusedInstance("cache", undefined)).toEqual([
     expect.stringMatching(/instance is not set; expected cache, .* config set instance cache\./),
   ]);
+});
+
+test("the first resource of a run refuses it, and lets a new group and a destroyed one have any", async () => {
+  const of = (instance?: string) => ({
+    hosts: [],
+    nodes: [],
+    drift: [],
+    repair: {},
+    sources: "",
+    instance,
+  });
+  const refused = async (olds: object, news: ReturnType<typeof of>) =>
+    (await provider.check!(olds as typeof news, news)).failures?.map(({ property }) => property);
+  expect(await refused(of(), of("cache"))).toEqual(["instance"]);
+  expect(await refused(of("cache"), of())).toEqual(["instance"]);
+  expect(await refused(of("cache"), of("cache"))).toEqual([]);
+  expect(await refused({}, of("cache"))).toEqual([]);
 });
 
 test("the group without a name has the names that it always had", () => {
