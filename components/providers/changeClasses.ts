@@ -44,7 +44,8 @@ function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult
       reason,
     })),
   ];
-  const told = oneWayDoor(olds.packageVersion, news.packageVersion);
+  // Of a group that is there.
+  const told = olds.foundBy && oneWayDoor(olds.packageVersion, news.packageVersion);
   if (told !== undefined) console.log(`warning: ${told}`);
   return Promise.resolve({ inputs: news, failures });
 }

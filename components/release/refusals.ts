@@ -77,11 +77,19 @@ export function refusedDowngrade(was?: string, now?: string): string[] {
   ];
 }
 
-/** What is told in the preview of a version from which there is no way back; nothing where there is one. */
+/**
+ * What is told in the preview of a version from which there is no way back; nothing where there is one.
+ *
+ * @param was - undefined where the stack left it to the hosts: then they may run an older one
+ */
 export function oneWayDoor(was?: string, now?: string): string | undefined {
-  if (!was || !now || ahead(was, now) <= 0) return undefined;
+  if (!now || was === now || (was && ahead(was, now) <= 0)) return undefined;
+  const from = was
+    ? `goes from ${was} to ${now}, and there is no way back:`
+    : `is ${now}, and was left to the hosts until now. Where one runs a Redis before ${lineOf(now).join(".")}, there is ` +
+      "no way back:";
   return (
-    `redis-cluster:packageVersion goes from ${was} to ${now}, and there is no way back: once the first replica runs ` +
+    `redis-cluster:packageVersion ${from} once the first replica runs ` +
     "it, the older ones cannot copy a node of the newer. Make a backup first, see that redis-cluster gate is green, and " +
     "let the run come to its end; see 'Another version of Redis' in docs/operations.md"
   );

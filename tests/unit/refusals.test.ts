@@ -55,7 +55,7 @@ describe("the package's version", () => {
   const [before, patch, next] = ["5:7.0.15-1~deb12u7", "5:7.0.15-1~deb12u10", "5:8.0.2-3+deb13u1"];
 
   it.each([
-    ["is set for the first time", undefined, next],
+    ["is left to the hosts", undefined, undefined],
     ["is left to the hosts again", next, undefined],
     ["stays", next, next],
     ["is a patch", before, patch],
@@ -80,12 +80,20 @@ describe("the package's version", () => {
     expect(oneWayDoor(older, newer)).toMatch(/there is no way back: .*Make a backup first/);
   });
 
+  it("that is set for the first time is told with what it might be", () => {
+    expect(refusedDowngrade(undefined, next)).toEqual([]);
+    expect(oneWayDoor(undefined, next)).toMatch(
+      /is 5:8\.0\.2-3\+deb13u1, and was left to the hosts until now\. Where one runs a Redis before 8\.0, there is no way back:/,
+    );
+  });
+
   it("is held against what the group has run with, in the preview", async () => {
     const group = { live: {}, restart: {}, created: [], foundBy: {}, sources: "" };
     const inputs = (packageVersion: string) => ({ ...group, packageVersion });
     const log = jest.spyOn(console, "log").mockImplementation();
     const down = await provider.check!(inputs(next), inputs(before));
     const up = await provider.check!(inputs(before), inputs(next));
+    await provider.check!({} as never, inputs(next));
     const said = log.mock.calls.flat();
     log.mockRestore();
     expect(down.failures).toEqual([expect.objectContaining({ property: "packageVersion" })]);
