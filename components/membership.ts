@@ -14,12 +14,12 @@ function leaving(olds: Membership, news: Membership): string[] {
   return olds.nodes.map(({ name }) => name).filter((name) => !stays.has(name));
 }
 
-/** Those that have left the list and have to be asked to. */
+/** Those that have left the list, and are asked to stop. */
 export function asked(olds: Membership, news: Membership): string[] {
   return leaving(olds, news).filter((name) => !news.gone.includes(name));
 }
 
-/** Those that have left the list and cannot be asked. */
+/** Those that have left the list, and are dead. */
 export function givenUp(olds: Membership, news: Membership): string[] {
   return leaving(olds, news).filter((name) => news.gone.includes(name));
 }
@@ -41,17 +41,10 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
     if (before === undefined && other && !news.nodes.some((each) => each.name === other.name)) {
       refused.push(
         `redis-cluster:hosts.${name} is at ${address}, which is ${other.name}'s; expected that it keeps that name, ` +
-          "under which its files and its state are. Set it back",
+          `under which its files and its state are. Set it back. To rename it, take ${other.name} off the list, run ` +
+          `pulumi up, and only then add ${name}`,
       );
     }
-  }
-  const known = [...olds.nodes.map(({ name }) => name), ...olds.gone];
-  const unknown = news.gone.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    refused.push(
-      `redis-cluster:gone has ${unknown.join(", ")}; expected hosts of the group as it was deployed last. ` +
-        "Take it out there",
-    );
   }
   const off = asked(olds, news);
   const dead = givenUp(olds, news);

@@ -64,6 +64,9 @@ async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
 /** How long a host that lives may take, in seconds, until it answers another one. */
 const dialLimit = 5;
 
+/** The same of a login; a network that drops everything would keep us for minutes. */
+const loginLimit = 30;
+
 /**
  * Throws where somebody hears of a host that is called gone: it would go on, with a vote and perhaps as the master, in a
  * group that knows it no more.
@@ -82,7 +85,7 @@ async function refuseLiving(name: string, olds: Inputs, news: Inputs): Promise<v
     );
   };
   const heard = await Promise.all([
-    route.reach(name).then(
+    within(loginLimit, route.reach(name)).then(
       () => "it answers by SSH",
       () => "",
     ),

@@ -74,12 +74,6 @@ test.each([
       /^redis-cluster:hosts has app-3 no more, and redis-cluster:gone has app-4; .* Put app-3 back for/,
     ],
   ],
-  [
-    "one that is gone and was none of the group",
-    three,
-    `${three} +app-9`,
-    [/^redis-cluster:gone has app-9; expected hosts of the group as it was deployed last/],
-  ],
 ])("%s: refused, with the way that works", (_, olds, news, words) => {
   expect(refusedMembership(group(olds), group(news))).toEqual(
     words.map((each) => expect.stringMatching(each) as string),
