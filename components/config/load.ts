@@ -5,6 +5,7 @@ import { Checker } from "./checker";
 import { readFirewall } from "./firewall";
 import { readHosts } from "./hosts";
 import { readLimits } from "./limits";
+import { readMigration } from "./migration";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
 import { readSsh } from "./ssh";
@@ -37,6 +38,9 @@ const otherKeys = [
   "users",
   "sshPrivateKey",
   "adoptPassword",
+  "migrateFrom",
+  "migrate",
+  "migratePassword",
 ];
 
 /**
@@ -77,11 +81,11 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
     Object.fromEntries(
       Object.entries(passwords).map(([name, value]) => [name, pulumi.secret(value)]),
     );
+  const one = (value?: string) => (value === undefined ? undefined : pulumi.secret(value));
   return {
-    sshPrivateKey:
-      secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
-    adoptPassword:
-      secrets.adoptPassword === undefined ? undefined : pulumi.secret(secrets.adoptPassword),
+    sshPrivateKey: one(secrets.sshPrivateKey),
+    adoptPassword: one(secrets.adoptPassword),
+    migratePassword: one(secrets.migratePassword),
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
     tlsKeys: each(secrets.tlsKeys),
@@ -203,6 +207,7 @@ export function parseConfig(
 
   const firewall = readFirewall(check);
   const backup = readBackup(check, hosts, ssh?.helper ?? false);
+  const migration = readMigration(check, hosts, [nodePort, tls?.nodePort]);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 
@@ -236,6 +241,7 @@ export function parseConfig(
       firewall,
       kernelSettings,
       backup,
+      migration,
       users,
       adopt: secrets.adoptPassword !== undefined,
       secrets: { ...secrets, tlsKeys },
