@@ -22,12 +22,13 @@ export function migrationStep(
   const { stage, address, port, user } = migration;
   const [host] = config.hosts.slice(-1);
   const { migratePassword } = config.secrets;
-  const lines = [`migrate ${stage} ${address} ${port}`, ...(user ? [`user ${user}`] : [])];
+  const lines = user ? [`user ${user}`] : [];
   return remoteStep(
     "migration",
     {
       connection: connectionTo(host, config),
-      verb: ["migrate"],
+      // In the command line a preview shows it, beside a password it would not.
+      verb: ["migrate", stage, address, String(port)],
       undo: ["migrate", "stop"],
       after,
       stdin: migratePassword

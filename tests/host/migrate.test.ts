@@ -78,12 +78,10 @@ afterEach(async () => {
 });
 
 const migrate = (stage: string, ...more: string[]): Promise<Outcome> =>
-  console_.tell("migrate", [
-    `migrate ${stage} ${legacy.address} ${port}`,
-    `password ${password}`,
-    ...more,
-    "# plan 0123456789abcdef",
-  ]);
+  console_.feed(
+    [`password ${password}`, ...more, "# plan 0123456789abcdef"].join("\n"),
+    ...["migrate", stage, legacy.address, String(port)],
+  );
 const following = () => field(replication(console_), "master_port") === String(port);
 const downAfter = () =>
   group.all.map((host) => field(says(host, "MASTER", masterName), "down-after-milliseconds"));

@@ -298,10 +298,10 @@ it("migrates when the rollout is over, from the bootstrap master's host, and kee
   const { inputs, secretInputs } = graph.get("migration")!;
   expect(precedes(graph, "sentinel-quorum", "migration")).toBe(true);
   expect(inputs).toMatchObject({ connection: { host: "10.77.0.11" }, logging: "stdout" });
-  expect(inputs.create).toMatch(/ migrate$/);
+  expect(inputs.create).toMatch(/ migrate cutover 10.77.0.11 6379$/);
   expect(inputs.delete).toMatch(/ migrate stop$/);
   expect(inputs.stdin).toMatch(
-    /^migrate cutover 10.77.0.11 6379\nuser old\npassword of the old one\n(# after [0-9a-f]{8}\n){3}# plan [0-9a-f]{16}$/,
+    /^user old\npassword of the old one\n(# after [0-9a-f]{8}\n){3}# plan [0-9a-f]{16}$/,
   );
   expect(secretInputs).toContain("stdin");
   expect(graph.get("sentinel-quorum")?.inputs.follows).toBe("10.77.0.11:6379");

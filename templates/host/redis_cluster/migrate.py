@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ HOLD = 10
 HOLD_FOR_GOOD = 30 * 24 * 3600
 # Keys that are compared.
 SAMPLES = 200
-_ORDER = re.compile(r"migrate (follow|cutover|final) ([0-9.]{7,15}) ([0-9]{1,5})")
+_ORDER = re.compile("(follow|cutover|final) ([0-9.]{7,15}) ([0-9]{1,5})")
 
 
 class Order(NamedTuple):
@@ -45,26 +45,26 @@ class Order(NamedTuple):
     consent: Step
 
 
-def read_order() -> Order:
-    """By standard input: `migrate STAGE ADDRESS PORT`; where there are any `user NAME`, `password WORDS`; and ids."""
+def read_order(words: Sequence[str]) -> Order:
+    """By STAGE ADDRESS PORT, and on standard input, where there are any, `user NAME`, `password WORDS`, and ids."""
     lines = sys.stdin.buffer.read().decode(errors="replace").removesuffix("\n").split("\n")
-    own = {line.partition(" ")[0]: line for line in lines if re.match("(migrate|user|password) ", line)}
+    own = {line.partition(" ")[0]: line for line in lines if re.match("(user|password) ", line)}
     rest = told("\n".join(line for line in lines if line not in own.values()))
-    asked = _ORDER.fullmatch(own.get("migrate", ""))
+    asked = _ORDER.fullmatch(" ".join(words))
     if not asked:
-        raise Refused("what to migrate is not told; expected a stage, an address and a port. Run pulumi up again")
+        raise Refused(f"migrate {plain(' '.join(words))}; expected a stage, an address and a port. Run pulumi up again")
     user, password = (own.get(name, "").partition(" ")[2] for name in ("user", "password"))
     return Order(asked[1], asked[2], int(asked[3]), Login(user, password), Step(rest.plan, rest.override))
 
 
 def migrate(*words: str) -> str:
-    """Takes the group to the stage that standard input names, from wherever it is; the last word.
+    """Takes the group to a stage, from wherever it is; the last word.
 
-    words: `stop` instead: the group goes on by itself with what it has, and forgets the legacy Redis.
+    words: STAGE ADDRESS PORT; or `stop`: the group goes on by itself with what it has, and forgets the legacy Redis.
     """
-    if words:
+    if words == ("stop",):
         return last_word([_stop()])
-    order = read_order()
+    order = read_order(words)
     return last_word([_without_source(order) or getattr(Migration(order), order.stage)()])
 
 
