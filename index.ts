@@ -26,6 +26,8 @@ export const tls = config.tls && {
 export const clientCertificate = topology.certificates?.client;
 /** Where the master was when the group was last looked at; clients ask the sentinels. */
 export const currentMaster = topology.currentMaster;
+/** How far the move from the legacy Redis is, as last seen; undefined without migrateFrom. */
+export const migration = topology.migration;
 /** By user: what an application logs in with, on nodes and sentinels alike. */
 export const credentials = pulumi.secret(
   Object.fromEntries(

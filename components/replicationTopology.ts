@@ -6,8 +6,9 @@ import { connectionTo } from "./remote/connection";
 import { Decommission } from "./decommission";
 import { goneHost } from "./goneHost";
 import { HostDrift } from "./hostDrift";
+import { migrationStep } from "./migration";
 import { planOf } from "./release/plan";
-import { idOf } from "./remote/protocol";
+import { idOf, saidLast } from "./remote/protocol";
 import { RedisNode } from "./redisNode";
 import { RedisSentinel } from "./redisSentinel";
 import { remoteCheck } from "./remote/check";
@@ -28,6 +29,9 @@ export interface ReplicationTopologyArgs {
  */
 export class ReplicationTopology extends pulumi.ComponentResource {
   readonly currentMaster: pulumi.Output<{ name: string; address: string }>;
+
+  /** How far the move from the legacy Redis is; undefined without one. */
+  readonly migration?: pulumi.Output<string>;
 
   /** Whom clients by TLS have to trust, and what they may show; undefined without TLS. */
   readonly certificates?: Certificates;
@@ -170,9 +174,18 @@ export class ReplicationTopology extends pulumi.ComponentResource {
             : undefined,
         rollout: pulumi.all(last.map(idOf)).apply((ids) => ids.join(" ")),
         stallSeconds: config.limits.stall,
+        follows: config.migration && `${config.migration.address}:${config.migration.port}`,
       },
       { ...child, dependsOn: last },
     );
+    if (config.migration) {
+      const { stdout } = migrationStep(config, config.migration, plan, last, {
+        ...child,
+        dependsOn: check,
+      });
+      // Of all that it is told, it prints no secret.
+      this.migration = pulumi.unsecret(stdout).apply(saidLast);
+    }
     // The last: what a running group cannot take is held against what it has run with.
     new ChangeClasses(
       "change-classes",

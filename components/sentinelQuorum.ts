@@ -18,6 +18,8 @@ export interface SentinelQuorumArgs extends RouteInputs {
   rollout: pulumi.Input<string>;
   /** After how many seconds without any progress a group that is not whole fails the run. Default 60. */
   stallSeconds?: number;
+  /** The "address:port" that the master may replicate: the legacy Redis from which the group moves. */
+  follows?: string;
 }
 
 /**

@@ -6,6 +6,7 @@ import { readFirewall } from "./firewall";
 import { readGone, readHosts } from "./hosts";
 import { readInstance, refuseOtherSockets } from "./instance";
 import { readLimits } from "./limits";
+import { readMigration } from "./migration";
 import { readPackageVersion } from "./packageVersion";
 import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
@@ -43,6 +44,9 @@ const otherKeys = [
   "users",
   "sshPrivateKey",
   "adoptPassword",
+  "migrateFrom",
+  "migrate",
+  "migratePassword",
 ];
 
 /**
@@ -83,11 +87,11 @@ export function secretOutputs(secrets: Topology<string>["secrets"]): TopologyCon
     Object.fromEntries(
       Object.entries(passwords).map(([name, value]) => [name, pulumi.secret(value)]),
     );
+  const one = (value?: string) => (value === undefined ? undefined : pulumi.secret(value));
   return {
-    sshPrivateKey:
-      secrets.sshPrivateKey === undefined ? undefined : pulumi.secret(secrets.sshPrivateKey),
-    adoptPassword:
-      secrets.adoptPassword === undefined ? undefined : pulumi.secret(secrets.adoptPassword),
+    sshPrivateKey: one(secrets.sshPrivateKey),
+    adoptPassword: one(secrets.adoptPassword),
+    migratePassword: one(secrets.migratePassword),
     passwords: each(secrets.passwords),
     previousPasswords: each(secrets.previousPasswords),
     tlsKeys: each(secrets.tlsKeys),
@@ -215,6 +219,7 @@ export function parseConfig(
   const gone = readGone(check, hosts);
   const firewall = readFirewall(check);
   const { backup, backupSecrets } = readBackup(check, hosts, ssh?.helper ?? false, isSecret);
+  const migration = readMigration(check, hosts, [nodePort, tls?.nodePort]);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 
@@ -251,6 +256,7 @@ export function parseConfig(
       packageVersion,
       kernelSettings,
       backup,
+      migration,
       users,
       adopt: secrets.adoptPassword !== undefined,
       secrets: { ...secrets, tlsKeys, backupSecrets },

@@ -67,9 +67,20 @@ export function readSecrets(
       `1 to 512 visible ASCII characters, the password of the old group's clients; set it: ${command("adoptPassword")}`,
     );
   }
+  const migratePassword = check.raw.migratePassword
+    ? readSecret(check, "migratePassword", command("migratePassword"), isSecret)
+    : undefined;
+  if (migratePassword && !/^\P{Cc}{1,512}$/u.test(migratePassword)) {
+    check.problem(
+      "migratePassword",
+      "is unfit",
+      `1 to 512 characters and no control character, the password of migrateFrom; set it: ${command("migratePassword")}`,
+    );
+  }
   return {
     sshPrivateKey,
     adoptPassword,
+    migratePassword,
     passwords: Object.fromEntries(passwords) as Record<string, string>,
     previousPasswords: Object.fromEntries(previousPasswords) as Record<string, string>,
   };

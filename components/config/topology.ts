@@ -72,6 +72,18 @@ export interface Limits {
   pause: number;
 }
 
+/** How far a move from the legacy Redis is to go: copy it, leave it, and give up the way back. */
+export const migrationStages = ["follow", "cutover", "final"] as const;
+
+/** A legacy Redis, and what is to become of its data. */
+export interface Migration {
+  address: string;
+  port: number;
+  /** Empty: it knows none. */
+  user: string;
+  stage: (typeof migrationStages)[number];
+}
+
 /** The users that every group has; their passwords go into files that Sentinel writes unquoted. */
 export const ownUsers = ["replication", "sentinel", "operator", "monitoring"];
 
@@ -116,6 +128,8 @@ export interface Topology<Secret> {
   kernelSettings: boolean;
   /** Undefined: no host saves. */
   backup?: Backup;
+  /** Undefined: the group's data come from nowhere else. */
+  migration?: Migration;
   users: User[];
   /** Whether the legacy group, which Ansible deployed, is taken over, and its clients are served as the user default. */
   adopt: boolean;
@@ -123,6 +137,8 @@ export interface Topology<Secret> {
     sshPrivateKey?: Secret;
     /** Of the legacy group's clients. */
     adoptPassword?: Secret;
+    /** Of migrateFrom; undefined where that asks for none. */
+    migratePassword?: Secret;
     /** By the user's name, as all of these. */
     passwords: Record<string, Secret>;
     /** Passwords that go on to be accepted while clients move to the new ones. */

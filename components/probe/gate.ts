@@ -119,8 +119,14 @@ export function behind({ nodes, sentinels }: Answers): Answer<NodeSaid>[] {
  * @param answers one answer for every node and sentinel that the group is configured with
  * @param quorum the quorum that every sentinel shall have
  * @param instance the group's name on its hosts, where it has one
+ * @param follows the place that the master may replicate: a legacy Redis
  */
-export function judge(answers: Answers, quorum: number, instance?: string): Problem[] {
+export function judge(
+  answers: Answers,
+  quorum: number,
+  instance?: string,
+  follows?: string,
+): Problem[] {
   const { nodes, sentinels } = answers;
   const problems: Problem[] = [];
   const { address: master, votes } = namedMaster(sentinels);
@@ -222,7 +228,7 @@ export function judge(answers: Answers, quorum: number, instance?: string): Prob
     if (node === masterNode) {
       expect(
         "master-role",
-        said.role === "master",
+        said.role === "master" || (follows !== undefined && said.master === follows),
         `says it is a replica, but the sentinels name it as master`,
       );
       if (said.role !== "master") continue;

@@ -25,6 +25,7 @@ interface Inputs extends RouteArgs {
   tls?: Group["tls"];
   rollout: string;
   stallSeconds: number;
+  follows?: string;
   /** Of the provider's code: see dynamic.ts. */
   sources: string;
 }
@@ -36,6 +37,7 @@ interface Seen {
   epoch: number;
 }
 
+// Not what the master may follow: that ends after this check.
 const inputNames: (keyof Inputs)[] = [
   "masterName",
   "quorum",
@@ -90,7 +92,7 @@ async function waitUntilWhole(inputs: Inputs): Promise<Inputs & Seen> {
   let moving = "";
   for (;;) {
     const answers = await askGroup(inputs, route);
-    const problems = judge(answers, inputs.quorum, inputs.instance);
+    const problems = judge(answers, inputs.quorum, inputs.instance, inputs.follows);
     const seen = lastSeen(inputs, answers.sentinels);
     if (problems.length === 0 && seen) {
       for (const place of strangers(answers)) {

@@ -31,6 +31,10 @@ export function idOf({ urn, stdout }: Ran): pulumi.Output<string> {
 
 const nameIn = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
 
+/** What a step did, as it printed that, without its id. */
+export const saidLast = (stdout: string): string =>
+  lastLine(stdout).replace(/ \[[0-9a-f]{8}\]$/, "");
+
 /** What a program of ours printed last: a login shell that greets everybody has said something before it. */
 function lastLine(stdout: string): string {
   return stdout.trimEnd().replace(/^[^]*\n/, "");

@@ -11,6 +11,8 @@ export interface RemoteStepArgs {
   verb: string[];
   /** The step runs again whenever one of these ran: what staged its files, and the steps before it. */
   after: remote.Command[];
+  /** The verb by which its delete takes back what it has begun; default: a delete does nothing. */
+  undo?: string[];
   /** What the verb reads, where it reads anything. */
   stdin?: pulumi.Input<string>;
   /** What it stages first, by name. */
@@ -49,6 +51,7 @@ export function remoteStep(
     {
       connection: args.connection,
       create: hostCommand(args.instance, args.limit, args.verb),
+      ...(args.undo && { delete: hostCommand(args.instance, args.limit, args.undo) }),
       stdin: args.files ? pulumi.all([lines, args.files]).apply(followed) : lines,
       // Errors come with the failure itself.
       logging: remote.Logging.Stdout,

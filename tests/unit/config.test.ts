@@ -486,6 +486,31 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^backupSecrets.sshPrivateKey is missing; expected .* < KEY$/,
   ],
   [
+    "a legacy Redis by a name",
+    { migrateFrom: { address: "redis.example" } },
+    /^migrateFrom.address is "redis.example"; expected an IPv4 address$/,
+  ],
+  [
+    "a legacy Redis that is a node of the group",
+    { migrateFrom: { address: "10.77.0.12", port: 6389 } },
+    /^migrateFrom is 10.77.0.12:6389, a node of this group; expected a Redis beside it/,
+  ],
+  [
+    "a user of the legacy Redis without a password",
+    { migrateFrom: { address: "10.77.0.12", user: "app" } },
+    /^migratePassword is missing; expected the password of migrateFrom.user/,
+  ],
+  [
+    "another stage of a migration",
+    { migrateFrom: { address: "10.77.0.12" }, migrate: "back" },
+    /^migrate is "back"; expected one of follow, cutover, final/,
+  ],
+  [
+    "a stage of no migration",
+    { migrate: "cutover" },
+    /^migrate is set without migrateFrom; expected both, or neither/,
+  ],
+  [
     "a backup where the administrator's units have none",
     { backup: { hosts: ["console"] }, ssh: { helper: true } },
     /^backup is set while ssh.helper is true; expected no backup/,

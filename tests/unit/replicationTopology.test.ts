@@ -288,6 +288,26 @@ it("tells the hosts the consent of a stack that was renamed", async () => {
   expect(graph.get("app-1-node-install")?.inputs.stdin).toContain(`\nrenamed ${consent}\n`);
 });
 
+it("migrates when the rollout is over, from the bootstrap master's host, and keeps the password secret", async () => {
+  const migration = {
+    migrateFrom: '{"address": "10.77.0.11", "user": "old"}',
+    migratePassword: "of the old one",
+    migrate: "cutover",
+  };
+  const graph = await graphOf(three, {}, {}, migration);
+  const { inputs, secretInputs } = graph.get("migration")!;
+  expect(precedes(graph, "sentinel-quorum", "migration")).toBe(true);
+  expect(inputs).toMatchObject({ connection: { host: "10.77.0.11" }, logging: "stdout" });
+  expect(inputs.create).toMatch(/ migrate cutover 10.77.0.11 6379$/);
+  expect(inputs.delete).toMatch(/ migrate stop$/);
+  expect(inputs.stdin).toMatch(
+    /^user old\npassword of the old one\n(# after [0-9a-f]{8}\n){3}# plan [0-9a-f]{16}$/,
+  );
+  expect(secretInputs).toContain("stdin");
+  expect(graph.get("sentinel-quorum")?.inputs.follows).toBe("10.77.0.11:6379");
+  expect((await graphOf(three)).has("migration")).toBe(false);
+});
+
 it("gives a claim the secrets where a group is taken over, which is asked before anything starts", async () => {
   const graph = await graphOf(three, {}, {}, { adoptPassword: "before" });
   const claim = graph.get("app-1-node-install");

@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     claim COMPONENT: prints a fresh id; see prepare.prepare.
     check-programs OWNER MASTER_NAME [CONSENT]: prints a fresh id; see prepare.check_programs.
     retire: see last_files.retire.
+    migrate STAGE ADDRESS PORT, migrate stop: prints migrate.migrate. migration: see migrate.look.
     decommission: prints decommission.decommission.
     drift: prints drift.drift.
     node-prove: prints prove.prove.
@@ -106,6 +107,14 @@ def _run_to_its_end(*arguments: str) -> None:
             from .decommission import decommission
 
             print(decommission())
+        case ("migrate", *words):
+            from .migrate import migrate
+
+            print(migrate(*words))
+        case ("migration",):
+            from .migrate import look as look_at_migration
+
+            look_at_migration()
         case ("drift",):
             from .drift import drift
 

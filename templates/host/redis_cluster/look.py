@@ -65,8 +65,10 @@ class Look:
         if seen.get(priority) != wanted.get(priority):
             seen[priority] = self._settled_priority(wanted.get(priority, ""))
         moves = tls_mode(Settings(f"{paths.STAGED}/redis.conf", missing=True)) == "required"
+        place = seen.get("replicaof", "").split(" ")
+        migrates = len(place) == 2 and self.members.node_at(*place) is None
         return [
-            *node_findings(wanted, seen, settings.get, moves),
+            *node_findings(wanted, seen, settings.get, moves, migrates),
             *users_findings("redis", of_list(made[1]), of_list(users)),
         ]
 

@@ -12,7 +12,7 @@ from .decide.passwords import Client, clients
 from .decide.replies import pairs, place
 from .members import Member, Members, load_members, secret
 from .messages import Refused
-from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
+from .resp import REPLY_LIMIT, Connection, Ended, ErrorReply, Login, Reply, Unanswered
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -165,9 +165,9 @@ class Daemons:
         """The same. Raises Ended where the daemon has ended its connection, as one that starts anew does."""
         return self._asked(member, [command.split(" ") for command in commands])
 
-    def connect(self, member: Member) -> Connection:
-        """A connection of the caller's own. Raises Unanswered."""
-        return Connection(member.address, member.port, self._login, ASK_TIMEOUT)
+    def connect(self, member: Member, limit: int = REPLY_LIMIT) -> Connection:
+        """A connection of the caller's own. limit: bytes of a reply. Raises Unanswered."""
+        return Connection(member.address, member.port, self._login, ASK_TIMEOUT, limit)
 
     def clients(self, member: Member) -> list[Client]:
         """The connections that a daemon has. Raises Unanswered."""

@@ -43,7 +43,7 @@ Reply = str | int | None | ErrorReply | list["Reply"]
 
 
 class Login(NamedTuple):
-    """As whom daemons are asked. tls: None where they take plain text."""
+    """As whom daemons are asked; no user, or neither, at a legacy one that has none. tls: None: in plain text."""
 
     user: str
     password: str
@@ -73,11 +73,13 @@ class Connection:
                 self._socket.settimeout(self._left())
                 # Its certificate has to be for this address, as the check at the end of a run has it.
                 self._socket = login.tls.wrap_socket(self._socket, server_hostname=address)
-            (reply,) = self.ask([("AUTH", login.user, login.password)], self._left())
+            # Redis before 6 knows no user.
+            greeting = ["AUTH", *filter(None, [login.user, login.password])] if login.password else ["PING"]
+            (reply,) = self.ask([greeting], self._left())
         except (OSError, Unanswered) as error:
             self.close()
             raise self._unanswered(error, login.tls is not None) from None
-        if reply != "OK":
+        if reply != ("OK" if login.password else "PONG"):
             self.close()
             said = reply.text if isinstance(reply, ErrorReply) else "AUTH is not answered with OK"
             raise Denied(f"{said}: {WAY_ON}" if said == FULL else said)

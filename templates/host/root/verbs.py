@@ -153,9 +153,9 @@ DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.
 OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
-STEPS |= {"decommission"}
+STEPS |= {"decommission", "migrate"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup", "migration"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 OF_UNITS |= {"backup", "prove-backup", "copy-backup"}

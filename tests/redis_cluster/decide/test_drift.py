@@ -14,6 +14,7 @@ from redis_cluster.decide.drift import (
     unit_findings,
     users_findings,
 )
+from redis_cluster.decide.migration import HELD
 
 HASH = "#" + "a" * 64
 # As components/hostDrift.ts takes a line.
@@ -139,6 +140,13 @@ def test_a_node(
     assert [*node_findings(wanted, seen, file.get, moves_to_tls=False)] == [Finding(*each) for each in found]
 
 
+def test_a_node_that_follows_a_legacy_redis() -> None:
+    """Logs in there as that wants it."""
+    wanted, seen = {"masteruser": "replication", "hz": "10"}, {"masteruser": "", "hz": "11"}
+    found = node_findings(wanted, seen, lambda *_: "", moves_to_tls=False, migrates=True)
+    assert [*found] == [Finding("redis.hz", "10", "11")]
+
+
 def test_a_node_that_moves_to_tls() -> None:
     """Has it set before its release says so."""
     assert [*node_findings({"tls-replication": "no"}, {"tls-replication": "yes"}, lambda *_: "no", True)] == []
@@ -181,6 +189,12 @@ SAYS = SentinelSays(
     ("says", "found"),
     [
         (SAYS, []),
+        # Its master follows a legacy Redis; and it does not any more.
+        (SAYS._replace(master={**SAYS.master, "down-after-milliseconds": HELD, "role-reported": "slave"}), []),
+        (
+            SAYS._replace(master={**SAYS.master, "down-after-milliseconds": HELD, "role-reported": "master"}),
+            [("sentinel.down-after-milliseconds", "30000", HELD)],
+        ),
         (SAYS._replace(master={**SAYS.master, "quorum": "1"}), [("sentinel.quorum", "2", "1")]),
         (SAYS._replace(master={"quorum": "2"}), [("sentinel.down-after-milliseconds", "30000", "0")]),
         (

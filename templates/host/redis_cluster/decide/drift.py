@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..messages import plain
+from .migration import HELD, LENT
 from .settings import plain_value
 
 # Characters of each part of a finding. The provider, hostDrift.ts, takes none that is longer.
@@ -131,16 +132,20 @@ def unit_findings(unit: Unit) -> Iterator[Finding]:
 
 
 def node_findings(
-    wanted: Mapping[str, str], seen: Mapping[str, str], written: Callable[[str, str], str], moves_to_tls: bool
+    wanted: Mapping[str, str],
+    seen: Mapping[str, str],
+    written: Callable[[str, str], str],
+    moves_to_tls: bool,
+    migrates: bool = False,
 ) -> Iterator[Finding]:
     """What was set in the running node.
 
     wanted: what the very binary makes of its release, as Redis writes many a value in its own way. written: the value
     of a directive in the release's file, or else the second argument. moves_to_tls: a group that moves to TLS sets
-    tls-replication on all nodes before each adopts its release.
+    tls-replication on all nodes before each adopts its release. migrates: whether it follows a legacy Redis.
     """
     for name in sorted(wanted.keys() & seen.keys()):
-        if _NEVER.fullmatch(name) or (name == "tls-replication" and moves_to_tls):
+        if _NEVER.fullmatch(name) or (name == "tls-replication" and moves_to_tls) or (migrates and name in LENT):
             continue
         should, now = wanted[name], seen[name]
         if name == "tls-replication":
@@ -177,6 +182,9 @@ def sentinel_findings(wanted: SentinelWanted, seen: SentinelSays) -> Iterator[Fi
     yield from differs("sentinel.quorum", wanted.quorum, seen.master.get("quorum", ""))
     for option, value in wanted.options:
         now = seen.master.get(option, seen.persisted.get(option, "0"))
+        # While its master follows a legacy Redis.
+        if option == "down-after-milliseconds" and now == HELD and seen.master.get("role-reported") == "slave":
+            continue
         yield from differs(f"sentinel.{option}", value, now)
     for option, value in (("auth-user", "sentinel"), ("auth-pass", wanted.password)):
         yield from differs(f"sentinel.{option}", value, seen.persisted.get(option, "0"))

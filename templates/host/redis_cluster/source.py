@@ -1,0 +1,156 @@
+"""The legacy Redis that the group's data are copied from. It is only ever read from, and asked to hold writes."""
+
+from contextlib import suppress
+
+from .decide.migration import OUR_NAME, PAUSES_WRITES, Sizes, still_there
+from .decide.replies import number, pairs, version
+from .messages import Refused, plain
+from .observe import ASK_TIMEOUT, CLIENTS_LIMIT, fields, text
+from .resp import Connection, Ended, ErrorReply, Login, Reply, Unanswered
+
+# It may be busy with a command of its clients' for so many seconds.
+PATIENCE = 10
+
+
+class Source:
+    """One connection to it, made anew where it ends. Raises Refused where there is none to be had.
+
+    login: no user and no password where it asks for none. host: of the group, who says what is refused.
+    """
+
+    def __init__(self, address: str, port: int, login: Login, host: str) -> None:
+        self.address, self.port, self.login = address, port, login
+        self.place = f"{address}:{port}"
+        self._host = host
+        self._connection: Connection | None = None
+        self.info()
+
+    def ask(self, *commands: str) -> list[Reply]:
+        """The replies to commands in words. Raises Refused where there are none."""
+        words = [command.split(" ") for command in commands]
+        try:
+            if self._connection:
+                with suppress(Ended):
+                    return self._connection.ask(words, PATIENCE)
+            self._connection = self.connect()
+            return self._connection.ask(words, PATIENCE)
+        except Unanswered as error:
+            self._connection = None
+            raise Refused(
+                f"the legacy Redis at {self.place} does not answer: {plain(str(error))}; expected that it lets in whom "
+                "redis-cluster:migrateFrom names, with migratePassword, from this host. Look at it, then run pulumi up "
+                "again",
+                self._host,
+            ) from None
+
+    def connect(self) -> Connection:
+        """A connection of the caller's own. Raises Unanswered."""
+        connection = Connection(self.address, self.port, self.login, ASK_TIMEOUT, CLIENTS_LIMIT)
+        connection.ask([["CLIENT", "SETNAME", OUR_NAME]], ASK_TIMEOUT)
+        return connection
+
+    def info(self) -> dict[str, str]:
+        """The fields of its INFO. Raises Refused where it may not be read."""
+        (reply,) = self.ask("INFO")
+        return fields(self._fit(reply, "INFO"))
+
+    def modules(self) -> list[str]:
+        """The names of those that it has loaded."""
+        (reply,) = self.ask("MODULE LIST")
+        found = [pairs(each).get("name", "") for each in reply] if isinstance(reply, list) else []
+        return [plain(name) for name in found]
+
+    def sizes(self) -> Sizes:
+        """Of its databases and memory, as far as it tells them."""
+        told = {name: value for reply in self.ask("CONFIG GET databases") for name, value in pairs(reply).items()}
+        return Sizes(number(told.get("databases")), 0)
+
+    def clients(self) -> list[str]:
+        """Who is connected to it; see decide.migration.still_there."""
+        (reply,) = self.ask("CLIENT LIST")
+        return [plain(each) for each in still_there(str(self._fit(reply, "CLIENT LIST")))]
+
+    def hold_writes(self, seconds: int) -> dict[str, str]:
+        """Its clients' writes wait, unacknowledged, for so long or until they are let go on; its replication then.
+
+        One that is older than CLIENT PAUSE WRITE has to have no clients instead. Raises Refused.
+        """
+        if version(self.info().get("redis_version")) < PAUSES_WRITES:
+            there = self.clients()
+            if there:
+                raise Refused(
+                    f"the legacy Redis at {self.place} cannot hold writes, which came with 6.2, and has clients: "
+                    f"{'; '.join(there)}. Stop them, then run pulumi up again; nothing was changed",
+                    self._host,
+                )
+            (info,) = self.ask("INFO replication")
+        else:
+            held, info = self.ask(f"CLIENT PAUSE {seconds * 1000} WRITE", "INFO replication")
+            self._fit(held, "CLIENT PAUSE")
+        return fields(self._fit(info, "INFO"))
+
+    def let_go_on(self) -> None:
+        """Its clients' writes, as far as it answers."""
+        with suppress(Refused):
+            self.ask("CLIENT UNPAUSE")
+
+    def _fit(self, reply: Reply, command: str) -> Reply:
+        if isinstance(reply, ErrorReply) or not isinstance(reply, str):
+            raise Refused(
+                f"the legacy Redis at {self.place} says '{plain(text(reply))}' to {command}; expected an answer. Look "
+                "at the rights of that user, then run pulumi up again",
+                self._host,
+            )
+        return reply
+
+
+def same_on(old: Connection, new: Connection, database: str, keys: int) -> tuple[int, list[str]]:
+    """How many keys of a database were looked at, taken by chance, and those that are not the same on both.
+
+    Compared are type, expiry and value; of a long value its length and its first elements. Raises Unanswered.
+    """
+    for connection in (old, new):
+        connection.ask([["SELECT", database[2:]]], PATIENCE)
+    names = {name for name in old.ask([["RANDOMKEY"]] * keys, PATIENCE) if isinstance(name, str)}
+    # What is no text the client cannot ask for.
+    names = {name for name in names if "\ufffd" not in name}
+    return len(names), [name for name in sorted(names) if not _same(old, new, name)]
+
+
+# Elements of a value that are compared, and how far two readings of one expiry may be apart, in ms.
+ELEMENTS = 512
+EXPIRY_APART = 2000
+_READS: dict[str, tuple[str, list[str]]] = {
+    "string": ("STRLEN", ["GETRANGE", "0", "65535"]),
+    "list": ("LLEN", ["LRANGE", "0", str(ELEMENTS - 1)]),
+    "hash": ("HLEN", ["HGETALL"]),
+    "set": ("SCARD", ["SMEMBERS"]),
+    "zset": ("ZCARD", ["ZRANGE", "0", str(ELEMENTS - 1), "WITHSCORES"]),
+    "stream": ("XLEN", ["XRANGE", "-", "+", "COUNT", str(ELEMENTS)]),
+}
+
+
+def _same(old: Connection, new: Connection, key: str) -> bool:
+    (left, *before), (right, *after) = (_seen(connection, key) for connection in (old, new))
+    never = -1 in (left, right) and left != right
+    return before == after and not never and abs(left - right) <= EXPIRY_APART
+
+
+def _seen(connection: Connection, key: str) -> tuple[int, str, int, str]:
+    """When it expires, in ms from now, or -1; its type, its length, and a digest of its value."""
+    from hashlib import sha256
+
+    kind, left = connection.ask([["TYPE", key], ["PTTL", key]], PATIENCE)
+    length, read = _READS.get(text(kind), ("EXISTS", []))
+    (size,) = connection.ask([[length, key]], PATIENCE)
+    size = size if isinstance(size, int) else -1
+    value: Reply = None
+    # A part of these cannot be asked for.
+    if read and (len(read) > 1 or size <= ELEMENTS):
+        (value,) = connection.ask([[read[0], key, *read[1:]]], PATIENCE)
+    told = repr(value)
+    if isinstance(value, list) and text(kind) == "set":
+        told = repr(sorted(map(str, value)))
+    elif isinstance(value, list) and text(kind) == "hash":
+        told = repr(sorted(pairs(value).items()))
+    return left if isinstance(left, int) else -2, text(kind), size, sha256(told.encode()).hexdigest()
