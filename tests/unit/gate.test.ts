@@ -223,7 +223,8 @@ test("a master that follows the legacy Redis of a migration is none too few, and
   const answers = whole();
   const follows = { role: "replica", master: "10.77.0.11:6379", linkUp: true };
   Object.assign(answers.nodes[0].said!, follows);
-  const said = (from?: string) => judge(answers, 2, undefined, from).map(({ condition }) => condition);
+  const said = (from?: string) =>
+    judge(answers, 2, undefined, from).map(({ condition }) => condition);
   expect(said("10.77.0.11:6379")).toEqual([]);
   expect(said("10.77.0.11:6380")).toEqual(["master-role"]);
   expect(said()).toEqual(["master-role"]);
