@@ -56,3 +56,20 @@ test("no file is longer than 400 lines, but for the tables of directives", () =>
   expect(files.length).toBeGreaterThan(100);
   expect(long).toEqual([]);
 });
+
+test("what a group's things on a host are called is spelled where names are made, so that each group's are its own", () => {
+  const spelled =
+    /\/(?:etc|run|var\/\w+|usr\/local\/lib|logrotate\.d)\/redis-(?:cluster|sentinel)(?![*\w$])|(?:systemctl \w+|-u) redis-|inet redis_/;
+  const lines = ["components", "templates", "ops"]
+    .flatMap(within)
+    .filter((name) => /\.\w+$/.test(name) && !name.startsWith("components/directives/"))
+    .flatMap((name) =>
+      read(name)
+        .split("\n")
+        .map((line) => `${name}: ${line}`),
+    );
+  expect(lines.filter((line) => spelled.test(line))).toEqual([
+    // The group that Ansible deployed.
+    expect.stringMatching(/^templates\/host\/redis_cluster\/host\.py: .*ExecStart=/),
+  ]);
+});
