@@ -59,7 +59,7 @@ export function remoteClaim(
   );
 }
 
-/** What a claim becomes whose host is dead: it runs nothing, at a host that lives, and its delete asks nobody. */
+/** What a claim becomes whose host is dead: it runs nothing, at a host that lives, and has no delete. */
 export function emptyCommand(
   name: string,
   connection: pulumi.Input<Connection>,
@@ -68,6 +68,6 @@ export function emptyCommand(
   return new remote.Command(
     name,
     { connection, create: "true", logging: remote.Logging.None, addPreviousOutputInEnv: false },
-    { ...opts, retainOnDelete: true },
+    opts,
   );
 }

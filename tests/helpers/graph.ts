@@ -7,8 +7,6 @@ export interface Registered {
   type: string;
   parent: string;
   dependsOn: string[];
-  /** Whether its delete does nothing. */
-  retained: boolean;
   inputs: Record<string, unknown>;
   secretInputs: string[];
 }
@@ -18,7 +16,6 @@ interface RegisterRequest {
   getType(): string;
   getParent(): string;
   getDependenciesList(): string[];
-  getRetainondelete(): boolean | undefined;
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 }
 
@@ -82,7 +79,6 @@ export async function registeredBy(
       type: request.getType(),
       parent: nameOf(request.getParent()),
       dependsOn: request.getDependenciesList().map(nameOf),
-      retained: request.getRetainondelete() === true,
       inputs: Object.fromEntries(unwrapped.map(({ key, value }) => [key, value])),
       secretInputs: unwrapped.filter(({ secret }) => secret).map(({ key }) => key),
     });
