@@ -265,4 +265,13 @@ test("refuses a legacy one that the group cannot copy", async () => {
   expect(following()).toBe(false);
   legacy.ask("CONFIG", "SET", "requirepass", "another");
   expect((await migrate("follow")).stderr).toMatch(/does not answer: WRONGPASS.*migratePassword/);
+
+  // By a user of its own, and without any password.
+  const asked = async (input: string) =>
+    (await console_.feed(input, "migrate", "follow", legacy.address, String(port))).stderr;
+  expect(await asked(`user operator\npassword ${passwords.operator}`)).toContain("20 databases");
+  expect(await asked("")).toMatch(/does not answer: NOAUTH/);
+  legacy.stop();
+  await legacy.start("--databases", "18", "--user", "default", "on", "nopass", "~*", "&*", "+@all");
+  expect(await asked("")).toContain("18 databases");
 });
