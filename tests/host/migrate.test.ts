@@ -12,7 +12,7 @@ jest.setTimeout(240000);
 const port = 6379;
 const password = "of the legacy one";
 /** The value of a sentinel's down-after-milliseconds while its master follows the legacy one. */
-const held = "2592000001";
+const held = "2147483647";
 
 /** The legacy Redis, with a password, and keys of each type in two databases. */
 class Legacy {
@@ -108,6 +108,10 @@ test("follows, cuts over and is final, under a writer: 0 lost, and the legacy on
       "m",
     ),
   );
+  expect(downAfter()).toEqual(group.all.map(() => held));
+  const [, app1] = group.all;
+  await app1.stop("sentinel", "SIGTERM");
+  await app1.composeAndStart("sentinel");
   expect(downAfter()).toEqual(group.all.map(() => held));
   // Longer than sentinels would leave a master alone that says it is a replica.
   await pause(35_000);
@@ -265,4 +269,13 @@ test("refuses a legacy one that the group cannot copy", async () => {
   expect(following()).toBe(false);
   legacy.ask("CONFIG", "SET", "requirepass", "another");
   expect((await migrate("follow")).stderr).toMatch(/does not answer: WRONGPASS.*migratePassword/);
+
+  // By a user of its own, and without any password.
+  const asked = async (input: string) =>
+    (await console_.feed(input, "migrate", "follow", legacy.address, String(port))).stderr;
+  expect(await asked(`user operator\npassword ${passwords.operator}`)).toContain("20 databases");
+  expect(await asked("")).toMatch(/does not answer: NOAUTH/);
+  legacy.stop();
+  await legacy.start("--databases", "18", "--user", "default", "on", "nopass", "~*", "&*", "+@all");
+  expect(await asked("")).toContain("18 databases");
 });

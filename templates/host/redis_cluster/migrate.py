@@ -180,9 +180,11 @@ class Migration:
         group.do(group.master, "CLIENT", "PAUSE", str(HOLD * 1000), "WRITE")
         try:
             self.refuse_loss()
+            was_held = self.note.stage in ("switching", "cutover", "final")
             self.keep("follow")
             group.hold_sentinels(self.note)
-            self.source.let_go_on()
+            if was_held:
+                self.source.let_go_on()
             group.follow(self.source.address, self.source.port, self.order.login)
         finally:
             with suppress(Refused):

@@ -60,6 +60,12 @@ MONITOR = "sentinel monitor m 10.0.0.2 6390 2\n"
             f"sentinel myid {ID}\n{MONITOR}sentinel known-sentinel m 10.0.0.2 26389 {OTHER}\n",
             LastSentinel(B, 0, (f"sentinel myid {ID}", f"sentinel known-sentinel m 10.0.0.2 26390 {OTHER}")),
         ),
+        # While its master follows a legacy Redis, and at no other time.
+        (
+            f"{MONITOR}sentinel down-after-milliseconds m 2147483647\n",
+            LastSentinel(B, 0, ("sentinel down-after-milliseconds m 2147483647",)),
+        ),
+        (f"{MONITOR}sentinel down-after-milliseconds m 6001\n", LastSentinel(B)),
         # This host's own, a stranger, an id that is none.
         (
             f"{MONITOR}sentinel known-sentinel m 10.0.0.1 26390 {OTHER}\n"

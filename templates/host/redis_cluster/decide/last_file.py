@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from ..members import Member, Members
 from .identity import is_id
+from .migration import HELD
 from .replies import number
 
 # The node's master by its last file: a member, or the node itself. None where there is no telling.
@@ -30,7 +31,8 @@ def last_role(members: Members, text: str) -> Last:
 class LastSentinel(NamedTuple):
     """What a sentinel keeps. master: the member that it watched, None where that is none, and then all is empty.
 
-    epoch: the config-epoch. kept: the lines for its next file: its id, the other epochs, the other sentinels.
+    epoch: the config-epoch. kept: the lines for its next file: its id, the other epochs, the other sentinels,
+    and that its master follows a legacy Redis.
     """
 
     master: Member | None = None
@@ -56,6 +58,9 @@ def last_sentinel(members: Members, text: str) -> LastSentinel:
                 kept.append(f"sentinel current-epoch {told}")
             case ["config-epoch", _, told] if (found := number(told)) is not None:
                 epoch = found
+            case ["down-after-milliseconds", whose, told] if (whose, told) == (name, HELD):
+                # It is taken back when its master follows no more: a start meanwhile would have it fail over.
+                kept.append(f"sentinel down-after-milliseconds {name} {HELD}")
             case ["leader-epoch", _, told] if number(told) is not None:
                 kept.append(f"sentinel leader-epoch {name} {told}")
             case ["known-sentinel", _, address, port, told] if is_id(told):

@@ -8,9 +8,9 @@ from .backup import keys_of
 from .replies import number, version
 
 # A master that follows the legacy Redis reports itself as a replica, which Sentinel takes for down once
-# down-after-milliseconds and 20 s have passed. So sentinels have this value meanwhile: 30 days and 1 ms, which no stack
-# has.
-HELD = "2592000001"
+# down-after-milliseconds and 20 s have passed. So sentinels have this value meanwhile, 24 days: the longest that
+# Sentinel reads from its file.
+HELD = "2147483647"
 
 # What a node that follows the legacy Redis has otherwise than its release says.
 LENT = ("masteruser", "masterauth", "tls-replication")
