@@ -100,7 +100,8 @@ def _done(words: list[str], limit: int, into: int | None = None, environment: di
             raise Unkept(f"no end of {' '.join(words[:1])} within {limit} s")
         if status:
             lines = _content(said).decode(errors="replace").splitlines()
-            told = plain("; ".join(line.strip() for line in lines if line.strip())[-400:])
+            # Not where in its source it was: those lines have no space in them.
+            told = plain("; ".join(line.strip() for line in lines if " " in line.strip())[-400:])
             raise Unkept(told or f"{words[0]} ended with {status}")
         return _content(printed)
     finally:
