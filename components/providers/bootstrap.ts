@@ -24,7 +24,16 @@ interface State extends Inputs {
 const limit = 120;
 
 /** What a host may say of itself; see prove in templates/host/redis_cluster/prove.py. */
-const states = ["initialised", "legacy", "marked", "unread", "retired-master", "data", "empty"];
+const states = [
+  "initialised",
+  "restore",
+  "legacy",
+  "marked",
+  "unread",
+  "retired-master",
+  "data",
+  "empty",
+];
 
 /**
  * The host to mark as the first master; "" where the group needs no bootstrap. Throws where that is for an operator
@@ -43,6 +52,13 @@ export function chooseBootstrap(
   const held = [...marked, ...retired, ...hosts("data")].sort();
   const directory = `/var/lib/${namesOf(instance).cluster}`;
   if (hosts("initialised").length > 0) return "";
+  const restored = hosts("restore");
+  if (restored.length > 1) {
+    throw new Error(
+      `a backup is to be restored on ${restored.join(" ")}; expected one host. On the others 'sudo rm ` +
+        "/var/lib/redis-cluster-backup/restore', then run pulumi up again; nothing was started",
+    );
+  }
   if (unread.length > 0) {
     throw new Error(
       `there are data on ${unread.join(" ")} that this configuration would not load, and would overwrite. On each of them ` +
@@ -57,6 +73,7 @@ export function chooseBootstrap(
         `expected empty hosts. Empty ${directory} there, then run pulumi up again`,
     );
   }
+  if (restored.length === 1) return restored[0];
   if (marked.length === 1) return marked[0];
   if (marked.length === 0 && retired.length === 1) return retired[0];
   if (held.length === 0) return bootstrapMaster;

@@ -16,6 +16,9 @@ test.each([
   ["empty", "marked", "data", "app-2"],
   ["retired-master", "empty", "data", "app-1"],
   ["legacy", "legacy", "empty", ""],
+  ["retired-master", "restore", "data", "app-2"],
+  ["marked", "restore", "empty", "app-2"],
+  ["initialised", "restore", "data", ""],
   ["initialised", "unread", "data", ""],
   ["marked", "initialised", "retired-master", ""],
 ])("%s, %s and %s: '%s'", (one, two, three, chosen) => {
@@ -27,6 +30,8 @@ test.each([
   ["unread", "retired-master", "marked", /data on app-1 that .* would not load/],
   ["empty", "data", "empty", /unknown age on: app-2; .*touch .*retired-master/],
   ["retired-master", "data", "retired-master", /unknown age on: app-1 app-2 console;/],
+  ["restore", "restore", "data", /restored on app-1 app-2; expected one host/],
+  ["unread", "restore", "empty", /data on app-1 that .* would not load/],
   ["marked", "marked", "empty", /unknown age on: app-1 app-2;/],
   ["legacy", "legacy", "data", /on app-1 app-2 is not taken over: .* data on console/],
 ])("%s, %s and %s: refused", (one, two, three, message) => {

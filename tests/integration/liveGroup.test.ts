@@ -25,7 +25,7 @@ import {
   untilWhole,
   watchOn,
 } from "../helpers/lab";
-import { sshKey } from "../helpers/sshKey";
+import { openVault, resticPassword } from "../helpers/vault";
 
 // Runs on a group that holds data, while a client writes all the time. Tests assert what is exact; how long
 // writes pause is measured by `make bench`.
@@ -380,22 +380,6 @@ it("refuses a renamed stack until it consents; then the group is kept, and its m
     expect(on(host, "cat /usr/local/lib/redis-cluster/owner")).toBe("redis-cluster/prod");
 });
 
-/** A user of the bastion takes backups by SFTP; where, and with what. */
-async function openVault(): Promise<{ repository: string; key: string }> {
-  const key = sshKey();
-  on("bastion", "useradd --create-home vault; install -d -o vault -m 700 /home/vault/.ssh");
-  on("bastion", `tee /home/vault/.ssh/authorized_keys <<<"${key.public}" >/dev/null`);
-  const repository = `sftp:vault@${address("bastion")}:/home/vault/redis`;
-  await set("backup.hostKey", on("bastion", "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
-  await set("backup.repository", repository);
-  await secret("backupSecrets.RESTIC_PASSWORD", resticPassword);
-  await secret("backupSecrets.sshPrivateKey", key.private);
-  return { repository: `${repository}/${masterName}`, key: key.private };
-}
-const resticPassword = "of-the-second-place";
-const secret = (path: string, value: string) =>
-  dev.stack.setConfig(`redis-cluster:${path}`, { value, secret: true }, true);
-
 it("one that saves: by its timer under writes, proven, in a second place too; what was destroyed comes back from there, and no more", async () => {
   const program = "/usr/local/lib/redis-cluster/redis-cluster";
   const saved = "/var/lib/redis-cluster-backup";
@@ -408,7 +392,7 @@ it("one that saves: by its timer under writes, proven, in a second place too; wh
       await set("backup.hosts[0]", replica);
       await set("backup.keep", "2");
       await set("backup.onCalendar", "*-*-* *:*:0/5");
-      vault = await openVault();
+      vault = await openVault(dev);
       expect(await previewedClasses()).toEqual([]);
       await dev.stack.up();
       const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q "^sftp:.* old" && exit; sleep 1; done`;

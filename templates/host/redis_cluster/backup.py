@@ -41,7 +41,8 @@ def backup(keep: str, alone: bool) -> None:
             say("no backup from this node: it is the master, and a replica saves", host)
             return
         for name in outdated(os.listdir(paths.BACKUPS), int(keep)):
-            remove(f"{paths.BACKUPS}/{name}")
+            if name != asked_name():
+                remove(f"{paths.BACKUPS}/{name}")
     except Unanswered as error:
         raise Refused(f"no backup: the node here does not answer: {plain(str(error))}. {NEXT}", host) from None
     except OSError as error:
@@ -85,7 +86,7 @@ def _save(release: Release, alone: bool) -> bool:
         "offset": int(info["master_repl_offset"]),
         "keys": keys_of(info),
         "memory": int(info["used_memory"]),
-        "sha256": _copy(files.rdb, f"{part}/dump.rdb"),
+        "sha256": copy(files.rdb, f"{part}/dump.rdb"),
         "bytes": size_of(f"{part}/dump.rdb"),
     }
     _refuse_other(host, manifest, f"{part}/dump.rdb")
@@ -144,8 +145,8 @@ def _refuse_other(host: str, manifest: dict[str, object], rdb: str) -> None:
         )
 
 
-def _copy(source: str, target: str) -> str:
-    """The sum of what was copied."""
+def copy(source: str, target: str) -> str:
+    """A new file that is the same; the sum of what was copied. Raises OSError."""
     summed = sha256()
     with (
         open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as reading,
@@ -185,6 +186,20 @@ def sync(directory: str) -> None:
     file = os.open(directory, os.O_RDONLY)
     os.fsync(file)
     os.close(file)
+
+
+def asked_file() -> str:
+    """Where the name is of the backup that the group is to begin with: see restore.py."""
+    return f"{paths.BACKUPS}/restore"
+
+
+def asked_name() -> str:
+    """That name; empty: none."""
+    try:
+        with open(asked_file(), encoding="ascii", errors="replace") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
 
 
 def made() -> list[str]:

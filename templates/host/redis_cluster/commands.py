@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     trust-data [HASH]: see marks.trust_data.
     convert [NAME]: see convert.convert.
     backups: see prove_backup.backups.
-    fetch-backup [NAME [HOST]]: see repository.fetch_backup.
+    fetch-backup [NAME [HOST]], restore NAME: see repository.fetch_backup and restore.restore.
     backup KEEP [alone], prove-backup [NAME], copy-backup KEEP: what the backup's unit calls; see backup.py,
     prove_backup.py and repository.py.
     compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
@@ -159,6 +159,10 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             copy_backup(keep)
+        case ("restore", name):
+            from .restore import restore
+
+            restore(name)
         case ("fetch-backup", *said) if len(said) < 3:
             from .repository import fetch_backup
 

@@ -9,6 +9,7 @@ from .files import holds_files
 from .host import legacy
 from .last_files import node_last
 from .members import load_members
+from .restore import asked
 from .settings import Settings
 from .unread import unread
 
@@ -16,13 +17,16 @@ from .unread import unread
 def prove() -> str:
     """`NAME STATE` for this host.
 
-    STATE is one of: `initialised`, the group has been whole with this host in it; `legacy`, what Ansible deployed,
-    recognised; `marked`, the bootstrap of an unfinished first deployment; `unread`, data that would not be loaded;
-    `retired-master`, data kept by a destroy, written as master; `data` of another kind; `empty`. Raises Refused.
+    STATE is one of: `initialised`, the group has been whole with this host in it; `restore`, a backup here is what the
+    group is to begin with; `legacy`, what Ansible deployed, recognised; `marked`, the bootstrap of an unfinished first
+    deployment; `unread`, data that would not be loaded; `retired-master`, data kept by a destroy, written as master;
+    `data` of another kind; `empty`. Raises Refused.
     """
     members = load_members(f"{paths.STAGED}/members")
     if os.path.exists(paths.INITIALISED):
         state = "initialised"
+    elif asked(members.host):
+        state = "restore"
     elif legacy():
         recognise(members)
         state = "legacy"

@@ -74,7 +74,7 @@ def backups() -> None:
         count = sum(keys.values()) if isinstance(keys, dict) else "?"
         # What is in a file of redis's is not to steer a terminal.
         print(plain(f"{name} {_age(name)} old, {count} keys, {manifest.get('bytes')} bytes, {proven}"))
-    place = Repository(current_release(paths.MANAGED)).place
+    place = Repository(current_release(paths.MANAGED).directory).place
     record = copied(place)
     there = str(record.get("name", ""))
     if place:

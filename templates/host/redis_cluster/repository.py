@@ -12,7 +12,7 @@ from . import paths
 from .backup import made, read_json, remove, sync, write_json
 from .decide.backup import NAME, lacking
 from .messages import Refused, plain, say
-from .release import Release, current_release
+from .release import current_release
 from .run import APART
 
 # Seconds: for a repository to answer, and for one act on it. restic itself goes on trying for a quarter of an hour.
@@ -30,13 +30,13 @@ class Unkept(Exception):
 class Repository:
     """One host's. place: as restic names it, empty where the release has no second place."""
 
-    def __init__(self, release: Release, host: str = "") -> None:
-        """host: default this one."""
-        self._directory = release.directory
+    def __init__(self, directory: str, host: str = "") -> None:
+        """directory: of a release. host: default this one."""
+        self._directory = directory
         self._variables: dict[str, str] = {}
         with (
             suppress(FileNotFoundError),
-            open(f"{release.directory}/backup.env", encoding="ascii") as file,
+            open(f"{directory}/backup.env", encoding="ascii") as file,
         ):
             self._variables = dict(line.rstrip("\n").split("=", 1) for line in file)
         self.place = self._variables.get("RESTIC_REPOSITORY", "")
@@ -100,7 +100,8 @@ def _done(words: list[str], limit: int, into: int | None = None, environment: di
             raise Unkept(f"no end of {' '.join(words[:1])} within {limit} s")
         if status:
             lines = _content(said).decode(errors="replace").splitlines()
-            told = plain("; ".join(line.strip() for line in lines if line.strip())[-400:])
+            # Not where in its source it was: those lines have no space in them.
+            told = plain("; ".join(line.strip() for line in lines if " " in line.strip())[-400:])
             raise Unkept(told or f"{words[0]} ended with {status}")
         return _content(printed)
     finally:
@@ -116,7 +117,7 @@ def copy_backup(keep: str) -> None:
     """Copies the newest backup here, where it is proven, and leaves so many there. Raises Refused."""
     release = current_release(paths.MANAGED)
     host = release.members.host
-    repository = Repository(release)
+    repository = Repository(release.directory)
     if not repository.place or not re.fullmatch("[1-9][0-9]{0,3}", keep):
         raise Refused(f"copy-backup {keep!r}; expected redis-cluster:backup.repository, and how many to keep", host)
     try:
@@ -161,7 +162,7 @@ def fetch_backup(name: str = "", host: str = "") -> None:
     """
     release = current_release(paths.MANAGED)
     here = release.members.host
-    repository = Repository(release, host)
+    repository = Repository(release.directory, host)
     if not repository.place:
         raise Refused(
             "no second place is known here; expected redis-cluster:backup.repository, and this host in backup.hosts",

@@ -40,6 +40,10 @@ def node_start(step: Step) -> None:
                 f"the bootstrap master is '{name}'; expected one of redis-cluster:hosts. Run pulumi up again",
                 step.members.host,
             )
+        if name == step.members.host and not running("node"):
+            from .restore import restore_asked
+
+            step.done += filter(None, [restore_asked(Settings(f"{STAGED}/redis.conf"), name)])
         act("mark", "bootstrap", name)
     with suppress(FileNotFoundError):
         os.unlink(f"{DATA}/retired-master")

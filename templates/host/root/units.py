@@ -154,6 +154,9 @@ def beside() -> None:
             continue
         same = unit_text(unit) == read(f"{UNITS}/{unit}")
         install_unit(unit)
+        if unit == BACKUP:
+            # On a new machine what is fetched goes there before anything was saved.
+            directory(f"{ROOT}/var/lib/redis-cluster-backup", "redis", 0o750)
         # What saves is started by its timer alone.
         if unit != BACKUP and run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
             raise Refused(

@@ -155,7 +155,7 @@ OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
 STEPS |= {"decommission", "migrate"}
 CONSENTED = {"lead", "trust-data", "convert"}
-QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup", "migration"}
+QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup", "migration", "restore"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
 OF_UNITS |= {"backup", "prove-backup", "copy-backup"}
