@@ -137,8 +137,11 @@ class Migration:
         """The group copies the legacy Redis, and goes on to. After a cutover this is the way back."""
         if not self.group.follows(self.source.place):
             self.begin()
-        elif self.note.stage == "switching":
-            self.source.let_go_on()
+        else:
+            # A run that was killed may have left it so, and then it carries out nothing of what it copies either.
+            self.group.do(self.group.master, "CLIENT", "UNPAUSE")
+            if self.note.stage == "switching":
+                self.source.let_go_on()
         self.keep("follow")
         # One that was started anew has what its release says.
         self.group.hold_sentinels(self.note)
