@@ -56,7 +56,7 @@ export function chooseBootstrap(
   if (restored.length > 1) {
     throw new Error(
       `a backup is to be restored on ${restored.join(" ")}; expected one host. On the others 'sudo rm ` +
-        "/var/lib/redis-cluster-backup/restore', then run pulumi up again; nothing was started",
+        `${directory}-backup/restore', then run pulumi up again; nothing was started`,
     );
   }
   if (unread.length > 0) {

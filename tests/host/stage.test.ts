@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { nodeFiles, sentinelFiles } from "../../components/release/manifest";
@@ -81,7 +83,8 @@ test("all that this program writes is taken, where an administrator installed th
 
 const unit = units["redis-cluster.service"];
 const asRoot = unit.replace("User=redis\n", "").replace("/usr/bin/redis-server", "/bin/sh");
-const injection = "a[$(touch /tmp/x)]";
+const injected = join(tmpdir(), `injected-${process.pid}`);
+const injection = `a[$(touch ${injected})]`;
 
 test.each<[string, string, string, RegExp]>([
   ["a file of another name", "redis.sh", "x\n", /redis.sh is no file of a release/],
@@ -161,7 +164,7 @@ test.each([
     expect(status).toBe(1);
     expect(stderr).toContain("expected a component and an id");
   }
-  expect(existsSync("/tmp/x")).toBe(false);
+  expect(existsSync(injected)).toBe(false);
 });
 
 test.each(["--help", "0", "1 2", injection, ""])("no verb runs within '%s'", async (seconds) => {

@@ -156,7 +156,7 @@ def beside() -> None:
         install_unit(unit)
         if unit == BACKUP:
             # On a new machine what is fetched goes there before anything was saved.
-            directory(f"{ROOT}/var/lib/redis-cluster-backup", "redis", 0o750)
+            directory(f"{DATA}-backup", "redis", 0o750)
         # What saves is started by its timer alone.
         if unit != BACKUP and run("systemctl", "reload-or-restart" if same else "restart", unit)[0]:
             raise Refused(
