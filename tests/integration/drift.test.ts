@@ -144,6 +144,13 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
   on(second, "echo tcp-backlog 77 >>/etc/redis-cluster/managed/current/redis.conf");
   on(second, "systemctl restart redis-cluster");
   await untilWhole();
+  // As an upgrade of the library does. No setting tells it, so no refresh does; who looks by hand is told.
+  on(second, "lib=$(ls /usr/lib/*/libssl.so.3); cp -p $lib $lib.new; mv $lib.new $lib");
+  const looked = () => on(second, "/usr/local/lib/redis-cluster/redis-cluster gate 2>&1");
+  for (const daemon of ["node", "sentinel"])
+    expect(looked()).toContain(
+      `${daemon} runs with libraries that were replaced since: libssl.so.3`,
+    );
   const release = on(second, "readlink -f /etc/redis-cluster/managed/current");
   expect(await refreshed()).toEqual(
     [
@@ -160,6 +167,7 @@ it("restart class: a unit, a drop-in, an edited release; the master is not touch
     expect.arrayContaining([`${first} node`, `${second} node`, `${second} sentinel`]),
   );
   expect(restarted).not.toContain(`${master} node`);
+  expect(looked()).not.toContain("libraries");
   expect(await epoch(dev)).toBe(1);
   expect(await ask(dev, node(second), "CONFIG", "GET", "tcp-backlog")).toEqual([
     "tcp-backlog",

@@ -18,13 +18,11 @@ from .decide.gate import (
     strangers,
     text_of,
 )
-from .decide.package import replaced_libraries
 from .host import UNIT
 from .members import Members
-from .messages import Refused, plain, say
+from .messages import Refused, say
 from .observe import Daemons, Group, group_of
 from .paths import CLUSTER, CURRENT, STAGED
-from .run import output_of
 
 # What passes within this many seconds is no fault, nor is what makes progress: a load, a sync.
 GATE_PATIENCE = 10
@@ -103,23 +101,13 @@ def look() -> None:
     replaced = [daemon for daemon in UNIT if act("binary", daemon) == "replaced"]
     gate(f"{directory}/members", f"{directory}/secrets", CURRENT, replaced=replaced)
     for daemon, unit in UNIT.items():
-        libraries = replaced_libraries(_maps_of(unit))
+        libraries = act("libraries", daemon)
         if libraries and daemon not in replaced:
             say(
-                f"note: the {daemon} runs with libraries that were replaced since: {plain(', '.join(libraries))}. It "
+                f"note: the {daemon} runs with libraries that were replaced since: {libraries.replace(' ', ', ')}. It "
                 f"takes the new ones at its next start: 'systemctl restart {unit}' on one host after the other, the "
                 "master last, each once the group is whole"
             )
-
-
-def _maps_of(unit: str) -> str:
-    """What its daemon has mapped, or nothing."""
-    try:
-        process = int(output_of("systemctl", "show", "-p", "MainPID", "--value", unit))
-        with open(f"/proc/{process}/maps", encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except (OSError, ValueError):
-        return ""
 
 
 def is_whole(members_file: str, secrets_file: str) -> bool:

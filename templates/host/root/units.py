@@ -141,6 +141,13 @@ def binary(daemon: str) -> str:
     return "replaced" if program.endswith(" (deleted)") else "same"
 
 
+def libraries(daemon: str) -> str:
+    """Those of the system whose files were replaced under the running daemon. Of its own user nobody may look there."""
+    mapped = read(f"/proc/{shown('MainPID', UNIT[daemon])}/maps").decode(errors="replace")
+    form = r" /(?:usr/)?lib/(?:[!-~]*/)?([0-9A-Za-z_+.-]+\.so[0-9.]*) \(deleted\)$"
+    return " ".join(sorted({*re.findall(form, mapped, re.MULTILINE)}))
+
+
 def journal(unit: str, *since: str) -> str:
     """The last words of a unit, in one line."""
     return run("journalctl", "-u", unit, *since, "-o", "cat", "-n", "20", "--no-pager")[1].replace("\n", ";")[-4000:]

@@ -11,6 +11,7 @@ LOOKS: dict[str, Callable[..., object]] = {
         re.sub("[^!-~]", "?", path) for path in drop_ins(UNITS_OF_OURS[unit])
     ),
     f"binary {DAEMON}": binary,
+    f"libraries {DAEMON}": libraries,
     "rules": lambda: "in-force" if "reject" in run("nft", "list", "table", "inet", TABLE)[1] else "none",
 }
 ACTS = LOOKS | {

@@ -1,7 +1,7 @@
 """Which version of the package of Redis may take the place of which."""
 
 import pytest
-from redis_cluster.decide.package import line_of, refused, replaced_libraries, wanted
+from redis_cluster.decide.package import line_of, refused, wanted
 
 OLD, NEW, NEXT = "5:7.0.15-1~deb12u7", "5:7.0.15-1~deb12u10", "5:8.0.2-3+deb13u1"
 
@@ -53,19 +53,3 @@ def test_line(version: str, line: tuple[int, int]) -> None:
 def test_refused(version: str, installed: str, known: list[str], why: str) -> None:
     """A downgrade that cannot read the data, and what apt does not have; nothing else."""
     assert why in refused(version, installed, known) if why else refused(version, installed, known) == ""
-
-
-def test_replaced_libraries() -> None:
-    """Libraries alone, each once; neither the program nor memory that it shares, nor what is there."""
-    lines = [
-        "7f0 r-xp 00000000 fe:01 12   /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)",
-        "7f1 r--p 00001000 fe:01 12   /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)",
-        "7f2 r-xp 00000000 fe:01 13   /lib/x86_64-linux-gnu/libc.so.6 (deleted)",
-        "7f3 r-xp 00000000 fe:01 14   /usr/lib/x86_64-linux-gnu/liblzf.so.1",
-        "560 r-xp 00000000 fe:01 15   /usr/bin/redis-check-rdb (deleted)",
-        "7f4 rw-s 00000000 00:01 16   /dev/zero (deleted)",
-        "7f5 rw-s 00000000 00:01 17   /memfd:x.so (deleted)",
-        "7f6 rw-p 00000000 00:00 0",
-    ]
-    assert replaced_libraries("\n".join(lines)) == ["libc.so.6", "libssl.so.3"]
-    assert replaced_libraries("") == []

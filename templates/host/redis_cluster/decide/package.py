@@ -40,12 +40,3 @@ def refused(version: str, installed: str, known: Sequence[str]) -> str:
             "it to one of them, or give this host a source that has it, then run pulumi up again"
         )
     return ""
-
-
-def replaced_libraries(maps: str) -> list[str]:
-    """The shared libraries of a process whose files were replaced since: what it runs is not what is installed.
-
-    maps: its /proc/PID/maps.
-    """
-    found = re.findall(r" /(?:usr/)?lib/(?:\S*/)?([^/\s]+\.so(?:\.[0-9.]+)?) \(deleted\)$", maps, re.MULTILINE)
-    return sorted({*found})
