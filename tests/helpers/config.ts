@@ -56,3 +56,15 @@ export function topologyConfig(more: Values = {}): TopologyConfig {
   }
   return { ...config, secrets: secretOutputs(config.secrets) };
 }
+
+/** Three members, and more. */
+export const hosts = (more: Values): Values => ({
+  console: host("10.77.0.11"),
+  "app-1": host("10.77.0.12"),
+  "app-2": host("10.77.0.13"),
+  ...more,
+});
+
+/** The problems as `KEY SEEN; expected EXPECTED`. */
+export const said = (more: Record<string, unknown>): string[] =>
+  problemsOf(more).map(({ key, seen, expected }) => `${key} ${seen}; expected ${expected}`);
