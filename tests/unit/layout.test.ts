@@ -5,10 +5,11 @@ import * as ts from "typescript";
 // What keeps the sources readable, and is easily lost.
 
 const top = join(__dirname, "..", "..");
+/** The sources below a directory, without what Python has compiled of them. */
 const within = (directory: string): string[] =>
-  readdirSync(join(top, directory), { recursive: true, encoding: "utf8" }).map((name) =>
-    join(directory, name),
-  );
+  readdirSync(join(top, directory), { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.endsWith(".pyc"))
+    .map((name) => join(directory, name));
 const read = (name: string): string => readFileSync(join(top, name), "utf8");
 
 const modules = within("components").filter((name) => name.endsWith(".ts"));
