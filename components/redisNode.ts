@@ -4,7 +4,7 @@ import { Bootstrap } from "./bootstrap";
 import { Certificates } from "./certificates";
 import { Decommission } from "./decommission";
 import { HostConfig, TopologyConfig } from "./config/topology";
-import { Connection, connectionTo } from "./remote/connection";
+import { connectionTo } from "./remote/connection";
 import { RouteInputs } from "./dynamic";
 import { Program } from "./program";
 import { Ran } from "./remote/protocol";
@@ -43,12 +43,8 @@ export class RedisNode extends pulumi.ComponentResource {
    * of these, so that sentinels go first.
    */
   readonly staged: remote.Command;
-  private readonly connection: pulumi.Input<Connection>;
-  private readonly plan: pulumi.Input<string>;
-  private readonly limit: number;
-  private readonly override?: string;
+  private readonly everyStep: Omit<RemoteStepArgs, "verb" | "after">;
   private readonly owner: string;
-  private readonly instance?: string;
   private readonly secrets: Record<string, pulumi.Input<string>>;
 
   constructor(
@@ -59,11 +55,13 @@ export class RedisNode extends pulumi.ComponentResource {
     super("redis-cluster:index:RedisNode", prefix, {}, opts);
     const { config, host, owner, route, checks, check, repair } = args;
     const connection = connectionTo(host, config);
-    this.connection = connection;
-    this.instance = config.instance;
-    this.plan = args.plan;
-    this.limit = config.limits.step;
-    this.override = config.override;
+    this.everyStep = {
+      connection,
+      instance: config.instance,
+      plan: args.plan,
+      limit: config.limits.step,
+      override: config.override,
+    };
 
     this.program = config.ssh.helper
       ? check
@@ -89,9 +87,7 @@ export class RedisNode extends pulumi.ComponentResource {
           ...(config.renamed === undefined ? [] : [`renamed ${config.renamed}`]),
           ...portsOf(config),
           ...(config.firewall ? ["firewall"] : []),
-          ...(config.backup?.repository && config.backup.hosts.includes(host.name)
-            ? ["restic"]
-            : []),
+          ...("backup.env" in this.secrets ? ["restic"] : []),
           ...(config.adopt ? ["adopt"] : []),
         ],
         files: {
@@ -148,11 +144,7 @@ export class RedisNode extends pulumi.ComponentResource {
     return remoteStep(
       `${this.prefix}-${name}`,
       {
-        connection: this.connection,
-        instance: this.instance,
-        plan: this.plan,
-        limit: this.limit,
-        override: this.override,
+        ...this.everyStep,
         verb,
         ...args,
         after: [this.staged, ...args.after],

@@ -1,10 +1,10 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostConfig, TopologyConfig } from "./config/topology";
-import { Connection, connectionTo } from "./remote/connection";
+import { connectionTo } from "./remote/connection";
 import { RedisNode } from "./redisNode";
 import { remoteClaim } from "./remote/claim";
-import { remoteStep } from "./remote/step";
+import { remoteStep, RemoteStepArgs } from "./remote/step";
 import { sentinelFiles } from "./release/manifest";
 
 export interface RedisSentinelArgs {
@@ -29,11 +29,7 @@ export interface RedisSentinelArgs {
 export class RedisSentinel extends pulumi.ComponentResource {
   /** Stages the sentinel's files; its delete takes the sentinel away. */
   readonly staged: remote.Command;
-  private readonly connection: pulumi.Input<Connection>;
-  private readonly instance?: string;
-  private readonly plan: pulumi.Input<string>;
-  private readonly limit: number;
-  private readonly override?: string;
+  private readonly everyStep: Omit<RemoteStepArgs, "verb" | "after">;
 
   constructor(
     private readonly prefix: string,
@@ -43,11 +39,13 @@ export class RedisSentinel extends pulumi.ComponentResource {
     super("redis-cluster:index:RedisSentinel", prefix, {}, opts);
     const { config, host, owner, node, nodes, repair } = args;
     const connection = connectionTo(host, config);
-    this.connection = connection;
-    this.instance = config.instance;
-    this.plan = args.plan;
-    this.limit = config.limits.step;
-    this.override = config.override;
+    this.everyStep = {
+      connection,
+      instance: config.instance,
+      plan: args.plan,
+      limit: config.limits.step,
+      override: config.override,
+    };
 
     this.staged = remoteClaim(
       `${prefix}-claim`,
@@ -82,11 +80,7 @@ export class RedisSentinel extends pulumi.ComponentResource {
     return remoteStep(
       `${this.prefix}-${verb}`,
       {
-        connection: this.connection,
-        instance: this.instance,
-        plan: this.plan,
-        limit: this.limit,
-        override: this.override,
+        ...this.everyStep,
         verb: [`sentinel-${verb}`],
         after: [this.staged, ...after],
       },

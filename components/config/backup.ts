@@ -18,10 +18,8 @@ export function readBackup(
   helper: boolean,
   isSecret: (key: string) => boolean,
 ): { backup: TopologyConfig["backup"]; backupSecrets: Record<string, string> } {
-  const value = check.optional("backup");
-  if (isMap(value) && Object.keys(value).length === 0) {
-    return { backup: undefined, backupSecrets: {} };
-  }
+  const value = check.wanted("backup");
+  if (value === undefined) return { backup: undefined, backupSecrets: {} };
   const names = ["hosts", "onCalendar", "keep", "repository", "hostKey"];
   const fields = check.fields(value, "backup", names) ?? {};
   const known = hosts.map(({ name }) => name);

@@ -30,6 +30,12 @@ export class Checker {
     return this.raw[key] === undefined ? {} : this.json(key);
   }
 
+  /** The same of a key whose map turns something on: undefined where it is not set, or empty. */
+  wanted(key: string): unknown {
+    const value = this.optional(key);
+    return isMap(value) && Object.keys(value).length === 0 ? undefined : value;
+  }
+
   integer(key: string, preset: number): number | undefined {
     const text = this.raw[key] ?? String(preset);
     if (/^\d{1,9}$/.test(text)) {
@@ -101,8 +107,8 @@ export class Checker {
     );
   }
 
-  sshPort(value: unknown, key: string): number {
-    const port = value ?? 22;
+  anyPort(value: unknown, key: string, preset: number): number {
+    const port = value ?? preset;
     if (typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65535) {
       return port;
     }

@@ -14,7 +14,7 @@ export function readSsh(check: Checker): TopologyConfig["ssh"] | undefined {
     return undefined;
   }
   const user = check.user(ssh.user, "ssh.user");
-  const port = check.sshPort(ssh.port, "ssh.port");
+  const port = check.anyPort(ssh.port, "ssh.port", 22);
   const agent = check.flag(ssh.agent, "ssh.agent");
   const helper = check.flag(ssh.helper, "ssh.helper");
   if (ssh.bastion === undefined) {
@@ -32,7 +32,7 @@ export function readSsh(check: Checker): TopologyConfig["ssh"] | undefined {
     helper,
     bastion: {
       host,
-      port: check.sshPort(bastion.port, "ssh.bastion.port"),
+      port: check.anyPort(bastion.port, "ssh.bastion.port", 22),
       user: check.user(bastion.user ?? ssh.user, "ssh.bastion.user"),
       hostKey: check.hostKey(bastion.hostKey, "ssh.bastion.hostKey"),
     },

@@ -14,6 +14,7 @@ beforeEach(() => {
 });
 
 afterEach(() => hosts.destroy());
+
 describe("rule 1: a majority of the configured sentinels names the master", () => {
   test("another node: this one follows it, whatever its last file says", async () => {
     app1.fill();

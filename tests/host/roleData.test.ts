@@ -14,6 +14,7 @@ beforeEach(() => {
 });
 
 afterEach(() => hosts.destroy());
+
 describe("a master whose data are gone (the sentinels still name it)", () => {
   /** A whole group with three keys; console is its master. */
   async function wholeGroup(): Promise<void> {

@@ -2,8 +2,8 @@
 
 import time
 
-from .decide.migration import HELD, follows, write_calls
-from .decide.replies import pairs
+from .decide.migration import HELD, write_calls
+from .decide.replies import follows, pairs
 from .members import Member, secret
 from .messages import Refused, plain
 from .migration_note import Note

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from .decide.backup import keys_of
-from .decide.migration import Sizes, count_differences, follows, hindrances, linked, progress, was_promoted
-from .decide.replies import number, pairs
+from .decide.migration import Sizes, count_differences, hindrances, progress, was_promoted
+from .decide.replies import follows, is_linked, number, pairs
 from .follower import Follower
 from .gate import Step, Waiting, override_hash, stall, whole
 from .messages import Refused, plain, say
@@ -238,7 +238,7 @@ class Migration:
         waiting, said, shown = Waiting(self.members.stall), "", time.monotonic()
         while True:
             infos = self.group.infos()
-            late = [member for member, info in infos.items() if not linked(info)]
+            late = [member for member, info in infos.items() if not is_linked(info)]
             if not late:
                 return
             old = self.source.info()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from . import gate
 from .acts import act
 from .decide.owed import Owed, Runs, owed
+from .decide.replies import is_linked
 from .decide.staged import CREATION, changed_creation, changed_name
 from .host import LEAST_FREE, UNIT, installed, refuse_full_disk, refuse_less_free, running
 from .members import load_members
@@ -242,7 +243,7 @@ class Step:
     def linked(self, patience: Patience) -> bool:
         """Waits until this host's node serves and, as a replica, is linked; false where nothing moves."""
         while True:
-            if _linked(self.info()):
+            if _serves(self.info()):
                 return True
             if patience.over():
                 return False
@@ -250,7 +251,7 @@ class Step:
     def wait_all_linked(self) -> None:
         """Until every node of the group is, or nothing moves: a large first sync goes on by itself."""
         patience = Patience(self.daemons)
-        while not all(_linked(node.info) for node in self.daemons.nodes()):
+        while not all(_serves(node.info) for node in self.daemons.nodes()):
             if patience.over():
                 return
 
@@ -334,10 +335,9 @@ class Step:
             self.done.append(f"took back what was set by hand: {names}")
 
 
-def _linked(info: Mapping[str, str]) -> bool:
-    """Whether a node serves, by its INFO, and as a replica is linked."""
-    replica = info.get("master_link_status") == "up" and info.get("master_sync_in_progress") == "0"
-    return info.get("loading") == "0" and (info.get("role") == "master" or replica)
+def _serves(info: Mapping[str, str]) -> bool:
+    """Whether a node does, by its INFO: as a replica it is linked."""
+    return is_linked(info) or (info.get("loading") == "0" and info.get("role") == "master")
 
 
 def _directives(directory: str) -> dict[str, dict[str, str]]:

@@ -154,7 +154,9 @@ DIRECTOR = ["/usr/bin/python3", "-I", "-S", f"{PROGRAMS}/redis_cluster/__main__.
 OWN: dict[str, Callable[..., int | None]] = {"claim": claim, "unclaim": unclaim}
 # One at a time, by what is staged.
 STEPS = {"node-start", "node-roll", "node-roll-master", "sentinel-start", "sentinel-stop", "sentinel-roll"}
-STEPS |= {"decommission", "migrate"}
+STEPS |= {"decommission"}
+# One at a time too, with nothing for root to do.
+LOCKED = {"migrate"}
 CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup", "migration", "restore"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
@@ -173,7 +175,7 @@ def do(verb: str, arguments: Sequence[str]) -> int:
         return OWN[verb](*arguments) or 0
     # With files to stage.
     told = sys.stdin.buffer.read(LONGEST_TOLD) if verb == "node-start" and arguments else None
-    if verb in STEPS | CONSENTED:
+    if verb in STEPS | CONSENTED | LOCKED:
         lock()
     # Asked before there is anything of ours.
     if verb != "check-programs":
@@ -199,7 +201,7 @@ def main(verb: str = "", *arguments: str) -> int:
         arguments = arguments[2:]
         if not re.fullmatch("[1-9][0-9]{0,8}", seconds):
             raise Refused(f"within '{seconds}'; expected a number of seconds")
-    known = {*OWN} | STEPS | CONSENTED | QUESTIONS | OF_UNITS
+    known = {*OWN} | STEPS | CONSENTED | LOCKED | QUESTIONS | OF_UNITS
     if verb not in known:
         raise Refused(f"unknown verb '{verb}'; expected one of: {' '.join(sorted(known))}")
     if not IS_ROOT and os.path.isdir(ETC) and not os.access(ETC, os.R_OK):

@@ -5,14 +5,13 @@ from redis_cluster.decide.migration import (
     OUR_NAME,
     Sizes,
     count_differences,
-    follows,
     hindrances,
-    linked,
     progress,
     still_there,
     was_promoted,
     write_calls,
 )
+from redis_cluster.decide.replies import follows, is_linked
 
 OLD = {
     "redis_version": "6.0.16",
@@ -64,6 +63,7 @@ REPLICA = {
     "master_port": "6379",
     "master_link_status": "up",
     "master_sync_in_progress": "0",
+    "loading": "0",
 }
 
 
@@ -72,14 +72,14 @@ def test_following() -> None:
     assert follows(REPLICA, "10.0.0.1:6379")
     assert not follows(REPLICA, "10.0.0.1:6380")
     assert not follows({**REPLICA, "role": "master"}, "10.0.0.1:6379")
-    assert linked(REPLICA)
+    assert is_linked(REPLICA)
     for lacks in (
         {"master_link_status": "down"},
         {"master_sync_in_progress": "1"},
         {"loading": "1"},
         {"role": "master"},
     ):
-        assert not linked({**REPLICA, **lacks})
+        assert not is_linked({**REPLICA, **lacks})
 
 
 def test_progress() -> None:

@@ -8,7 +8,7 @@ from ..members import Member, Members
 from ..observe import Node, Sentinel
 from ..resp import Reply
 from .identity import is_id
-from .replies import number, pairs, version
+from .replies import follows, is_linked, number, pairs, version
 from .stamp import UNSAVED_RANK
 
 
@@ -136,8 +136,6 @@ def heirs(replicas: Iterable[Node], master: Member) -> list[Member]:
     for each in replicas:
         told = each.info.get
         priority, offset = number(told("slave_priority")), number(told("slave_repl_offset"))
-        follows = told("role") == "slave" and f"{told('master_host')}:{told('master_port')}" == master.place
-        whole = told("master_link_status") == "up" and told("master_sync_in_progress") == "0" and told("loading") == "0"
-        if follows and whole and priority and offset is not None:
+        if follows(each.info, master.place) and is_linked(each.info) and priority and offset is not None:
             found.append((version(told("redis_version")), priority, -offset, each.member))
     return [member for *_, member in sorted(found)]

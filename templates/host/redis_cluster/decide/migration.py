@@ -67,21 +67,6 @@ def highest(info: Mapping[str, str]) -> int:
     return max((int(name[2:]) for name in keys_of(info)), default=0)
 
 
-def follows(info: Mapping[str, str], place: str) -> bool:
-    """Whether a node with this INFO replicates the daemon at ADDRESS:PORT, linked or not."""
-    return info.get("role") == "slave" and f"{info.get('master_host')}:{info.get('master_port')}" == place
-
-
-def linked(info: Mapping[str, str]) -> bool:
-    """Whether a replica has all of a first copy, and is told every write."""
-    return (
-        info.get("role") == "slave"
-        and info.get("master_link_status") == "up"
-        and info.get("master_sync_in_progress") == "0"
-        and info.get("loading", "0") == "0"
-    )
-
-
 def progress(info: Mapping[str, str], old: Mapping[str, str]) -> str:
     """What a first copy is at, and how far. info: of the node that copies. old: of the legacy Redis."""
     if old.get("rdb_bgsave_in_progress") == "1" and info.get("master_sync_read_bytes", "0") in ("0", "-1"):

@@ -1,6 +1,7 @@
 """What daemons tell in words, as numbers and as values by their names."""
 
 import re
+from collections.abc import Mapping
 
 from ..resp import Reply
 
@@ -30,3 +31,14 @@ def place(reply: Reply) -> str:
     told = pairs(reply)
     found = f"{told.get('ip', '')}:{told.get('port', '')}"
     return found if _PLACE.fullmatch(found) else ""
+
+
+def follows(info: Mapping[str, str], place: str) -> bool:
+    """Whether a node with this INFO replicates the daemon at ADDRESS:PORT, linked or not."""
+    return info.get("role") == "slave" and f"{info.get('master_host')}:{info.get('master_port')}" == place
+
+
+def is_linked(info: Mapping[str, str]) -> bool:
+    """Whether a node with this INFO is a replica that has all of a first copy, and is told every write."""
+    wanted = {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "0", "loading": "0"}
+    return wanted.items() <= info.items()
