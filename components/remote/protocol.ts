@@ -15,9 +15,14 @@ export function readId(step: string, stdout: string): string {
 
 function refuse(step: string, stdout: string): never {
   const said = JSON.stringify(lastLine(stdout).slice(0, 80));
+  // A claim that nobody heard of, replaced, would be taken away in the same run; of a program written anew it is another.
+  const host = /^(.*?)(-sentinel-claim|-install)$/.exec(step)?.[1];
+  const again = (host === undefined ? [step] : [`${host}-check`, `${host}-program`])
+    .map((name) => ` --replace '**::${name}'`)
+    .join("");
   throw new pulumi.RunError(
     `${step}: what ran on that host printed ${said} last; expected an id, as this program prints it. Look what ` +
-      `its login shell and the program in /usr/local/lib there add; then have that run again: pulumi up --replace '**::${step}'`,
+      `its login shell and the program in /usr/local/lib there add; then have that run again: pulumi up${again}`,
   );
 }
 

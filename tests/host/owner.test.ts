@@ -150,6 +150,38 @@ test("a host is nobody's once its node was taken away", async () => {
   expect(check(other, "redis-other-cluster")).toMatchObject({ status: 0 });
 });
 
+describe("Pulumi makes a claim as a new one, again", () => {
+  const told = `owner ${dev}\nnode-port 6389\n==> end <==\n`;
+  const taken = () => !existsSync(host.path(`${programs}/owner`));
+
+  test("in a replacement, whose delete takes nothing", async () => {
+    empty();
+    await claim(dev, otherToken);
+    await claim(dev, token);
+    expect(await host.direct("true")).toMatchObject({ status: 0 });
+    expect(await unclaim(otherToken, dev)).toMatchObject({ status: 0 });
+    expect(await host.feed(told, "claim", "node", token, "new")).toMatchObject({ status: 0 });
+    expect(await unclaim(token, dev)).toMatchObject({ status: 0 });
+    expect(taken()).toBe(false);
+    // The next one is a destroy's.
+    expect(await unclaim(token, dev)).toMatchObject({ status: 0 });
+    expect(taken()).toBe(true);
+  });
+
+  test.each(["new", "old"])(
+    "after a run that was killed before Pulumi knew of it: each delete that comes acts, the %s one",
+    async (which) => {
+      empty();
+      await claim(dev, otherToken);
+      expect(await host.direct("true")).toMatchObject({ status: 0 });
+      await claim(dev, token);
+      expect(await host.feed(told, "claim", "node", token, "new")).toMatchObject({ status: 0 });
+      expect(await unclaim(which === "new" ? token : otherToken, dev)).toMatchObject({ status: 0 });
+      expect(taken()).toBe(true);
+    },
+  );
+});
+
 describe("a group that an older version deployed", () => {
   test("is the stack's whose name is in the master's name", () => {
     deployedBefore(devName);

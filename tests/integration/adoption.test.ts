@@ -264,4 +264,15 @@ it("finishes an adoption that was killed again and again, of a group that never 
     expect(kills).toBeGreaterThan(3);
   });
   await expectTakenOver(before);
+  // Claims of killed runs are no other's: the delete of each acts.
+  await dev.stack.destroy();
+  for (const host of hosts)
+    expect(
+      on(
+        host,
+        "systemctl is-active redis-cluster redis-sentinel; ls /etc/redis-cluster 2>&1; true",
+      ),
+    ).toBe(
+      "inactive\ninactive\nls: cannot access '/etc/redis-cluster': No such file or directory",
+    );
 });

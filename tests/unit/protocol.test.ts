@@ -40,3 +40,10 @@ test("what is none ends the run with what was said and the way on", () => {
     /printed "\\u001b\[2J!" last; expected an id, .*pulumi up --replace '\*\*::app-1-sentinel-stop'$/,
   );
 });
+
+test("a claim is never replaced: the program is, and the claim follows", () => {
+  for (const claim of ["app-1-install", "app-1-sentinel-claim"])
+    expect(() => readId(claim, "")).toThrow(
+      /pulumi up --replace '\*\*::app-1-check' --replace '\*\*::app-1-program'$/,
+    );
+});

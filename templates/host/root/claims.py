@@ -43,7 +43,8 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
 
     Pulumi's delete runs last in a replacement, and also after the state was lost and made anew; so it only acts when
     the claim that it was made with is in force. A new resource with the token already in force replaces one whose
-    delete is still to come.
+    delete is still to come. Unless no step has followed that one: its run was killed, and the state may have the
+    one before, or none.
 
     On stdin is what redis_cluster/incoming.py is told, then what stage does.
     """
@@ -55,9 +56,26 @@ def claim(component: str = "", token: str = "", new: str = "") -> int:
         prepare(told)
     stage(told)
     # The last: a claim whose making has failed is made again as a new one, and would be taken for a replacement's.
-    replaces = new == "new" and first_line(file) == token
-    write(file, f"{token}\n" + (f"replaced {int(time.time())}\n" if replaces else ""), 0o600, redis=False)
+    before, unheard = first_line(file), unheard_after(file)
+    if new == "new" and before == token and unheard is None:
+        mark = f"replaced {int(time.time())}"
+    else:
+        mark = " ".join(["unheard", *({*(unheard or []), before} - {token, ""})])
+    write(file, f"{token}\n{mark}\n", 0o600, redis=False)
     return 0
+
+
+def unheard_after(file: str) -> list[str] | None:
+    """The claims before the one in force while no step has followed that: the state may have any. Else None."""
+    unheard = re.search("^unheard(.*)$", read(file).decode(errors="replace"), re.MULTILINE)
+    return unheard[1].split() if unheard else None
+
+
+def heard(verb: str) -> None:
+    """A step has followed the claim of its component, so the state has that one."""
+    file = f"{PROGRAMS}/claim.{verb.partition('-')[0]}"
+    if unheard_after(file) is not None:
+        write(file, f"{first_line(file)}\n", 0o600, redis=False)
 
 
 # What other programs of the host go by, where they are there; by the name among ours.
@@ -111,7 +129,8 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
     """
     file = claim_file(component, token)
     lock()
-    if first_line(file) != token or (owner and first_line(f"{PROGRAMS}/owner") not in ("", owner)):
+    in_force = [first_line(file), *(unheard_after(file) or [] if owner else [])]
+    if token not in in_force or (owner and first_line(f"{PROGRAMS}/owner") not in ("", owner)):
         return
     since = re.search("^replaced ([0-9]{1,12})$", read(file).decode(errors="replace"), re.MULTILINE)
     if since and time.time() - int(since[1]) < REPLACEMENT_LIMIT:

@@ -190,6 +190,8 @@ def do(verb: str, arguments: Sequence[str]) -> int:
             f"{verb} was ended by signal {-status}; expected that it goes on, or says why not. Look at the host, with "
             "'redis-cluster gate' at the group, then run pulumi up again"
         )
+    if verb in STEPS and not status:
+        heard(verb)
     return status
 
 
