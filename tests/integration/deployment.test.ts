@@ -1,6 +1,4 @@
-import { automation } from "@pulumi/pulumi";
 import { execFileSync } from "child_process";
-import { cpSync, rmSync } from "fs";
 import { join } from "path";
 import { setTimeout as sleep } from "timers/promises";
 import {
@@ -144,25 +142,6 @@ it("has three sentinels that see two replicas and each other", async () => {
       `name=${masterName},status=ok,address=${address("console")}:6389,slaves=2,sentinels=3`,
     );
   }
-});
-
-it("lets nobody in without a password, and each user only where it belongs", async () => {
-  const nobody = { ...dev, passwords: { ...dev.passwords, default: "" } } as Stack;
-  for (const daemon of ["node", "sentinel"] as const) {
-    const asked = { host: "app-1", daemon };
-    await expect(ask(nobody, { ...asked, username: "default" }, "PING")).rejects.toThrow(
-      /WRONGPASS|NOAUTH/,
-    );
-    await expect(ask(dev, { ...asked, username: "application" }, "ACL", "LIST")).rejects.toThrow(
-      "NOPERM",
-    );
-    await expect(ask(dev, { ...asked, username: "sentinel" }, "ACL", "LIST")).rejects.toThrow(
-      "NOPERM",
-    );
-  }
-  await expect(
-    ask(dev, { host: "console", daemon: "node", username: "replication" }, "GET", "kept"),
-  ).rejects.toThrow("NOPERM");
 });
 
 it("announces private addresses only", async () => {
@@ -339,30 +318,6 @@ describe("an operator's accidents change nothing that runs", () => {
     });
   });
 });
-
-it("hands applications what they need: the example finds the master through the sentinels", async () => {
-  const directory = copyOfExample();
-  // Of its own: the group's opens all secrets.
-  const envVars = { PULUMI_CONFIG_PASSPHRASE: "consumer's" };
-  const consumer = await automation.LocalWorkspace.createStack(
-    { stackName: "dev", workDir: directory },
-    { envVars },
-  );
-  await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/dev" });
-  await consumer.setConfig("consumer:password", { value: dev.passwords.application, secret: true });
-  const { outputs } = await consumer.up();
-  expect(outputs.greeting.value).toBe("hello from the consumer stack");
-  const master = { host: (await namedMaster(dev))!, daemon: "node" } as const;
-  expect(await ask(dev, master, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
-});
-
-/** The example in a directory below build/, so that its stack file leaves the tree as it is. */
-function copyOfExample(): string {
-  const directory = join(top, "build", "stack", "consumer");
-  rmSync(directory, { recursive: true, force: true });
-  cpSync(join(top, "examples", "consumer"), directory, { recursive: true });
-  return directory;
-}
 
 describe("destroy", () => {
   let lastMaster: string;

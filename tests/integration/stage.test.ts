@@ -1,5 +1,7 @@
+import { automation } from "@pulumi/pulumi";
 import {
   address,
+  ask,
   belongings,
   changes,
   eventually,
@@ -9,16 +11,18 @@ import {
   lab,
   leftBeside,
   losingNothing,
+  namedMaster,
   nothingLost,
   on,
   openBeside,
   openStack,
   Stack,
+  top,
   writerOn,
 } from "../helpers/lab";
 import { hold, held, installHolds } from "../helpers/holds";
 import { execFileSync, spawn } from "child_process";
-import { existsSync, mkdtempSync, readFileSync } from "fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "fs";
 import { tmpdir } from "os";
 import { join } from "path";
 
@@ -49,6 +53,14 @@ async function agentWith(privateKey: string): Promise<[number, string]> {
     env: { ...process.env, SSH_AUTH_SOCK: socket },
   });
   return [agent.pid!, socket];
+}
+
+/** The example in a directory below build/, so that its stack file leaves the tree as it is. */
+function copyOfExample(): string {
+  const directory = join(top, "build", "stack", "consumer");
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(join(top, "examples", "consumer"), directory, { recursive: true });
+  return directory;
 }
 
 beforeAll(async () => {
@@ -94,6 +106,25 @@ it("deploys stage's settings, every login and every question by way of the basti
   }
   await stage.stack.setConfig("redis-cluster:redis.hz", { value: "20" }, true);
   await losingNothing(stage, () => stage.stack.up());
+});
+
+it("hands applications what they need: the example finds the master through the sentinels", async () => {
+  const directory = copyOfExample();
+  // Of its own: the group's opens all secrets.
+  const envVars = { PULUMI_CONFIG_PASSPHRASE: "consumer's" };
+  const consumer = await automation.LocalWorkspace.createStack(
+    { stackName: "stage", workDir: directory },
+    { envVars },
+  );
+  await consumer.setConfig("consumer:group", { value: "organization/redis-cluster/stage" });
+  await consumer.setConfig("consumer:password", {
+    value: stage.passwords.application,
+    secret: true,
+  });
+  const { outputs } = await consumer.up();
+  expect(outputs.greeting.value).toBe("hello from the consumer stack");
+  const master = { host: (await namedMaster(stage))!, daemon: "node" } as const;
+  expect(await ask(stage, master, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
 });
 
 it("a group with a name and ports of its own comes, changes and goes beside it, and none touches the other", async () => {
