@@ -11,7 +11,6 @@ import {
   lab,
   leftBeside,
   losingNothing,
-  namedMaster,
   nothingLost,
   on,
   openBeside,
@@ -123,8 +122,8 @@ it("hands applications what they need: the example finds the master through the 
   });
   const { outputs } = await consumer.up();
   expect(outputs.greeting.value).toBe("hello from the consumer stack");
-  const master = { host: (await namedMaster(stage))!, daemon: "node" } as const;
-  expect(await ask(stage, master, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
+  const node = { host: "console", daemon: "node" } as const;
+  expect(await ask(stage, node, "GET", "consumer:greeting")).toBe(outputs.greeting.value);
 });
 
 it("a group with a name and ports of its own comes, changes and goes beside it, and none touches the other", async () => {
