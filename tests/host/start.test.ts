@@ -104,6 +104,7 @@ async function builtFile(): Promise<string> {
 test("a clone that was never built: the first preview builds it, the next run takes what is there", async () => {
   const { stdout } = await stack.preview();
   expect(stdout).toMatch(/\+ \d\d to create/);
+  expect(stdout).not.toContain("warning");
   const files = builtFiles();
   expect(files).toEqual([
     expect.stringMatching(/^program-[0-9a-f]{16}\.js$/),
