@@ -16,8 +16,8 @@ export function readId(step: string, stdout: string): string {
 function refuse(step: string, stdout: string): never {
   const said = JSON.stringify(lastLine(stdout).slice(0, 80));
   // A claim that nobody heard of, replaced, would be taken away in the same run; of a program written anew it is another.
-  const host = /^(.*?)(-sentinel-claim|-install)$/.exec(step)?.[1];
-  const again = (host === undefined ? [step] : [`${host}-check`, `${host}-program`])
+  const host = /^(.*)-(sentinel-claim|node-install)$/.exec(step)?.[1];
+  const again = (host === undefined ? [step] : [`${host}-check`, `${host}-node-program`])
     .map((name) => ` --replace '**::${name}'`)
     .join("");
   throw new pulumi.RunError(

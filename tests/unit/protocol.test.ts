@@ -42,8 +42,8 @@ test("what is none ends the run with what was said and the way on", () => {
 });
 
 test("a claim is never replaced: the program is, and the claim follows", () => {
-  for (const claim of ["app-1-install", "app-1-sentinel-claim"])
+  for (const claim of ["app-1-node-install", "app-1-sentinel-claim"])
     expect(() => readId(claim, "")).toThrow(
-      /pulumi up --replace '\*\*::app-1-check' --replace '\*\*::app-1-program'$/,
+      /pulumi up --replace '\*\*::app-1-check' --replace '\*\*::app-1-node-program'$/,
     );
 });
