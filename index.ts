@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config/load";
-import { groupPorts } from "./components/config/topology";
+import { groupPorts, nodeHosts } from "./components/config/topology";
 import { ReplicationTopology } from "./components/replicationTopology";
 
 const config = loadConfig();
@@ -13,13 +13,13 @@ const { hosts } = config;
 const sentinelHosts = hosts.filter(({ sentinel }) => sentinel !== undefined);
 const endpoints = (members: typeof hosts, port: number) =>
   members.map(({ address }) => ({ host: address, port }));
-export const nodeEndpoints = endpoints(hosts, nodePort);
+export const nodeEndpoints = endpoints(nodeHosts(hosts), nodePort);
 export const sentinelEndpoints = endpoints(sentinelHosts, sentinelPort);
 /** Where clients go by TLS, and whom they trust; undefined without TLS. In the order of the endpoints above. */
 export const tls = config.tls && {
   mode: config.tls.mode,
   authority: topology.certificates?.authority,
-  nodeEndpoints: endpoints(hosts, config.tls.nodePort),
+  nodeEndpoints: endpoints(nodeHosts(hosts), config.tls.nodePort),
   sentinelEndpoints: endpoints(sentinelHosts, config.tls.sentinelPort),
 };
 /** What clients may show by TLS: certificate and key; undefined where the stack brings its own certificates. */

@@ -1,9 +1,12 @@
 /** Who is in a group, as it was and as it shall be: what of a change can be carried out in one run. Pure. */
 
 export interface Membership {
+  /** Every host; by this name states of before have them. */
   nodes: { name: string; address: string }[];
   /** The hosts that have a sentinel. */
   sentinels: string[];
+  /** Those of them that have no node. */
+  nodeless: string[];
   /** The hosts that are dead and come back no more, by the operator's word. */
   gone: string[];
 }
@@ -47,6 +50,7 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
     }
   }
   const off = asked(olds, news);
+  const nodesOff = off.filter((name) => !olds.nodeless.includes(name));
   const dead = givenUp(olds, news);
   if (off.length > 0 && dead.length > 0) {
     refused.push(
@@ -54,10 +58,25 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
         `one after the other, since nobody hands over in a group that is not whole. Put ${off.join(" and ")} back for ` +
         "this run",
     );
-  } else if (off.length > 1) {
+  } else if (nodesOff.length > 1) {
     refused.push(
-      `redis-cluster:hosts has ${off.join(" and ")} no more; expected one host less in a run, so that a master always ` +
-        `has replicas enough to take writes. Leave ${off.slice(1).join(" and ")} for the next run`,
+      `redis-cluster:hosts has ${nodesOff.join(" and ")} no more; expected one host less in a run, so that a master always ` +
+        `has replicas enough to take writes. Leave ${nodesOff.slice(1).join(" and ")} for the next run`,
+    );
+  }
+  const sentinelsOff = olds.sentinels.filter((name) => off.includes(name));
+  if (sentinelsOff.length > 1 && sentinelsOff.length * 2 >= olds.sentinels.length) {
+    refused.push(
+      `redis-cluster:hosts has ${sentinelsOff.join(" and ")} no more; expected that a majority of the ` +
+        `${olds.sentinels.length} sentinels stays, without which nobody fails over. Leave ` +
+        `${sentinelsOff.slice(1).join(" and ")} for the next run`,
+    );
+  }
+  for (const name of news.nodeless) {
+    if (!was.has(name) || olds.nodeless.includes(name)) continue;
+    refused.push(
+      `redis-cluster:hosts.${name}.node is false; expected that the host keeps its node, which has data. Set it back, or ` +
+        `take ${name} off the list and, in a run after that, add it without a node`,
     );
   }
   // Only a sentinel's own host stops it before the others are to forget it.

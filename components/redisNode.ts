@@ -33,7 +33,8 @@ export interface RedisNodeArgs {
 
 /**
  * The Redis node of one host: the host's programs, its preparation, the node's staged files, and the
- * steps that make them live. The topology says in which order the steps run.
+ * steps that make them live. The topology says in which order the steps run. A host that has a sentinel alone has
+ * the same, without the node's own files: its steps leave out what there is of a node.
  */
 export class RedisNode extends pulumi.ComponentResource {
   /** Writes or compares the host program. */
@@ -85,7 +86,7 @@ export class RedisNode extends pulumi.ComponentResource {
         lines: [
           `master-name ${config.masterName}`,
           ...(config.renamed === undefined ? [] : [`renamed ${config.renamed}`]),
-          ...portsOf(config),
+          ...portsOf(config, host),
           ...(config.firewall ? ["firewall"] : []),
           ...("backup.env" in this.secrets ? ["restic"] : []),
           ...(config.adopt ? ["adopt"] : []),
@@ -155,12 +156,13 @@ export class RedisNode extends pulumi.ComponentResource {
 }
 
 /** The ports that a host's daemons listen on, for the host's preparation to look at. */
-function portsOf({ nodePort, sentinelPort, tls }: TopologyConfig): string[] {
+function portsOf({ nodePort, sentinelPort, tls }: TopologyConfig, { redis }: HostConfig): string[] {
   const plain = [`node-port ${nodePort}`, `sentinel-port ${sentinelPort}`];
-  return [
+  const ports = [
     ...(tls?.mode === "required" ? [] : plain),
     ...(tls ? [`node-tls-port ${tls.nodePort}`, `sentinel-tls-port ${tls.sentinelPort}`] : []),
   ];
+  return redis ? ports : ports.filter((port) => !port.startsWith("node-"));
 }
 
 function tlsFiles(

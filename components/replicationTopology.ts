@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Bootstrap } from "./bootstrap";
 import { Certificates, certificatesOf } from "./certificates";
-import { foundBy, groupPorts, TopologyConfig } from "./config/topology";
+import { foundBy, groupPorts, HostConfig, nodeHosts, TopologyConfig } from "./config/topology";
 import { connectionTo } from "./remote/connection";
 import { Decommission } from "./decommission";
 import { goneHost } from "./goneHost";
@@ -57,11 +57,13 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       privateKey: config.secrets.sshPrivateKey,
       instance: config.instance,
     };
-    const endpoints = config.hosts.map(({ name: host, address }) => ({
-      name: host,
-      address,
-      port: ports.node,
-    }));
+    const at = (members: HostConfig[], port: number) =>
+      members.map(({ name: host, address }) => ({ name: host, address, port }));
+    const endpoints = at(nodeHosts(config.hosts), ports.node);
+    const sentinelEndpoints = at(
+      config.hosts.filter(({ sentinel }) => sentinel !== undefined),
+      ports.sentinel,
+    );
     const drift = new HostDrift("host-drift", { ...route, nodes: endpoints }, child);
     const repairs = config.hosts.map(({ name: host }) =>
       drift.repair.apply((ids) => ids[host] ?? ""),
@@ -116,15 +118,13 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       },
       { ...child, dependsOn: [...nodes, ...sentinels].flatMap((each) => each?.staged ?? []) },
     );
-    const sentinelEndpoints = config.hosts
-      .filter(({ sentinel }) => sentinel !== undefined)
-      .map(({ name: host, address }) => ({ name: host, address, port: ports.sentinel }));
     const decommission = new Decommission(
       "decommission",
       {
         ...route,
         nodes: config.hosts.map(({ name: host, address }) => ({ name: host, address })),
         sentinels: sentinelEndpoints.map(({ name: host }) => host),
+        nodeless: config.hosts.filter(({ redis }) => !redis).map(({ name: host }) => host),
         gone: config.gone,
         ports: [ports.node, ports.sentinel],
         plan,
@@ -149,7 +149,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
     // All of them at once: of those to which a restart is owed the hosts themselves take one at a time.
     if (others.length > 0) last = others.map((node) => node.roll(last));
     // One waits for all of them and the rest for that one: each has in the state what it waits for.
-    const [first, ...rest] = nodes;
+    const [first, ...rest] = nodes.filter((_, index) => config.hosts[index].redis);
     const turn = first.rollMaster(last);
     if (last.length > 1) last = [turn];
     last = [turn, ...rest.map((node) => node.rollMaster(last))];
@@ -191,7 +191,7 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       "change-classes",
       {
         ...settingsByClass(config),
-        created: config.hosts.map(({ name: host, redis }) => ({
+        created: nodeHosts(config.hosts).map(({ name: host, redis }) => ({
           name: host,
           redis: creationSettings(redis),
         })),

@@ -3,7 +3,7 @@ import { Fields, isMap } from "../directives/values";
 import type { Checker } from "./checker";
 import { usableKey } from "./privateKey";
 import { show } from "./problem";
-import type { Backup, HostConfig, TopologyConfig } from "./topology";
+import { Backup, HostConfig, nodeHosts, TopologyConfig } from "./topology";
 
 // What goes into the unit and into restic's environment; nothing that either would take for something else.
 const directory = /^(?!\/(home|root|run|tmp|var\/tmp|dev|proc|sys)(\/|$))(\/[\w@+~-][\w.@+~-]*)+$/;
@@ -22,7 +22,7 @@ export function readBackup(
   if (value === undefined) return { backup: undefined, backupSecrets: {} };
   const names = ["hosts", "onCalendar", "keep", "repository", "hostKey"];
   const fields = check.fields(value, "backup", names) ?? {};
-  const known = hosts.map(({ name }) => name);
+  const known = nodeHosts(hosts).map(({ name }) => name);
   const saving = check.list(
     fields.hosts ?? [],
     "backup.hosts",

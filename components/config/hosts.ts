@@ -6,7 +6,7 @@ import { effectiveSettings } from "../directives/settings";
 import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";
-import type { HostConfig } from "./topology";
+import { HostConfig, nodeHosts } from "./topology";
 
 const hostName = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
 
@@ -20,11 +20,16 @@ export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): 
     );
     return [];
   }
-  const count = Object.keys(value).length;
   const places = new Map<string, string>();
-  const sentinels = Object.values(value).filter((host) => !isMap(host) || host.sentinel !== false);
-  // So many hosts are left beside a master when the others have no majority of the sentinels.
-  const least = count - (Math.floor(sentinels.length / 2) + 1);
+  const having = (...daemons: ("node" | "sentinel")[]) =>
+    Object.values(value).filter(
+      (host) => !isMap(host) || daemons.every((daemon) => host[daemon] !== false),
+    ).length;
+  const [count, sentinels] = [having("node"), having("sentinel")];
+  // A master that is cut off from a majority of the sentinels and from a node to promote has at most as many nodes
+  // beside it. Sentinels without a node leave it more of them.
+  const away = Math.floor(sentinels / 2) + 1 - (sentinels - having("node", "sentinel"));
+  const least = count - Math.max(1, away);
   const hosts = Object.entries(value).map(([name, host]) =>
     readHost(check, name, host, groupWide, String(least)),
   );
@@ -40,6 +45,7 @@ export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): 
       }
       places.set(place, host.name);
     }
+    if (!host.redis) continue;
     const replicas = Number(host.redis["min-replicas-to-write"]);
     if (replicas < least || replicas >= count) {
       check.problem(
@@ -51,7 +57,10 @@ export function readHosts(check: Checker, groupWide: Record<Daemon, Settings>): 
       );
     }
   }
-  if (hosts.filter((host) => host.redis["replica-priority"] !== "0").length < 2) {
+  const nodes = nodeHosts(hosts);
+  if (nodes.length < 2) {
+    check.problem("hosts", `have ${nodes.length} nodes`, "at least two hosts with a node");
+  } else if (nodes.filter(({ redis }) => redis["replica-priority"] !== "0").length < 2) {
     check.problem("redis.replica-priority", "is 0", "at least two hosts that may become master");
   }
   return hosts;
@@ -85,7 +94,7 @@ function readHost(
   leastReplicas: string,
 ): HostConfig {
   const key = under("hosts", name);
-  const names = ["address", "sshHost", "hostKey", "redis", "sentinel"];
+  const names = ["address", "sshHost", "hostKey", "node", "redis", "sentinel"];
   const fields = check.fields(value, key, names) ?? {};
   check.text(name, key, hostName, "a name of lower-case letters, digits, dots and dashes");
   const address = readAddress(check, fields.address, `${key}.address`);
@@ -97,14 +106,22 @@ function readHost(
     }
   }
   const sentinel = fields.sentinel === true ? {} : (fields.sentinel ?? {});
+  const node = check.flag(fields.node, `${key}.node`, true);
+  if (!node && sentinel === false) {
+    check.problem(key, "has neither node nor sentinel", "one of the two, or none of this host");
+  }
+  if (!node && fields.redis !== undefined) {
+    check.problem(`${key}.redis`, "is set while node is false", "settings of nodes alone");
+  }
   const place = { address, leastReplicas };
-  const redis = readSettings(check, "node", place, fields.redis ?? {}, `${key}.redis`, groupWide);
   return {
     name,
     address,
     sshHost,
     hostKey: check.hostKey(fields.hostKey, `${key}.hostKey`),
-    redis,
+    ...(node && {
+      redis: readSettings(check, "node", place, fields.redis ?? {}, `${key}.redis`, groupWide),
+    }),
     ...(sentinel !== false && {
       sentinel: readSettings(check, "sentinel", place, sentinel, `${key}.sentinel`, groupWide),
     }),

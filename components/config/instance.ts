@@ -3,7 +3,7 @@ import { instanceForm, namesOf } from "../names";
 import type { Checker } from "./checker";
 import { under } from "./path";
 import { show } from "./problem";
-import type { HostConfig } from "./topology";
+import { HostConfig, nodeHosts } from "./topology";
 
 // What stands beside the daemons of the group without a name is called redis-cluster-backup, and so on.
 const taken = ["backup", "firewall", "kernel", "stamp", "return"];
@@ -42,7 +42,7 @@ export function refuseOtherSockets(
   instance: string | undefined,
 ): void {
   const directory = `/run/${namesOf(instance).cluster}/node/`;
-  for (const { name, redis } of hosts) {
+  for (const { name, redis } of nodeHosts(hosts)) {
     const { unixsocket = '""' } = redis;
     if (unixsocket !== '""' && !unixsocket.startsWith(directory)) {
       check.problem(

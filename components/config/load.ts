@@ -12,7 +12,7 @@ import { Problem, show } from "./problem";
 import { passwordKey, previousKey, readSecrets } from "./secrets";
 import { readSsh } from "./ssh";
 import { readTls } from "./tls";
-import { HostConfig, ownUsers, Topology, TopologyConfig } from "./topology";
+import { HostConfig, nodeHosts, ownUsers, Topology, TopologyConfig } from "./topology";
 import { readUsers } from "./users";
 import { ruleFindings } from "../directives/rules";
 
@@ -169,11 +169,12 @@ export function parseConfig(
   }
 
   const { bootstrapMaster } = raw;
-  if (hosts.length > 0 && !hosts.some((host) => host.name === bootstrapMaster)) {
+  const nodes = nodeHosts(hosts);
+  if (hosts.length > 0 && !nodes.some((host) => host.name === bootstrapMaster)) {
     check.problem(
       "bootstrapMaster",
       show(bootstrapMaster),
-      `the host that starts as master, one of ${hosts.map((host) => host.name).join(", ")}`,
+      `the host that starts as master, one of ${nodes.map((host) => host.name).join(", ")}`,
     );
   }
 
@@ -219,7 +220,7 @@ export function parseConfig(
   const gone = readGone(check, hosts);
   const firewall = readFirewall(check);
   const { backup, backupSecrets } = readBackup(check, hosts, ssh?.helper ?? false, isSecret);
-  const migration = readMigration(check, hosts, [nodePort, tls?.nodePort]);
+  const migration = readMigration(check, nodes, [nodePort, tls?.nodePort]);
 
   const secrets = readSecrets(check, stack, names, ssh?.agent ?? false, isSecret);
 

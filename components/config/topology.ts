@@ -11,10 +11,18 @@ export interface HostConfig {
   sshHost: string;
   /** The line `ssh-ed25519 AAAA...`. */
   hostKey: string;
-  redis: Settings;
+  /** Undefined: no node here, a sentinel alone. */
+  redis?: Settings;
   /** Undefined: no sentinel here. */
   sentinel?: Settings;
 }
+
+/** A host that has a node. */
+export type NodeHost = HostConfig & { redis: Settings };
+
+/** Those of the hosts that have a node. */
+export const nodeHosts = (hosts: HostConfig[]): NodeHost[] =>
+  hosts.filter((host): host is NodeHost => host.redis !== undefined);
 
 export interface Bastion {
   host: string;

@@ -177,7 +177,7 @@ export const nodeDirectives: Directive[] = [
       reason:
         "N hosts, S sentinels: a master beside which a majority of the sentinels may promote another refuses writes, which the failover would throw away",
     },
-    note: "N hosts, S sentinels: at least N-(S+1)/2, less would bound nothing; at most N-1",
+    note: 'N hosts, S sentinels: at least N-(S+1)/2, less would bound nothing; at most N-1; see "A host with a sentinel alone" in docs/operations.md',
   }),
   live("min-replicas-max-lag", integer(1), "5", {
     note: "0 would switch min-replicas-to-write off",

@@ -230,7 +230,7 @@ export const rules: Rule[] = [
 
 interface Host {
   name: string;
-  redis: Settings;
+  redis?: Settings;
   sentinel?: Settings;
 }
 
@@ -240,18 +240,19 @@ export function ruleFindings(hosts: Host[]): Record<"refused" | "told", Problem[
   const shortest = Math.min(
     ...hosts.flatMap(({ sentinel }) => (sentinel ? [Number(sentinel[down])] : [])),
   );
+  const nodes = hosts.flatMap(({ name, redis }) => (redis ? [{ name, redis }] : []));
   const findings = (which: Omit<Rule, "refused">[]): Problem[] =>
     which.flatMap(({ name, by, wrong, expected }) => {
-      const found = hosts.flatMap((host) => {
+      const found = nodes.flatMap((host) => {
         const values: Settings = { ...host.redis, [down]: String(shortest) };
-        const elsewhere = hosts.filter((each) => each !== host).map(({ redis }) => redis);
+        const elsewhere = nodes.filter((each) => each !== host).map(({ redis }) => redis);
         if (!wrong(values, elsewhere)) return [];
         const others = by.map((other) => `${other} is ${values[other]}`);
         const seen = [`is ${values[name]}`, ...others].join(" while ");
         return [{ key: `${under("hosts", host.name)}.redis.${name}`, seen, expected }];
       });
       const same =
-        found.length === hosts.length && new Set(found.map(({ seen }) => seen)).size === 1;
+        found.length === nodes.length && new Set(found.map(({ seen }) => seen)).size === 1;
       return same ? [{ ...found[0], key: `redis.${name}` }] : found;
     });
   return { refused: findings(refused), told: findings(told) };

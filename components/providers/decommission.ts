@@ -15,14 +15,15 @@ interface Inputs extends RouteArgs, Membership {
 }
 
 /** The others are for the run alone in which somebody leaves: a change of them is none by itself. */
-const compared = ["hosts", "bastion", "nodes", "sentinels", "gone", "sources"] as const;
+const compared = ["hosts", "bastion", "nodes", "sentinels", "nodeless", "gone", "sources"] as const;
 
-/** An older version's state has no list of those that are gone; that of a new group has nothing. */
-const membersOf = ({ nodes = [], sentinels = [], gone = [] }: Partial<Inputs>): Membership => ({
-  nodes,
-  sentinels,
-  gone,
-});
+/** An older version's state lacks lists; that of a new group has nothing. */
+const membersOf = ({
+  nodes = [],
+  sentinels = [],
+  nodeless = [],
+  gone = [],
+}: Partial<Inputs>): Membership => ({ nodes, sentinels, nodeless, gone });
 
 function check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
   const refused = refusedMembership(membersOf(olds), news);
@@ -40,11 +41,16 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
 /** What a step prints at its end; see last_word in templates/host/redis_cluster/told.py. */
 const lastWord = /^(.*) \[[0-9a-f]{8}\]$/;
 
-/** The host as it was reached until now; by the key and the bastion of now. */
-async function leave(name: string, olds: Inputs, news: Inputs): Promise<void> {
+/** The host as it was reached until now; by the key and the bastion of now. left: those that did so in this run. */
+async function leave(name: string, olds: Inputs, news: Inputs, left: string[]): Promise<void> {
   const route = heldRoute({ ...news, hosts: olds.hosts });
   const { plan, override, limit } = news;
-  const told = `# plan ${plan}\n${override ? `# override ${override}\n` : ""}`;
+  const told = [
+    `# plan ${plan}`,
+    ...(override ? [`# override ${override}`] : []),
+    ...(left.length > 0 ? [`# left ${left.join(" ")}`] : []),
+    "",
+  ].join("\n");
   const command = hostCommand(news.instance, limit, ["decommission"]);
   const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
     throw new Error(
@@ -107,7 +113,13 @@ export const provider: dynamic.ResourceProvider<Inputs, Inputs> = {
   update: async (_id, olds, news) => {
     const before = membersOf(olds);
     for (const name of givenUp(before, news)) await refuseLiving(name, olds, news);
-    for (const name of asked(before, news)) await leave(name, olds, news);
+    // A node last: those before it would miss it.
+    const leaving = asked(before, news);
+    const nodeless = (name: string) => before.nodeless.includes(name);
+    const order = [...leaving.filter(nodeless), ...leaving.filter((name) => !nodeless(name))];
+    for (const [index, name] of order.entries()) {
+      await leave(name, olds, news, order.slice(0, index));
+    }
     return { outs: news };
   },
 };

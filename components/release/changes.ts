@@ -46,12 +46,12 @@ function classes(config: Config, host: HostConfig): Record<"live" | "restart", S
     );
   const unit = (text: string) => `unit ${shortHash(text)}`;
   const { cluster, sentinel: daemon } = namesOf(config.instance);
-  const redis = renderRedisConf(config, host);
+  const redis = host.redis ? renderRedisConf(config, host) : "";
   const all = {
     live: settings("node", "redis", redis, true),
     restart: {
       ...settings("node", "redis", redis, false),
-      [`${cluster}.service`]: unit(renderNodeUnit(config)),
+      ...(host.redis && { [`${cluster}.service`]: unit(renderNodeUnit(config)) }),
     },
   };
   if (!host.sentinel) return all;

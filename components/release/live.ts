@@ -16,7 +16,7 @@ export function liveNames(
       .filter(({ name, class: kind }) => kind === "live" && name in settings)
       .map(({ name }) => name);
   return {
-    node: [...(tls ? tlsLive : []), ...names("node", redis)],
+    node: redis ? [...(tls ? tlsLive : []), ...names("node", redis)] : [],
     sentinel: sentinel ? names("sentinel", sentinel) : [],
   };
 }

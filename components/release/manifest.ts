@@ -18,16 +18,21 @@ import {
   renderSentinelUsers,
 } from "./render";
 
-/** What a host's node is composed from and what stands beside it, and which of its host's settings running daemons take. */
+/**
+ * What a host's node, where it has one, is composed from and what stands beside the daemons, and which of its host's
+ * settings running daemons take.
+ */
 export function nodeFiles(config: Config, host: HostConfig): Record<string, string> {
   const backup = renderBackupUnits(config, host.name);
   const { cluster } = namesOf(config.instance);
   return {
-    "redis.conf": renderRedisConf(config, host),
+    ...(host.redis && { "redis.conf": renderRedisConf(config, host) }),
     live: render("live", liveNames(config, host)),
     members: renderMembers(config, host),
-    "users.acl": renderNodeUsers(config),
-    [`${cluster}.service`]: renderNodeUnit(config),
+    ...(host.redis && {
+      "users.acl": renderNodeUsers(config),
+      [`${cluster}.service`]: renderNodeUnit(config),
+    }),
     "firewall.nft": renderFirewall(config),
     [`${cluster}-firewall.service`]: renderFirewallUnit(config),
     [`${cluster}-kernel.service`]: renderKernelUnit(config),

@@ -7,6 +7,7 @@ import {
   applicationRights,
   groupPorts,
   HostConfig,
+  nodeHosts,
   Tls,
   TopologyConfig,
   User,
@@ -20,8 +21,11 @@ import { templates } from "../project";
 /** The part of the configuration that ends up in files; none of it is secret. */
 export type Config = Omit<TopologyConfig, "secrets">;
 
-/** A node's settings, without role, users and passwords. */
+/** A node's settings, without role, users and passwords. Throws where the host has no node. */
 export function renderRedisConf(config: Config, host: HostConfig): string {
+  if (!host.redis) {
+    throw new Error(`${host.name} has no node`);
+  }
   return render("redis.conf", {
     ...namesOf(config.instance),
     port: config.nodePort,
@@ -72,7 +76,7 @@ export function renderMembers(config: Config, host: HostConfig): string {
       config.tls?.mode === "required"
         ? [{ node: config.nodePort, sentinel: config.sentinelPort }]
         : [],
-    nodes: config.hosts.map(at(ports.node)),
+    nodes: nodeHosts(config.hosts).map(at(ports.node)),
     sentinels: config.hosts.filter(({ sentinel }) => sentinel).map(at(ports.sentinel)),
   });
 }

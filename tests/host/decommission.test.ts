@@ -46,6 +46,7 @@ function of(...members: string[]): Inputs {
     privateKey: key.private,
     nodes: members.map((name) => ({ name, address: `127.0.0.${names.indexOf(name) + 1}` })),
     sentinels: members.slice(0, 1),
+    nodeless: [],
     gone: [],
     ports: [6389, 26389],
     plan: "0123456789abcdef",

@@ -64,3 +64,16 @@ def test_a_turn_that_is_not_over_says_which_limit_it_was(files: tuple[str, str])
         Refused, match=r"not whole:\nconsole node [^\n]*\. Nothing moved for 0 s, .*limits\.stall; last"
     ):
         whole(*files, Step("", ""))
+
+
+def test_what_those_that_have_left_do_not_say_is_no_fault(tmp_path: Path, files: tuple[str, str]) -> None:
+    """Of their sentinels alone, and of no other host."""
+    (tmp_path / "members").write_text(f"{MEMBERS}sentinel a 127.0.0.1 1\nsentinel ab 127.0.0.1 1\n")
+    with pytest.raises(Refused) as refused:
+        gate(*files, str(tmp_path), Step("0123456789abcdef", "", ("a",)))
+    assert "\na sentinel" not in str(refused.value)
+    assert "\nab sentinel 127.0.0.1:1: Connection refused" in str(refused.value)
+    assert "\nconsole node 127.0.0.1:1: Connection refused" in str(refused.value)
+    with pytest.raises(Refused, match="\nab sentinel") as refused:
+        whole(*files, Step("", "", ("a",)))
+    assert "\na sentinel" not in str(refused.value)

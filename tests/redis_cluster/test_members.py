@@ -54,6 +54,20 @@ def test_members(tmp_path: Path) -> None:
     assert members.nodes[0].place == "10.77.0.11:6389"
 
 
+def test_which_daemons_a_host_has(tmp_path: Path) -> None:
+    """A node, a sentinel or both; who wants a node where there is none is told where there are some."""
+    alone = load_members(
+        written(tmp_path, WHOLE.replace("self app-1", "self app-2") + "sentinel app-2 10.77.0.13 26389\n")
+    )
+    assert alone.here == {"sentinel": Member("app-2", "10.77.0.13", 26389)}
+    assert (alone.has_node, alone.has_sentinel) == (False, True)
+    with pytest.raises(Refused, match="no node; expected one of console, app-1"):
+        _ = alone.node_here
+    node = load_members(written(tmp_path, WHOLE))
+    assert (node.has_node, node.has_sentinel) == (True, False)
+    assert [*load_members(written(tmp_path, WHOLE.replace("self app-1", "self console"))).here] == ["node", "sentinel"]
+
+
 def test_tls_and_releases_from_before(tmp_path: Path) -> None:
     """Limits have a default, a bootstrap master is passed over, and plain ports tell that there is TLS."""
     text = WHOLE.replace("limits 90 12\n", "bootstrap-master console\nplain-ports 6379 26379\n")

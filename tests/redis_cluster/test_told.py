@@ -14,6 +14,7 @@ PLAN, OVERRIDE = "0123456789abcdef", "fedcba9876543210"
     [
         ("", Told()),
         (f"# after 0123abcd\n# plan {PLAN}", Told(PLAN)),
+        (f"# plan {PLAN}\n# left app-3 app-4\n", Told(PLAN, left="app-3 app-4")),
         (f"bootstrap app-1\n\n# after {PLAN}\n# plan {PLAN}\n# override {OVERRIDE}\n", Told(PLAN, OVERRIDE, "app-1")),
     ],
 )

@@ -3,6 +3,7 @@ import { readFileSync } from "fs";
 import { load } from "js-yaml";
 import { join } from "path";
 import { loadConfig, parseConfig, report } from "../../components/config/load";
+import { nodeHosts } from "../../components/config/topology";
 import { host, hosts, said, keyPair, problemsOf, rawConfig, secrets } from "../helpers/config";
 import { sshKey } from "../helpers/sshKey";
 
@@ -49,7 +50,7 @@ test("the smallest configuration is filled in", () => {
     sshHost: "10.77.0.12",
     hostKey: keyPair.public,
   });
-  expect(config.hosts[0].redis.bind).toBe("10.77.0.12 127.0.0.1");
+  expect(config.hosts[0].redis?.bind).toBe("10.77.0.12 127.0.0.1");
   expect(config.hosts[0].sentinel?.bind).toBe("10.77.0.12 127.0.0.1");
 });
 
@@ -69,10 +70,32 @@ test.each([
     host(`10.77.0.${11 + i}`, { sentinel: i < sentinels }),
   ]);
   const { hosts } = parse({ hosts: Object.fromEntries(entries) as object });
-  expect(hosts.map(({ redis }) => redis["min-replicas-to-write"])).toEqual(
+  expect(hosts.map(({ redis }) => redis?.["min-replicas-to-write"])).toEqual(
     Array.from({ length: count }, () => least),
   );
 });
+
+test.each([
+  // With the others are all sentinels that have no node, and one node to promote.
+  [2, 1, "1"],
+  [2, 3, "1"],
+  [3, 2, "2"],
+  [4, 1, "2"],
+])(
+  "%d nodes with sentinels and %d hosts with a sentinel alone: a master needs %s replicas to write",
+  (nodes, alone, least) => {
+    const entries = Array.from({ length: nodes + alone }, (_, i) => [
+      i === 0 ? "console" : `app-${i}`,
+      host(`10.77.0.${11 + i}`, i < nodes ? {} : { node: false }),
+    ]);
+    const config = parse({ hosts: Object.fromEntries(entries) as object });
+    expect(nodeHosts(config.hosts).map(({ redis }) => redis["min-replicas-to-write"])).toEqual(
+      Array.from({ length: nodes }, () => least),
+    );
+    expect(config.hosts.filter(({ sentinel }) => sentinel)).toHaveLength(nodes + alone);
+    expect(config.quorum).toBe((nodes + alone + 1) / 2);
+  },
+);
 
 describe("the committed files", () => {
   const file = (name: string): Record<string, Record<string, unknown>> =>

@@ -131,6 +131,43 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^hosts have 2 sentinels; expected an odd number of sentinels, at least 3$/,
   ],
   [
+    "neither node nor sentinel",
+    { hosts: hosts({ "app-3": host("10.77.0.14", { node: false, sentinel: false }) }) },
+    /^hosts.app-3 has neither node nor sentinel; expected one of the two/,
+  ],
+  [
+    "settings of a node where there is none",
+    { hosts: hosts({ "app-2": host("10.77.0.13", { node: false, redis: { hz: 20 } }) }) },
+    /^hosts.app-2.redis is set while node is false; expected settings of nodes alone$/,
+  ],
+  [
+    "one node",
+    {
+      hosts: hosts({
+        "app-1": host("10.77.0.12", { node: false }),
+        "app-2": host("10.77.0.13", { node: false }),
+      }),
+      redis: { "min-replicas-to-write": 0 },
+    },
+    /^hosts have 1 nodes; expected at least two hosts with a node$/,
+  ],
+  [
+    "a bootstrap master without a node",
+    {
+      hosts: hosts({ "app-2": host("10.77.0.13", { node: false }) }),
+      bootstrapMaster: "app-2",
+    },
+    /^bootstrapMaster is "app-2"; expected .* one of console, app-1$/,
+  ],
+  [
+    "a backup where there is no node",
+    {
+      hosts: hosts({ "app-2": host("10.77.0.13", { node: false }) }),
+      backup: { hosts: ["app-2"] },
+    },
+    /^backup.hosts has app-2; expected at least one of console, app-1;/,
+  ],
+  [
     "four sentinels",
     { hosts: hosts({ "app-3": host("10.77.0.14") }) },
     /^hosts have 4 sentinels; expected an odd number/,

@@ -27,7 +27,7 @@ const resources: Record<string, () => void> = {
     new Bootstrap("it", { hosts: [host], bootstrapMaster: "a", nodes: [endpoint], after: [] }),
   decommission: () =>
     new Decommission("it", {
-      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], gone: [] },
+      ...{ hosts: [host], nodes: [endpoint], sentinels: ["a"], nodeless: [], gone: [] },
       ...{ ports: [1, 2], plan: "x", limit: 1 },
     }),
   hostDrift: () => new HostDrift("it", { hosts: [host], nodes: [endpoint] }),

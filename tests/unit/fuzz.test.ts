@@ -142,7 +142,7 @@ describe("rendering", () => {
             // A directive without a default has a line only when it is set.
             .toBeLessThanOrEqual(directive.default === undefined ? config.hosts.length : 0);
           for (const each of config.hosts) {
-            const settings = daemon === "node" ? each.redis : (each.sentinel ?? {});
+            const settings = (daemon === "node" ? each.redis : each.sentinel) ?? {};
             const text =
               daemon === "node" ? renderRedisConf(config, each) : renderSentinelConf(config, each);
             const lines = text

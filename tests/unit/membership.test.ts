@@ -8,16 +8,19 @@ const addresses: Record<string, string> = {
   "app-4": "10.77.0.15",
 };
 
-/** A group of these hosts; one with a dash before it has no sentinel there, one with a cross is gone. */
+/** A group of these hosts; one with a dash before it has no sentinel, one with a ~ no node, one with a cross is gone. */
 function group(hosts: string): Membership {
   const names = hosts.split(" ");
   const here = names.filter((name) => !name.startsWith("+"));
   return {
     nodes: here.map((name) => {
-      const [host, address] = name.replace(/^-/, "").split("=");
+      const [host, address] = name.replace(/^[-~]/, "").split("=");
       return { name: host, address: address ?? addresses[host] };
     }),
-    sentinels: here.filter((name) => !name.startsWith("-")).map((name) => name.replace(/=.*/, "")),
+    sentinels: here
+      .filter((name) => !name.startsWith("-"))
+      .map((name) => name.replace(/^~|=.*/g, "")),
+    nodeless: here.filter((name) => name.startsWith("~")).map((name) => name.slice(1)),
     gone: names.filter((name) => name.startsWith("+")).map((name) => name.slice(1)),
   };
 }
@@ -26,7 +29,7 @@ const three = "app-1 app-2 console";
 
 test.each([
   ["nothing", group(three), group(three)],
-  ["a first deployment", { nodes: [], sentinels: [], gone: [] }, group(three)],
+  ["a first deployment", { nodes: [], sentinels: [], nodeless: [], gone: [] }, group(three)],
   ["hosts more, with sentinels or without", group(three), group(`${three} app-3 app-4`)],
   ["a host less", group(`${three} -app-3`), group(three)],
   [
@@ -37,6 +40,9 @@ test.each([
   ["one that stays on the list of those gone", group(`${three} +app-3`), group(`${three} +app-3`)],
   ["one that was gone and is a member again", group(`${three} +app-3`), group(`${three} -app-3`)],
   ["one for another", group(three), group("app-1 app-3 console")],
+  ["two sentinels more, without nodes", group(three), group(`${three} ~app-3 ~app-4`)],
+  ["the same two less", group(`${three} ~app-3 ~app-4`), group(three)],
+  ["a node where a sentinel was alone", group("app-1 ~app-2 console"), group(three)],
 ])("%s: in one run", (_, olds, news) => {
   expect(refusedMembership(olds, news)).toEqual([]);
 });
@@ -65,6 +71,18 @@ test.each([
     `${three} app-3 app-4`,
     `${three} -app-3`,
     [/^redis-cluster:hosts\.app-3\.sentinel is false; expected that the host keeps its sentinel/],
+  ],
+  [
+    "so many sentinels less that no majority stays",
+    "app-1 console ~app-2 ~app-3 ~app-4",
+    "app-1 console app-5=10.77.0.16",
+    [/has app-2 and app-3 and app-4 no more; expected that a majority of the 5 sentinels stays/],
+  ],
+  [
+    "a node less on a host that stays",
+    three,
+    "app-1 ~app-2 console",
+    [/^redis-cluster:hosts\.app-2\.node is false; expected that the host keeps its node/],
   ],
   [
     "one that leaves while another is gone",

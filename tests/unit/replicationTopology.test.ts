@@ -331,6 +331,24 @@ it("leaves hosts without a sentinel to their nodes, all at once after those that
   expect(precedes(graph, "app-3-node-roll", "app-4-node-roll")).toBe(false);
 });
 
+it("has a host with a sentinel alone take its turn as others do, and wants no node there", async () => {
+  const graph = await graphOf({
+    ...three,
+    "app-2": { address: "10.77.0.13", hostKey, node: false },
+  });
+  const claim = String(graph.get("app-2-node-install")?.inputs.stdin);
+  expect(claim).not.toMatch(/node-port|==> (redis\.conf|users\.acl|redis-cluster\.service) <==/);
+  expect(claim).toMatch(/\nself app-2\n[^]*\nsentinel app-2 10\.77\.0\.13 26389\n/);
+  expect(String(graph.get("app-1-node-install")?.inputs.stdin)).not.toContain("node app-2 ");
+  expect(graph.get("app-2-node-roll")?.inputs.create).toMatch(/ sentinel-stop node-roll$/);
+  expect(precedes(graph, "app-2-sentinel-roll", "console-node-roll")).toBe(true);
+  expect(graph.has("app-2-node-roll-master")).toBe(false);
+  const { nodes, sentinels } = graph.get("sentinel-quorum")!.inputs as Record<string, object[]>;
+  expect([nodes.length, sentinels.length]).toEqual([2, 3]);
+  expect(graph.get("decommission")?.inputs).toMatchObject({ nodeless: ["app-2"] });
+  expect(JSON.stringify(graph.get("change-classes")?.inputs.created)).not.toContain("app-2");
+});
+
 it("has nothing asked of a host that is gone, under the names of its claims, once it is known to be dead", async () => {
   const graph = await graphOf(three, {}, {}, { gone: '["app-9"]' });
   const of = [...graph.values()].filter(({ name }) => name.startsWith("app-9-"));

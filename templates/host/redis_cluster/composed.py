@@ -7,8 +7,7 @@ from . import paths
 from .decide.passwords import Accepted
 from .members import hashes, load_members, secret
 from .messages import Refused
-from .release import tls_mode
-from .settings import Settings
+from .release import tls_of
 
 # Redis replays an AOF as the user `default`, who is off and whom nobody can log in as, and leaves out every command of
 # a transaction, a script or a function that this user has no right to. A release may be from before that was known.
@@ -59,7 +58,7 @@ def sentinel_text(directory: str, address: str, port: str) -> str:
 
 def tls_lines(directory: str) -> list[str]:
     """Where a daemon finds the certificate of the release."""
-    if tls_mode(Settings(f"{directory}/redis.conf")) == "off":
+    if tls_of(directory) == "off":
         return []
     files = {"cert": "crt", "key": "key", "ca-cert": "ca"}
     return [f"tls-{name}-file {directory}/tls.{file}" for name, file in files.items()]

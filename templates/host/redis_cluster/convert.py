@@ -33,6 +33,7 @@ def convert(name: str) -> None:
     # The settings that the node starts with; before the first start those that are staged.
     directory = paths.CURRENT if os.path.exists(f"{paths.CURRENT}/redis.conf") else paths.STAGED
     members = load_members(f"{directory}/members")
+    host = members.node_here.name
     settings = Settings(f"{directory}/redis.conf")
     found = unread(settings, paths.DATA, node_last(members))
     if not name:
@@ -42,12 +43,12 @@ def convert(name: str) -> None:
         raise Refused(
             f"{name} is nothing that Redis would start without; expected one of: {' '.join(found) or 'none'}. Nothing "
             "was changed",
-            members.host,
+            host,
         )
     # It is tried again and again, and would start half-way.
     if os.path.exists(f"{paths.UNITS}/{UNIT['node']}"):
         act("stop", "node")
-    conversion = _Conversion(f"{directory}/redis.conf", settings, members.host)
+    conversion = _Conversion(f"{directory}/redis.conf", settings, host)
     try:
         conversion.convert(name)
     finally:
@@ -56,10 +57,10 @@ def convert(name: str) -> None:
         say(
             f"sudo systemctl start {paths.CLUSTER}: the node starts with them, but where another node is master it "
             "copies that one instead. To make this one the master: 'redis-cluster lead'",
-            members.host,
+            host,
         )
     else:
-        say("run pulumi up: the group begins with them", members.host)
+        say("run pulumi up: the group begins with them", host)
 
 
 class _Conversion:

@@ -18,7 +18,7 @@ def decommission() -> str:
     or goes on without a handover.
     """
     step = Step()
-    daemons = [daemon for daemon in UNIT if daemon == "node" or step.has_sentinel]
+    daemons = [*step.members.here]
     if any(map(running, daemons)):
         # What an interrupted run has left down here would keep the gate red.
         for daemon in daemons:

@@ -28,16 +28,18 @@ def drift() -> Iterator[str]:
     release = current_release(paths.MANAGED)
     members, directory = release.members, release.directory
     look = Look(directory, operator_lets_lead(members.host), legacy())
-    units = [_daemon(directory, "node"), *([_daemon(directory, "sentinel")] if members.has_sentinel else [])]
+    units = {daemon: _daemon(directory, daemon) for daemon in members.here}
     looks: dict[str, Callable[[], list[Finding]]] = {"node": look.node, "sentinel": look.sentinel}
-    asked = {daemon: looks[daemon] for daemon, unit in zip(UNIT, units, strict=False) if unit.active == "active"}
+    asked = {daemon: looks[daemon] for daemon, unit in units.items() if unit.active == "active"}
     answers = dict(zip(asked, at_once([*asked.values()]), strict=True))
-    found = [*_programs(), *_package(members.package), *_files(directory), *unit_findings(units[0])]
+    found = [*_programs(), *_package(members.package), *_files(directory)]
+    if "node" in units:
+        found += unit_findings(units["node"])
     if "node" in asked and not stamping():
         found.append(Finding(f"{UNIT['node']}, its stamps", "once a second", "none"))
     found += [*_firewall(directory), *_kernel(directory), *_backup(directory), *answers.get("node", [])]
-    for unit in units[1:]:
-        found += [*unit_findings(unit), *answers.get("sentinel", [])]
+    if "sentinel" in units:
+        found += [*unit_findings(units["sentinel"]), *answers.get("sentinel", [])]
     for each in found:
         yield each.line(members.host)
 

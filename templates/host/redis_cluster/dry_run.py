@@ -7,13 +7,11 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
+from .members import Daemon
 from .messages import plain
 from .resp import Connection, Login, Reply, Unanswered
 from .run import APART
-
-Daemon = Literal["node", "sentinel"]
 
 # A file is read in a few hundredths of a second; more than this many seconds is a refusal.
 VALIDATE_LIMIT = 10

@@ -10,6 +10,7 @@ from .certificate import certificate_end, utc
 from .decide.gate import (
     CERTIFICATE_NOTICE,
     Certificate,
+    Problem,
     late_replicas,
     moves,
     offset,
@@ -34,11 +35,13 @@ CATCH_UP_PATIENCE = 10
 class Step(NamedTuple):
     """The step of a rollout that asks.
 
-    plan: the hash of what it carries out. override: the hash of the faults with which it may go on, else empty.
+    plan: the hash of what it carries out. override: the hash of the faults with which it may go on, else empty. left:
+    the hosts whose sentinels have left the group in this run, of which nobody wants to hear any more.
     """
 
     plan: str
     override: str
+    left: Sequence[str] = ()
 
 
 def gate(
@@ -59,7 +62,7 @@ def gate(
     waiting = Waiting(GATE_PATIENCE)
     while True:
         group = _caught_up(daemons, daemons.look(thorough=True))
-        found = problems(group, members.host, Certificate(ends, least), replaced)
+        found = _without(step, problems(group, members.host, Certificate(ends, least), replaced))
         if not found and not step:
             say("the group is whole", members.host)
             for each in strangers(group):
@@ -123,7 +126,7 @@ def whole(members_file: str, secrets_file: str, step: Step) -> None:
     waiting = Waiting(members.stall)
     while True:
         group = _caught_up(daemons, daemons.look(thorough=False))
-        found = problems(group, members.host)
+        found = _without(step, problems(group, members.host))
         if not found or overridden(members.host, text_of(found), step):
             return
         if waiting.stalled(moves(group.nodes)):
@@ -171,6 +174,12 @@ def overridden(host: str, text: str, step: Step | None) -> bool:
         return False
     say(f"goes on in spite of what is wrong, as redis-cluster:override asks:\n{text}", host)
     return True
+
+
+def _without(step: Step | None, found: list[Problem]) -> list[Problem]:
+    """What those that have left do not say is no fault."""
+    left = tuple(f"{name} sentinel" for name in step.left) if step else ()
+    return [problem for problem in found if not problem.text.startswith(left)] if left else found
 
 
 def _caught_up(daemons: Daemons, group: Group) -> Group:

@@ -16,8 +16,8 @@ from .decide.drift import (
 )
 from .decide.replies import pairs
 from .decide.users import of_list
-from .dry_run import Daemon, NotAccepted, dry_run
-from .members import load_members, secret
+from .dry_run import NotAccepted, dry_run
+from .members import Daemon, load_members, secret
 from .messages import say
 from .observe import Daemons, fields
 from .release import running_release, tls_mode

@@ -2,10 +2,15 @@
 
 import os
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .decide.package import VERSION
 from .messages import Refused
+
+Daemon = Literal["node", "sentinel"]
+
+# The settings of each, in a release.
+CONF: dict[Daemon, str] = {"node": "redis.conf", "sentinel": "sentinel.conf"}
 
 _WORD = "[A-Za-z0-9_][A-Za-z0-9._-]*"
 _NUMBER = "[0-9]{1,9}"
@@ -69,19 +74,35 @@ class Members(NamedTuple):
     package: str = ""
 
     @property
+    def here(self) -> dict[Daemon, Member]:
+        """This host's daemons: a node, a sentinel, or both."""
+        both: tuple[tuple[Daemon, tuple[Member, ...]], ...] = (("node", self.nodes), ("sentinel", self.sentinels))
+        return {daemon: each for daemon, members in both for each in members if each.name == self.host}
+
+    @property
     def node_here(self) -> Member:
-        """This host's node."""
-        return next(node for node in self.nodes if node.name == self.host)
+        """This host's node. Raises Refused where it has none: what an operator wants of a node is wanted elsewhere."""
+        node = self.here.get("node")
+        if node is None:
+            names = ", ".join(each.name for each in self.nodes)
+            why = f"this host has a sentinel and no node; expected one of {names}. Run the same there"
+            raise Refused(why, self.host)
+        return node
 
     @property
     def sentinel_here(self) -> Member:
         """This host's sentinel; where it has none, has_sentinel tells."""
-        return next(sentinel for sentinel in self.sentinels if sentinel.name == self.host)
+        return self.here["sentinel"]
+
+    @property
+    def has_node(self) -> bool:
+        """Whether this host has a node."""
+        return "node" in self.here
 
     @property
     def has_sentinel(self) -> bool:
         """Whether this host has a sentinel."""
-        return any(sentinel.name == self.host for sentinel in self.sentinels)
+        return "sentinel" in self.here
 
     def node_at(self, address: str, port: str) -> Member | None:
         """The node there; None where that is no member. A file or a sentinel from before TLS names its plain port."""

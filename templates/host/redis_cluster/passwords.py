@@ -10,7 +10,7 @@ from .composed import accepted
 from .decide.passwords import Client, accepting, connected_before, leaving
 from .gate import Step, overridden, override_hash
 from .host import running
-from .members import Member, Members, hashes, load_members, secret
+from .members import Member, hashes, load_members, secret
 from .messages import Refused
 from .observe import Daemons
 from .resp import Unanswered
@@ -29,7 +29,7 @@ def operator_daemons(directory: str, expired: bool) -> Daemons:
                 daemons = Daemons(members, secret(secrets, name), expired)
             except Refused:
                 continue
-            if any(_answers(daemons, member) for member in _daemons_here(members)):
+            if any(_answers(daemons, member) for member in members.here.values()):
                 return daemons
     return Daemons(members, secret(f"{paths.STAGED}/secrets", "operator"), expired)
 
@@ -42,10 +42,7 @@ def accept_passwords(expired: bool, step: Step) -> Iterator[str]:
     """
     daemons = operator_daemons(paths.STAGED, expired)
     members = daemons.members
-    here: dict[str, Member] = {"node": members.node_here}
-    if members.has_sentinel:
-        here["sentinel"] = members.sentinel_here
-    up = [member for daemon, member in here.items() if running(daemon)]
+    up = [member for daemon, member in members.here.items() if running(daemon)]
     now, wanted = hashes(f"{paths.CURRENT}/secrets"), hashes(f"{paths.STAGED}/secrets")
     moment, also = int(time.time()), accepted()
     if os.path.exists(paths.INITIALISED):
@@ -94,10 +91,6 @@ def _refuse_clients_left(daemons: Daemons, up: list[Member], users: list[tuple[s
             f"{override_hash(step.plan, problems)}. Nothing was changed",
             host,
         )
-
-
-def _daemons_here(members: Members) -> list[Member]:
-    return [members.node_here, *([members.sentinel_here] if members.has_sentinel else [])]
 
 
 def _answers(daemons: Daemons, member: Member) -> bool:

@@ -32,6 +32,9 @@ def prove() -> str:
         state = "legacy"
     elif bootstrap_mark() == members.host:
         state = "marked"
+    elif not members.has_node:
+        # What is left here of a node is nobody's to load; that there is some is to be told.
+        state = "data" if holds_files(paths.DATA) else "empty"
     elif unread(Settings(f"{paths.STAGED}/redis.conf"), paths.DATA, node_last(members)):
         state = "unread"
     elif holds_files(paths.DATA):

@@ -8,8 +8,7 @@ from . import paths
 from .decide.passwords import lost
 from .members import hashes, load_members
 from .messages import Refused
-from .release import tls_mode
-from .settings import Settings
+from .release import tls_of
 
 _BLOCK = re.compile("-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -68,9 +67,9 @@ def _lost_password() -> str:
 
 def _tls_modes() -> tuple[str, str]:
     """That of the release that counts and that of what is staged; the same where there is no release yet."""
-    now = tls_mode(Settings(f"{paths.STAGED}/redis.conf"))
+    now = tls_of(paths.STAGED)
     with suppress(FileNotFoundError):
-        return tls_mode(Settings(f"{paths.CURRENT}/redis.conf")), now
+        return tls_of(paths.CURRENT), now
     return now, now
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import paths
-from .members import Members, load_members, secret
+from .members import CONF, Members, load_members, secret
 from .messages import Refused, say
 from .observe import Daemons, group_of
 from .settings import Settings, read_file
@@ -18,7 +18,7 @@ CERTIFICATE = ("tls.ca", "tls.crt", "tls.key")
 
 
 class Release(NamedTuple):
-    """directory: where it is. settings: of its node."""
+    """directory: where it is. settings: of its node, or of its sentinel where the host has no node."""
 
     directory: str
     members: Members
@@ -31,11 +31,12 @@ class Release(NamedTuple):
 
 def open_release(directory: str) -> Release:
     """The release in that directory. Raises Refused where it is not complete."""
+    members = load_members(f"{directory}/members")
+    path = f"{directory}/{CONF['node' if members.has_node else 'sentinel']}"
     try:
-        settings = Settings(f"{directory}/redis.conf")
+        return Release(directory, members, Settings(path))
     except OSError:
-        raise Refused(f"cannot read {directory}/redis.conf; expected the release that pulumi up makes") from None
-    return Release(directory, load_members(f"{directory}/members"), settings)
+        raise Refused(f"cannot read {path}; expected the release that pulumi up makes") from None
 
 
 def staged_daemons() -> Daemons:
@@ -68,7 +69,9 @@ def current_release(managed: str) -> Release:
 def _complete(link: str) -> Release:
     """The release to which the link leads, where a daemon can be composed from it. Raises Refused or OSError."""
     release = open_release(os.path.realpath(link))
-    files = ["redis.conf", "users.acl"]
+    files: list[str] = []
+    if release.members.has_node:
+        files += ["redis.conf", "users.acl"]
     if release.members.has_sentinel:
         files += ["sentinel.conf", "sentinel-users.acl"]
     if tls_mode(release.settings) != "off":
@@ -135,8 +138,15 @@ def live_names(directory: str, daemon: str) -> set[str]:
     return {words[1] for words in Settings(f"{directory}/live", missing=True).lines(daemon)}
 
 
+def tls_of(directory: str, missing: bool = False) -> str:
+    """What tls_mode says of a release. missing: whether there may be none; else raises OSError."""
+    # A host without a node has the other file alone; both say the same.
+    node, sentinel = (f"{directory}/{name}" for name in CONF.values())
+    return tls_mode(Settings(node if os.path.lexists(node) or not os.path.lexists(sentinel) else sentinel, missing))
+
+
 def tls_mode(settings: Settings) -> str:
-    """`off`, `both` or `required`, as the settings of a node say."""
+    """`off`, `both` or `required`, as the settings of a node or a sentinel say."""
     if not settings.get("tls-port", ""):
         return "off"
     return "required" if settings.get("port", "0") == "0" else "both"

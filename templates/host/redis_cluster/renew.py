@@ -11,8 +11,7 @@ from .live import takes_certificate
 from .members import load_members
 from .messages import Refused
 from .paths import CURRENT, RELEASES, STAGED
-from .release import CERTIFICATE, note_release, running_release, tls_mode
-from .settings import Settings
+from .release import CERTIFICATE, note_release, running_release, tls_of
 from .validate import make_release
 
 
@@ -23,7 +22,7 @@ def renew_ended() -> list[str]:
     in sentinel-start, when they can reach every node. Returns what was done, in words; nothing where none had ended.
     Raises Refused where the staged one has ended too.
     """
-    modes = [tls_mode(Settings(f"{each}/redis.conf", missing=True)) for each in (CURRENT, STAGED)]
+    modes = [tls_of(each, missing=True) for each in (CURRENT, STAGED)]
     was = running_release("node")
     if modes != ["required", "required"] or not (ended(CURRENT) or (was and ended(was))):
         return []

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from . import gate
 from .acts import act
@@ -11,7 +11,7 @@ from .decide.owed import Owed, Runs, owed
 from .decide.replies import is_linked
 from .decide.staged import CREATION, changed_creation, changed_name
 from .host import LEAST_FREE, UNIT, installed, refuse_full_disk, refuse_less_free, running
-from .members import load_members
+from .members import CONF, Daemon, load_members
 from .messages import Refused, plain
 from .observe import Daemons, fields
 from .package import pending
@@ -34,8 +34,6 @@ from .waits import Patience, start, unstoppable
 if TYPE_CHECKING:
     from .turn import Turn
 
-Daemon = Literal["node", "sentinel"]
-
 
 class Step:
     """What every step begins with. Raises Refused where what is staged may not become live here.
@@ -52,7 +50,7 @@ class Step:
         self.done: list[str] = []
         self.known: dict[Daemon, Owed] = {}
         current = os.path.basename(os.path.realpath(CURRENT))
-        if current != self.staged and os.path.exists(f"{CURRENT}/redis.conf"):
+        if current != self.staged and os.path.exists(f"{CURRENT}/members"):
             self.refuse_change()
         elif current == self.staged:
             # One in which somebody has edited a file is made anew.
@@ -109,9 +107,9 @@ class Step:
         return self.known[daemon]
 
     def _owed(self, daemon: Daemon) -> Owed:
-        if daemon == "sentinel" and not self.has_sentinel:
+        if daemon not in self.members.here:
             return "none"
-        conf = "redis.conf" if daemon == "node" else "sentinel.conf"
+        conf = CONF[daemon]
         release, runs = running_release(daemon), None
         if release and running(daemon):
             same = installed(daemon, STAGED) and act("binary", daemon) == "same" and not pending(self.members.package)
@@ -128,6 +126,8 @@ class Step:
 
     def is_master(self) -> bool:
         """Whether this host's node is the master. Refused where it runs and does not say."""
+        if not self.members.has_node:
+            return False
         role, why = "", "it tells none"
         try:
             role = fields(self.daemons.ask(self.members.node_here, "INFO replication")[0]).get("role", "")
@@ -155,7 +155,7 @@ class Step:
     @property
     def consent(self) -> gate.Step:
         """What the run carries out, and with which faults it may go on."""
-        return gate.Step(self.told.plan, self.told.override)
+        return gate.Step(self.told.plan, self.told.override, tuple(self.told.left.split()))
 
     # --- what is done ---------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Step:
         if not upgrades:
             self.make_release()
         # What an interrupted run has left down on this host would keep the gate red.
-        if not running("node"):
+        if self.members.has_node and not running("node"):
             self.start("node")
         if self.has_sentinel and os.path.exists(f"{CURRENT}/{UNIT['sentinel']}") and not running("sentinel"):
             self.start("sentinel")
@@ -269,7 +269,7 @@ class Step:
         """
         patience = Patience(self.daemons, saves=True)
         for node in self.members.nodes:
-            while node != self.members.node_here:
+            while node.name != self.members.host:
                 try:
                     told = fields(self.daemons.ask(node, "INFO persistence")[0]).get
                     if told("aof_rewrite_in_progress") == told("aof_rewrite_scheduled") == "0":
@@ -315,8 +315,7 @@ class Step:
 
     def settle(self) -> None:
         """The next start takes what both daemons run with: a run that was cut off may have left another release."""
-        daemons: tuple[Daemon, ...] = ("node", "sentinel") if self.has_sentinel else ("node",)
-        run = {os.path.basename(running_release(daemon)) for daemon in daemons}
+        run = {os.path.basename(running_release(daemon)) for daemon in self.members.here}
         if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
             act("switch", self.staged)
 
@@ -344,7 +343,7 @@ def _directives(directory: str) -> dict[str, dict[str, str]]:
     """What decide.staged compares of a release."""
     words = [line.split(" ", 1) for line in _read(f"{directory}/members").split("\n") if " " in line]
     found = {"members": dict(reversed(words))}
-    for file in ("redis.conf", "sentinel.conf"):
+    for file in CONF.values():
         settings = Settings(f"{directory}/{file}", missing=True)
         found[file] = {name: settings.get(name, "") for name in (*CREATION, "port", "tls-port")}
     return found

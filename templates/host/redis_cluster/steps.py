@@ -13,7 +13,7 @@ from .members import load_members
 from .messages import Refused
 from .package import pending_within_line
 from .paths import CURRENT, DATA, ETC, RELEASES, STAGED
-from .release import running_release, tls_mode
+from .release import running_release, tls_of
 from .settings import Settings
 from .stamps import stamping
 from .step import Step
@@ -69,6 +69,10 @@ def node_start(step: Step) -> None:
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
         act("start-as-it-is", "sentinel")
+    if not step.members.has_node:
+        if os.path.exists(f"{CURRENT}/members"):
+            act("beside")
+        return
     if running("node"):
         _enable("node")
         from .marks import mark_unmarked
@@ -127,7 +131,7 @@ def sentinel_start(step: Step) -> None:
         _enable("sentinel")
         step.took_back(repair_sentinel(legacy()))
     # One that waited for sentinels to have new certificates.
-    if not running("node"):
+    if step.members.has_node and not running("node"):
         step.start("node")
     act("disarm-return")
 
@@ -144,7 +148,7 @@ def _released_sentinel() -> bool:
 def _owes_move_to_tls() -> bool:
     """Whether this host's sentinel goes, or would start, by the plain ports in a group that is to use TLS alone."""
     now = running_release("sentinel") if running("sentinel") else CURRENT
-    modes = [tls_mode(Settings(f"{each}/redis.conf", missing=True)) for each in (now or CURRENT, STAGED)]
+    modes = [tls_of(each, missing=True) for each in (now or CURRENT, STAGED)]
     return modes == ["both", "required"]
 
 

@@ -13,10 +13,10 @@ from .decide.replies import pairs
 from .decide.tls_change import clients_there, closing_ports, online_at
 from .gate import Step, gate, overridden, override_hash
 from .host import running
-from .members import Member
+from .members import CONF, Member
 from .messages import Refused, plain
 from .observe import Daemons, at_once, fields, text
-from .release import staged_daemons, tls_mode
+from .release import staged_daemons, tls_of
 from .resp import Unanswered
 from .settings import Settings
 from .waits import Patience
@@ -27,7 +27,7 @@ def prepare_tls_change(step: Step) -> bool:
 
     Returns whether this host's release has to be made now. Raises Refused.
     """
-    was, now = (tls_mode(Settings(f"{each}/redis.conf")) for each in (paths.CURRENT, paths.STAGED))
+    was, now = map(tls_of, (paths.CURRENT, paths.STAGED))
     if was == now or not os.path.exists(paths.INITIALISED):
         return False
     daemons = staged_daemons()
@@ -63,11 +63,9 @@ def follow_by_tls() -> None:
 def _refuse_clients_on_closing_ports(daemons: Daemons, step: Step) -> None:
     """Nobody is cut off who has not moved to the other kind of port yet."""
     members = daemons.members
-    here = [("node", "redis.conf", members.node_here)]
-    if members.has_sentinel:
-        here.append(("sentinel", "sentinel.conf", members.sentinel_here))
     found = []
-    for kind, file, daemon in here:
+    for kind, daemon in members.here.items():
+        file = CONF[kind]
         # One that is down has no clients.
         if not running(kind):
             continue
@@ -126,7 +124,7 @@ def _all_follow(daemons: Daemons) -> bool:
         return False
     for node in daemons.nodes():
         if node.info.get("role") == "master":
-            return online_at(members.node_here.port, node.info) == len(members.nodes) - 1
+            return online_at(node.member.port, node.info) == len(members.nodes) - 1
     return False
 
 

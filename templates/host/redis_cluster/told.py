@@ -10,17 +10,22 @@ from .messages import Refused, plain
 _FORMS = {
     "plan": re.compile("# plan ([0-9a-f]{16})"),
     "override": re.compile("# override ([0-9a-f]{16})"),
+    "left": re.compile("# left ([A-Za-z0-9._ -]{1,4000})"),
     "bootstrap": re.compile("bootstrap ([A-Za-z0-9._-]{1,64})"),
 }
 _NOTHING = re.compile("(# after [0-9a-f-]{8,36})?")
 
 
 class Told(NamedTuple):
-    """The hash of what the run carries out, that of the faults with which it may go on, and the first master's name."""
+    """The hash of what the run carries out, that of the faults with which it may go on, and the first master's name.
+
+    left: the hosts that have left the group in this run, with a space between them.
+    """
 
     plan: str = ""
     override: str = ""
     bootstrap: str = ""
+    left: str = ""
 
 
 def told(text: str) -> Told:

@@ -30,7 +30,7 @@ class Turn:
     def __init__(self, daemons: Daemons) -> None:
         self._daemons = daemons
         # Of no use while there is no connection.
-        self._master = daemons.members.node_here
+        self._master = daemons.members.nodes[0]
         self._connection: Connection | None = None
         self._id = ""
         self._before: list[str] = []

@@ -4,8 +4,8 @@ import os
 
 from .acts import act
 from .composed import node_text, sentinel_text
-from .dry_run import Daemon, NotAccepted, dry_run
-from .members import load_members
+from .dry_run import NotAccepted, dry_run
+from .members import Daemon, load_members
 from .messages import Refused, say
 from .paths import RELEASES, STAGED
 from .release import release_hash
@@ -29,7 +29,9 @@ def make_release(directory: str = STAGED, how: str = "make-release") -> str:
 def validate(directory: str) -> None:
     """Has Redis and Sentinel read the files there, away from what runs. Raises Refused, after their own words."""
     members = load_members(f"{directory}/members")
-    texts: list[tuple[Daemon, str, str]] = [("node", "redis.conf", node_text(directory))]
+    texts: list[tuple[Daemon, str, str]] = []
+    if members.has_node:
+        texts.append(("node", "redis.conf", node_text(directory)))
     if members.has_sentinel:
         # Port 1 of this host: a master that nobody answers for, so that nothing is announced to anyone.
         texts.append(("sentinel", "sentinel.conf", sentinel_text(directory, "127.0.0.1", "1")))

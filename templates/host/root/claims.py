@@ -157,8 +157,9 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         for unit in reversed(BESIDE):
             remove_unit(unit)
         shut()
-        # A link leads to where they are.
-        remove(ETC, LOGS, *OF_OTHERS.values(), *([] if data == "keep-data" else [os.path.realpath(DATA), DATA]))
+        # A link leads to where they are. A host without a node has none to keep.
+        kept = data == "keep-data" and os.path.isdir(DATA) and os.listdir(DATA)
+        remove(ETC, LOGS, *OF_OTHERS.values(), *([] if kept else [os.path.realpath(DATA), DATA]))
     if component == "node":
         remove(f"{PROGRAMS}/owner")
         # What an administrator installed, an administrator removes.

@@ -55,3 +55,9 @@ def test_a_port_for_tls_is_set_back_by_its_path() -> None:
 def test_creation(values: dict[str, str], refused: bool) -> None:
     """Settings that the data were written with."""
     assert bool(changed_creation(GROUP, changed("redis.conf", **values))) == refused
+
+
+def test_a_host_that_gets_a_node_has_written_nothing() -> None:
+    """It had a sentinel alone: of no setting its data would be lost with."""
+    before = {**GROUP, "redis.conf": dict.fromkeys(GROUP["redis.conf"], "")}
+    assert changed_creation(before, GROUP) == changed_name(before, GROUP) == ""

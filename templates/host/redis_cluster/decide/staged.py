@@ -28,7 +28,9 @@ def changed_name(current: Directives, staged: Directives) -> str:
 
 
 def changed_creation(current: Directives, staged: Directives) -> str:
-    """Which setting the data would be lost with; empty where none."""
+    """Which setting the data would be lost with; empty where none, and where the host had no node until now."""
+    if not any(current["redis.conf"].values()):
+        return ""
     for name in CREATION:
         was, now = (each["redis.conf"].get(name, "") for each in (current, staged))
         if was == now or (name == "databases" and was.isdecimal() and now.isdecimal() and int(now) >= int(was)):
