@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource, RouteInputs } from "./dynamic";
 
 export interface HostDriftArgs extends RouteInputs {
-  /** Where each host's node is: what forbids the way there is refused before any host is changed. */
+  /** Where each host's node is, or its sentinel where it has no node: what forbids the way there is refused before any host is changed. */
   nodes: { name: string; address: string; port: number }[];
 }
 

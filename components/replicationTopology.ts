@@ -64,7 +64,10 @@ export class ReplicationTopology extends pulumi.ComponentResource {
       config.hosts.filter(({ sentinel }) => sentinel !== undefined),
       ports.sentinel,
     );
-    const drift = new HostDrift("host-drift", { ...route, nodes: endpoints }, child);
+    const alone = sentinelEndpoints.filter(({ name: host }) =>
+      config.hosts.some((each) => each.name === host && !each.redis),
+    );
+    const drift = new HostDrift("host-drift", { ...route, nodes: [...endpoints, ...alone] }, child);
     const repairs = config.hosts.map(({ name: host }) =>
       drift.repair.apply((ids) => ids[host] ?? ""),
     );

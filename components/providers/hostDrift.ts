@@ -7,7 +7,7 @@ import { ForwardingForbidden, heldRoute, plain, RouteArgs, within } from "../pro
 
 /** What the provider gets: the arguments with every Output resolved. */
 interface Inputs extends RouteArgs {
-  /** Where each host's node is, or will be. */
+  /** Where each host's node is, or will be; its sentinel where it has no node. */
   nodes: { name: string; address: string; port: number }[];
   /** What a refresh found, as "HOST SETTING: wanted ..., seen ..."; wanted is none. */
   drift: string[];

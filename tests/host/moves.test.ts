@@ -9,6 +9,7 @@ const names = ["app-1", "app-2", "app-3", "app-4", "console"];
 const group = {
   nodes: names.map((name, index) => ({ name, address: `10.77.0.${index + 11}` })),
   sentinels: names,
+  nodeless: [] as string[],
   gone: [] as string[],
   foundBy: {
     masterName: "redis-dev-cluster",
@@ -68,6 +69,11 @@ test.each<[string, Partial<Group>, RegExp]>([
     "a sentinel less on a host that stays",
     { sentinels: names.slice(1) },
     /hosts\.app-1\.sentinel is false; .* take app-1 off the list and, in a run after that, add it/,
+  ],
+  [
+    "a node less on a host that stays",
+    { nodeless: ["app-1"] },
+    /hosts\.app-1\.node is false; .* take app-1 off the list and, in a run after that, add it/,
   ],
   ["two hosts less", without("app-1", "app-2"), /Leave app-2 for the next run/],
   [

@@ -346,6 +346,9 @@ it("has a host with a sentinel alone take its turn as others do, and wants no no
   const { nodes, sentinels } = graph.get("sentinel-quorum")!.inputs as Record<string, object[]>;
   expect([nodes.length, sentinels.length]).toEqual([2, 3]);
   expect(graph.get("decommission")?.inputs).toMatchObject({ nodeless: ["app-2"] });
+  expect(graph.get("host-drift")?.inputs.nodes).toContainEqual({
+    ...{ name: "app-2", address: "10.77.0.13", port: 26389 },
+  });
   expect(JSON.stringify(graph.get("change-classes")?.inputs.created)).not.toContain("app-2");
 });
 
