@@ -33,16 +33,19 @@ function install(name: string): void {
   cpSync(hosts.program, `${programs}/redis-cluster`);
 }
 
-/** A verb of that group's program. */
-function run(name: string, input: string, ...args: string[]): Outcome {
+/** A verb of that group's program. opened: as sudo begins one whose checksum is in sudoers, by the file that it has open. */
+function verb(name: string, opened: boolean, input: string, args: string[]): Outcome {
   const program = host.path(`/usr/local/lib/${name}/redis-cluster`);
-  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["-IS", program, ...args], {
+  const line = `exec 7<"$0"; exec /usr/bin/python3 -IS ${opened ? "/dev/fd/7" : '"$0"'} "$@"`;
+  const { status, stdout, stderr } = spawnSync("/bin/bash", ["-c", line, program, ...args], {
     input,
     env: { REDIS_CLUSTER_ROOT: host.root, TMPDIR: host.path("/tmp") },
     encoding: "utf8",
   });
   return { status: status ?? -1, stdout, stderr, seconds: 0 };
 }
+
+const run = (name: string, input: string, ...args: string[]) => verb(name, false, input, args);
 
 const claim = (name: string, owner: string, port: number, ...files: string[]) =>
   run(
@@ -134,6 +137,20 @@ test("each belongs to a stack of its own", () => {
     expect(said.status).toBe(1);
     expect(said.stderr).toContain(`this host belongs to ${args[0] === dev ? other : dev};`);
   }
+});
+
+test("of which group a program is, it tells by its place also where sudo has opened it", () => {
+  expect(claim("redis-cluster", dev, 6389, conf(6389))).toMatchObject({ status: 0 });
+  const says = (name: string, owner: string) =>
+    verb(name, true, "", ["check-programs", owner, "any"]).stderr;
+  expect(says("redis-cluster", other)).toContain(`this host belongs to ${dev};`);
+  for (const [name, owner] of [
+    ["redis-cluster-cache", other],
+    ["redis-cluster", dev],
+  ])
+    expect(says(name, owner)).toContain(
+      `${host.path(`/usr/local/lib/${name}`)} was not installed by an administrator`,
+    );
 });
 
 test("no rule of a firewall is staged for another's table", () => {

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 # Tests put a whole host below another root.
 ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
 # Each group of a host has a program of its own, and by where that lies all that is the group's is named: redis_cluster/
-# paths.py does the same.
-PLACE = os.path.basename(os.path.dirname(os.path.abspath(__file__)))
+# paths.py does the same. One whose checksum is in sudoers is begun by the file that sudo has open, as /dev/fd/NUMBER.
+FILE = os.path.realpath(__file__) if __file__.startswith("/dev/fd/") else os.path.abspath(__file__)
+PLACE = os.path.basename(os.path.dirname(FILE))
 INSTANCE = PLACE.removeprefix("redis-cluster") if re.fullmatch("redis-cluster-[a-z][a-z0-9]{0,15}", PLACE) else ""
 CLUSTER, SENTINEL = f"redis-cluster{INSTANCE}", f"redis-sentinel{INSTANCE}"
 TABLE = CLUSTER.replace("-", "_")
