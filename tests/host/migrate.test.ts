@@ -1,64 +1,16 @@
-import { ChildProcess, spawn, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Writer } from "../writer";
 import { field, Group, replication, says } from "./support/group";
-import { eventually, Host, masterName, Outcome, passwords, pause } from "./support/hosts";
+import { Host, masterName, Outcome, passwords, pause } from "./support/hosts";
+import { Legacy, legacyPassword as password, legacyPort as port } from "./support/legacy";
 
 // From a legacy Redis into the group, on real daemons, under a writer that moves when the old one takes no more.
 
 jest.setTimeout(240000);
 
-const port = 6379;
-const password = "of the legacy one";
 /** The value of a sentinel's down-after-milliseconds while its master follows the legacy one. */
 const held = "2147483647";
-
-/** The legacy Redis, with a password, and keys of each type in two databases. */
-class Legacy {
-  private child?: ChildProcess;
-  constructor(
-    private readonly directory: string,
-    readonly address: string,
-  ) {
-    mkdirSync(directory);
-  }
-
-  async start(...options: string[]): Promise<void> {
-    const args = ["--port", String(port), "--bind", this.address, "--dir", this.directory];
-    args.push("--requirepass", password, "--repl-diskless-sync-delay", "0", ...options);
-    // The writer's application has one user for both.
-    args.push("--user", "operator", "on", `>${passwords.operator}`, "~*", "&*", "+@all");
-    this.child = spawn("redis-server", args, { stdio: "ignore" });
-    await eventually(10, () => this.ask("PING") === "PONG");
-  }
-
-  ask(...words: string[]): string {
-    const args = ["-h", this.address, "-p", String(port), "--no-auth-warning", "-a", password];
-    return spawnSync("redis-cli", [...args, ...words], { encoding: "utf8" }).stdout.trim();
-  }
-
-  fill(): void {
-    const script = `for i = 1, 500 do
-      redis.call("SET", "text:" .. i, i); redis.call("SET", "short:" .. i, i, "EX", 3600)
-      redis.call("HSET", "hash:" .. i, "a", i, "b", "\\0\\255")
-      redis.call("RPUSH", "list:" .. i, 1, 2, i); redis.call("SADD", "set:" .. i, "x", "y", i)
-      redis.call("ZADD", "zset:" .. i, i, "m"); redis.call("XADD", "stream:" .. i, "1-1", "f", i) end`;
-    this.ask("EVAL", script, "0");
-    this.ask("-n", "3", "SET", "of", "three");
-  }
-
-  /** What nobody may change: its settings and its role. */
-  settings(): string {
-    // In no order of their own.
-    const settings = this.ask("CONFIG", "GET", "*").split("\n").sort().join("\n");
-    return settings + field(this.ask("INFO", "replication"), "role");
-  }
-
-  stop(): void {
-    this.child?.kill("SIGKILL");
-  }
-}
 
 let group: Group;
 let legacy: Legacy;

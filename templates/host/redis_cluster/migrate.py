@@ -157,6 +157,8 @@ class Migration:
             self.hold_again()
         else:
             self.follow()
+            # It may have grown since.
+            self.refuse_hindrances()
             self.switch()
             self.finish()
         return self.report()
@@ -201,7 +203,8 @@ class Migration:
             has = pairs(sizes)
             told = Sizes(number(has.get("databases")), number(has.get("maxmemory")))
             nodes.append((member.name, fields(info), told))
-        found = [*hindrances(self.source.info(), self.source.sizes(), self.source.modules(), nodes)]
+        old = self.source
+        found = [*hindrances(old.info(), old.sizes(), old.modules(), old.errors(), nodes)]
         if found:
             raise self.group.refused(f"the group cannot follow the legacy Redis: {plain('; '.join(found))}")
 

@@ -65,6 +65,20 @@ class Source:
         told = {name: value for reply in self.ask("CONFIG GET databases") for name, value in pairs(reply).items()}
         return Sizes(number(told.get("databases")), 0)
 
+    def errors(self) -> dict[str, str]:
+        """What it says to each command of a migration that it does not carry out. None of them changes anything."""
+        commands = ["CLIENT LIST", "REPLCONF capa eof", "SELECT 0", f"TYPE {OUR_NAME}", f"PTTL {OUR_NAME}"]
+        for kind, (length, _) in _READS.items():
+            commands += [f"{length} {OUR_NAME}", " ".join(_value(kind, OUR_NAME, 1))]
+        if version(self.info().get("redis_version")) >= PAUSES_WRITES:
+            commands.append("CLIENT PAUSE 1 WRITE")
+        replies = zip(commands, self.ask(*commands), strict=True)
+        named = {
+            " ".join(command.split(" ")[: 2 if command.startswith("CLIENT") else 1]): reply
+            for command, reply in replies
+        }
+        return {name: reply.text for name, reply in named.items() if isinstance(reply, ErrorReply)}
+
     def clients(self) -> list[str]:
         """Who is connected to it; see decide.migration.still_there."""
         (reply,) = self.ask("CLIENT LIST")
@@ -111,46 +125,66 @@ def same_on(old: Connection, new: Connection, database: str, keys: int) -> tuple
     """
     for connection in (old, new):
         connection.ask([["SELECT", database[2:]]], PATIENCE)
-    names = {name for name in old.ask([["RANDOMKEY"]] * keys, PATIENCE) if isinstance(name, str)}
+    # A replica is asked for them: where all keys of a database have expired while writes are held, a master never
+    # ends to look for one, and serves nobody any more.
+    names = {name for name in new.ask([["RANDOMKEY"]] * keys, PATIENCE) if isinstance(name, str)}
     # What is no text the client cannot ask for.
     names = {name for name in names if "\ufffd" not in name}
     return len(names), [name for name in sorted(names) if not _same(old, new, name)]
 
 
-# Elements of a value that are compared, and how far two readings of one expiry may be apart, in ms.
+# Elements of a value that are compared, and their bytes, about: an answer takes room in the memory of who gives it. And
+# how far two readings of one expiry may be apart, in ms.
 ELEMENTS = 512
+VALUE_BYTES = 1 << 20
 EXPIRY_APART = 2000
-_READS: dict[str, tuple[str, list[str]]] = {
-    "string": ("STRLEN", ["GETRANGE", "0", "65535"]),
-    "list": ("LLEN", ["LRANGE", "0", str(ELEMENTS - 1)]),
-    "hash": ("HLEN", ["HGETALL"]),
-    "set": ("SCARD", ["SMEMBERS"]),
-    "zset": ("ZCARD", ["ZRANGE", "0", str(ELEMENTS - 1), "WITHSCORES"]),
-    "stream": ("XLEN", ["XRANGE", "-", "+", "COUNT", str(ELEMENTS)]),
+# By type: what tells its length, and its value; of a hash or a set no part can be asked for.
+_READS = {
+    "string": ("STRLEN", "GETRANGE {key} 0 65535"),
+    "list": ("LLEN", "LRANGE {key} 0 {last}"),
+    "hash": ("HLEN", "HGETALL {key}"),
+    "set": ("SCARD", "SMEMBERS {key}"),
+    "zset": ("ZCARD", "ZRANGE {key} 0 {last} WITHSCORES"),
+    "stream": ("XLEN", "XRANGE {key} - + COUNT {count}"),
 }
+_WHOLE = ("hash", "set")
+
+
+def _value(kind: str, key: str, count: int) -> list[str]:
+    """The command for so many elements of it, or for all."""
+    return [word.format(key=key, last=count - 1, count=count) for word in _READS[kind][1].split(" ")]
 
 
 def _same(old: Connection, new: Connection, key: str) -> bool:
-    (left, *before), (right, *after) = (_seen(connection, key) for connection in (old, new))
+    count = _elements(new, key)
+    (left, *before), (right, *after) = (_seen(connection, key, count) for connection in (old, new))
     never = -1 in (left, right) and left != right
     return before == after and not never and abs(left - right) <= EXPIRY_APART
 
 
-def _seen(connection: Connection, key: str) -> tuple[int, str, int, str]:
-    """When it expires, in ms from now, or -1; its type, its length, and a digest of its value."""
+def _elements(connection: Connection, key: str) -> int:
+    """How many elements of a value are compared: of large ones fewer, or none."""
+    kind, used = connection.ask([["TYPE", key], ["MEMORY", "USAGE", key, "SAMPLES", str(ELEMENTS)]], PATIENCE)
+    if text(kind) not in _READS or not isinstance(used, int):
+        return 0
+    (size,) = connection.ask([[_READS[text(kind)][0], key]], PATIENCE)
+    return min(ELEMENTS, size * VALUE_BYTES // used) if isinstance(size, int) else 0
+
+
+def _seen(connection: Connection, key: str, count: int) -> tuple[int, str, int, str]:
+    """When it expires, in ms from now, or -1; its type, its length, and a digest of so many of its elements."""
     from hashlib import sha256
 
-    kind, left = connection.ask([["TYPE", key], ["PTTL", key]], PATIENCE)
-    length, read = _READS.get(text(kind), ("EXISTS", []))
-    (size,) = connection.ask([[length, key]], PATIENCE)
-    size = size if isinstance(size, int) else -1
-    value: Reply = None
-    # A part of these cannot be asked for.
-    if read and (len(read) > 1 or size <= ELEMENTS):
-        (value,) = connection.ask([[read[0], key, *read[1:]]], PATIENCE)
-    told = repr(value)
-    if isinstance(value, list) and text(kind) == "set":
-        told = repr(sorted(map(str, value)))
-    elif isinstance(value, list) and text(kind) == "hash":
-        told = repr(sorted(pairs(value).items()))
-    return left if isinstance(left, int) else -2, text(kind), size, sha256(told.encode()).hexdigest()
+    told, left = connection.ask([["TYPE", key], ["PTTL", key]], PATIENCE)
+    kind, size, value = text(told), -1, ""
+    if kind in _READS:
+        (length,) = connection.ask([[_READS[kind][0], key]], PATIENCE)
+        size = length if isinstance(length, int) else -1
+    if kind in _READS and count and (kind not in _WHOLE or size <= count):
+        (found,) = connection.ask([_value(kind, key, count)], PATIENCE)
+        value = repr(found)
+        if isinstance(found, list) and kind == "set":
+            value = repr(sorted(map(str, found)))
+        elif isinstance(found, list) and kind == "hash":
+            value = repr(sorted(pairs(found).items()))
+    return left if isinstance(left, int) else -2, kind, size, sha256(value.encode()).hexdigest()

@@ -53,7 +53,26 @@ def test_hindrances(
     found: list[str],
 ) -> None:
     """Each is told, and what is expected."""
-    seen = [*hindrances({**OLD, **old}, Sizes(databases, 0), modules, [node])]
+    seen = [*hindrances({**OLD, **old}, Sizes(databases, 0), modules, {}, [node])]
+    assert [told[: len(want)] for told, want in zip(seen, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("errors", "found"),
+    [
+        (
+            {"CLIENT LIST": "ERR unknown command 'CLIENT'"},
+            ["it refuses CLIENT LIST with 'ERR unknown command 'CLIENT''"],
+        ),
+        ({"TYPE": "NOPERM", "PTTL": "NOPERM too"}, ["it refuses TYPE, PTTL with 'NOPERM'"]),
+        # An old one has no streams.
+        ({"XLEN": "ERR unknown command 'XLEN'"}, []),
+        ({"REPLCONF": "ERR Unrecognized REPLCONF option: capa"}, []),
+    ],
+)
+def test_commands_refused(errors: dict[str, str], found: list[str]) -> None:
+    """Told before anything is begun."""
+    seen = [*hindrances(OLD, Sizes(16, 0), [], errors, [NODE])]
     assert [told[: len(want)] for told, want in zip(seen, found, strict=True)] == found
 
 

@@ -35,11 +35,13 @@ def hindrances(
     old: Mapping[str, str],
     old_sizes: Sizes,
     modules: Sequence[str],
+    errors: Mapping[str, str],
     nodes: Iterable[tuple[str, Mapping[str, str], Sizes]],
 ) -> Iterator[str]:
     """Why the group cannot follow the legacy Redis; each as what is seen and what is expected, for people.
 
-    old: its INFO. modules: that it has loaded. nodes: of the group, each with its host's name and INFO.
+    old: its INFO. modules: that it has loaded. errors: what it says to commands that it does not carry out. nodes: of
+    the group, each with its host's name and INFO.
     """
     its = old.get("redis_version", "")
     if old.get("redis_mode") != "standalone":
@@ -50,6 +52,12 @@ def hindrances(
         yield "it loads its data; expected that it has them"
     if modules:
         yield f"it has the modules {', '.join(modules)}; expected none, since the group's nodes have none of them"
+    refused = {command: said for command, said in errors.items() if _is_refused(command, said)}
+    if refused:
+        yield (
+            f"it refuses {', '.join(refused)} with '{next(iter(refused.values()))}'; expected that it carries them "
+            "out: a user with the rights that docs/operations.md names, and no rename-command of these"
+        )
     needs, used = old_sizes.databases or highest(old) + 1, number(old.get("used_memory"))
     for host, info, sizes in nodes:
         if version(its) > version(info.get("redis_version")):
@@ -60,6 +68,12 @@ def hindrances(
         if used is None or (sizes.maxmemory and sizes.maxmemory < used):
             takes = "an unknown number of" if used is None else used
             yield f"its data take {takes} bytes, and redis.maxmemory on {host} is {sizes.maxmemory}; expected room"
+
+
+def _is_refused(command: str, said: str) -> bool:
+    """Whether to anybody like us; an older one does not know every type."""
+    renamed = command.startswith(("CLIENT", "REPLCONF")) and "unknown command" in said
+    return renamed or said.startswith("NOPERM")
 
 
 def highest(info: Mapping[str, str]) -> int:
