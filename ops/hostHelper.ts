@@ -3,7 +3,7 @@
  * `ssh.helper: true`: the host's programs, the units that root may start by them, and the script that installs
  * both, with one line for sudo.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "fs";
 import { dirname, join } from "path";
 import { instanceForm, namesOf } from "../components/names";
 import { hostPrograms } from "../components/remote/hostProgram";
@@ -36,6 +36,9 @@ if (!directory || (instance !== undefined && !instanceForm.test(instance))) {
   );
   process.exit(1);
 }
+// What an earlier run has left there of another group would be installed with it.
+for (const name of ["instance", "units"])
+  rmSync(join(directory, name), { recursive: true, force: true });
 for (const [name, text] of Object.entries(files)) {
   mkdirSync(dirname(join(directory, name)), { recursive: true });
   writeFileSync(join(directory, name), text);
