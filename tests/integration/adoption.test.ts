@@ -272,7 +272,5 @@ it("finishes an adoption that was killed again and again, of a group that never 
         host,
         "systemctl is-active redis-cluster redis-sentinel; ls /etc/redis-cluster 2>&1; true",
       ),
-    ).toBe(
-      "inactive\ninactive\nls: cannot access '/etc/redis-cluster': No such file or directory",
-    );
+    ).toBe("inactive\ninactive\nls: cannot access '/etc/redis-cluster': No such file or directory");
 });
