@@ -27,6 +27,12 @@ export function givenUp(olds: Membership, news: Membership): string[] {
   return leaving(olds, news).filter((name) => news.gone.includes(name));
 }
 
+/** Those that stay, and lose their sentinel. */
+export function losingSentinel(olds: Membership, news: Membership): string[] {
+  const gone = leaving(olds, news);
+  return olds.sentinels.filter((name) => !news.sentinels.includes(name) && !gone.includes(name));
+}
+
 /** Why the group cannot go from the one to the other in one run; nothing where it can. */
 export function refusedMembership(olds: Membership, news: Membership): string[] {
   const refused: string[] = [];
@@ -52,11 +58,17 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
   const off = asked(olds, news);
   const nodesOff = off.filter((name) => !olds.nodeless.includes(name));
   const dead = givenUp(olds, news);
+  const losing = losingSentinel(olds, news);
   if (off.length > 0 && dead.length > 0) {
     refused.push(
       `redis-cluster:hosts has ${off.join(" and ")} no more, and redis-cluster:gone has ${dead.join(" and ")}; expected ` +
         `one after the other, since nobody hands over in a group that is not whole. Put ${off.join(" and ")} back for ` +
         "this run",
+    );
+  } else if (losing.length > 0 && dead.length > 0) {
+    refused.push(
+      `redis-cluster:hosts.${losing[0]}.sentinel is false, and redis-cluster:gone has ${dead.join(" and ")}; expected one ` +
+        "after the other, since no sentinel stops in a group that is not whole. Set it back for this run",
     );
   } else if (nodesOff.length > 1) {
     refused.push(
@@ -64,10 +76,10 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
         `has replicas enough to take writes. Leave ${nodesOff.slice(1).join(" and ")} for the next run`,
     );
   }
-  const sentinelsOff = olds.sentinels.filter((name) => off.includes(name));
+  const sentinelsOff = olds.sentinels.filter((name) => [...off, ...losing].includes(name));
   if (sentinelsOff.length > 1 && sentinelsOff.length * 2 >= olds.sentinels.length) {
     refused.push(
-      `redis-cluster:hosts has ${sentinelsOff.join(" and ")} no more; expected that a majority of the ` +
+      `redis-cluster:hosts has no sentinel on ${sentinelsOff.join(" and ")} any more; expected that a majority of the ` +
         `${olds.sentinels.length} sentinels stays, without which nobody fails over. Leave ` +
         `${sentinelsOff.slice(1).join(" and ")} for the next run`,
     );
@@ -77,14 +89,6 @@ export function refusedMembership(olds: Membership, news: Membership): string[] 
     refused.push(
       `redis-cluster:hosts.${name}.node is false; expected that the host keeps its node, which has data. Set it back, or ` +
         `take ${name} off the list and, in a run after that, add it without a node`,
-    );
-  }
-  // Only a sentinel's own host stops it before the others are to forget it.
-  for (const name of olds.sentinels) {
-    if (news.sentinels.includes(name) || [...off, ...dead].includes(name)) continue;
-    refused.push(
-      `redis-cluster:hosts.${name}.sentinel is false; expected that the host keeps its sentinel, which the others count ` +
-        `on. Set it back, or take ${name} off the list and, in a run after that, add it without a sentinel`,
     );
   }
   return refused;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "util";
 import type { dynamic } from "@pulumi/pulumi";
 import { hostCommand } from "../remote/hostProgram";
-import { asked, givenUp, Membership, refusedMembership } from "../membership";
+import { asked, givenUp, losingSentinel, Membership, refusedMembership } from "../membership";
 import { heldRoute, openRoute, plain, RouteArgs, within } from "../probe/route";
 
 /** What the provider gets: the arguments with every Output resolved. */
@@ -41,8 +41,19 @@ function diff(_id: string, olds: Inputs, news: Inputs): Promise<dynamic.DiffResu
 /** What a step prints at its end; see last_word in templates/host/redis_cluster/told.py. */
 const lastWord = /^(.*) \[[0-9a-f]{8}\]$/;
 
-/** The host as it was reached until now; by the key and the bastion of now. left: those that did so in this run. */
-async function leave(name: string, olds: Inputs, news: Inputs, left: string[]): Promise<void> {
+/**
+ * The host as it was reached until now; by the key and the bastion of now.
+ *
+ * @param what of the host leaves: all of it, or its sentinel alone
+ * @param left those that did so in this run
+ */
+async function leave(
+  name: string,
+  what: "" | "sentinel",
+  olds: Inputs,
+  news: Inputs,
+  left: string[],
+): Promise<void> {
   const route = heldRoute({ ...news, hosts: olds.hosts });
   const { plan, override, limit } = news;
   const told = [
@@ -51,8 +62,14 @@ async function leave(name: string, olds: Inputs, news: Inputs, left: string[]): 
     ...(left.length > 0 ? [`# left ${left.join(" ")}`] : []),
     "",
   ].join("\n");
-  const command = hostCommand(news.instance, limit, ["decommission"]);
+  const command = hostCommand(news.instance, limit, ["decommission", ...(what ? [what] : [])]);
   const ran = await within(limit + 30, route.run(name, command, told)).catch((error: Error) => {
+    if (what === "sentinel") {
+      throw new Error(
+        `${name} is to have no sentinel any more and cannot be reached: ${error.message}; expected that it stops it ` +
+          "first. Nothing was made live. Look at the host, then run pulumi up again",
+      );
+    }
     throw new Error(
       `${name} was taken off redis-cluster:hosts and cannot be reached: ${error.message}; expected that it hands over ` +
         `and stops first. Nothing was made live. Put ${name} back on the list. A machine that is dead for good: pulumi ` +
@@ -116,9 +133,17 @@ export const provider: dynamic.ResourceProvider<Inputs, Inputs> = {
     // A node last: those before it would miss it.
     const leaving = asked(before, news);
     const nodeless = (name: string) => before.nodeless.includes(name);
-    const order = [...leaving.filter(nodeless), ...leaving.filter((name) => !nodeless(name))];
-    for (const [index, name] of order.entries()) {
-      await leave(name, olds, news, order.slice(0, index));
+    const left: string[] = [];
+    for (const name of losingSentinel(before, news)) {
+      await leave(name, "sentinel", olds, news, left);
+      left.push(name);
+    }
+    for (const name of [
+      ...leaving.filter(nodeless),
+      ...leaving.filter((each) => !nodeless(each)),
+    ]) {
+      await leave(name, "", olds, news, left);
+      left.push(name);
     }
     return { outs: news };
   },

@@ -67,6 +67,18 @@ test("the host that was taken off is asked, and no other; what it did is shown",
   shown.mockRestore();
 });
 
+test("sentinels leave first, a node last; a host that stays gives up its sentinel alone", async () => {
+  const shown = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const before = { ...all, sentinels: names, nodeless: ["app-3"] };
+  await provider.update!("decommission", before, { ...of("app-1"), sentinels: [] });
+  shown.mockRestore();
+  expect(asked.map((each) => each.replace(/ sudo .* decommission/, ""))).toEqual([
+    "app-1: sentinel",
+    "app-3:",
+    "app-2:",
+  ]);
+});
+
 test("nobody is asked where none leaves, or the group is new", async () => {
   await update(all);
   await update(of("app-1", "app-2", "app-3"));

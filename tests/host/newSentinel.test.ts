@@ -1,6 +1,6 @@
 import { Host, Hosts } from "./support/hosts";
 
-// A host that runs a node alone gets a sentinel.
+// A host that runs a node alone gets a sentinel, and one that has both gives it up.
 
 jest.setTimeout(120_000);
 
@@ -41,4 +41,19 @@ test("a start by a release that has none says so, and what to do", async () => {
   expect(stderr).toMatch(
     /\[app-2\]: error: .*\/members: this host has no sentinel; expected a line 'sentinel app-2 ADDRESS PORT'\. Run pulumi up again\n$/,
   );
+});
+
+test("a sentinel that is to go stops for good, by the group's gate, and what comes after is a release without it", async () => {
+  for (const each of hosts.all) await each.startUnit("node");
+  for (const each of hosts.all) await each.startUnit("sentinel");
+  const files = host.releaseFiles();
+  const members = files.members.replace(/^sentinel app-2 .*\n/m, "");
+  for (const [file, text] of Object.entries({ ...files, members }))
+    host.write(`staged/${file}`, text);
+  const plan = "# plan 0123456789abcdef\n";
+  const left = await host.feed(plan, "decommission", "sentinel");
+  expect(left).toMatchObject({ status: 0, stderr: "" });
+  expect(left.stdout).toMatch(/^stopped its sentinel for good \[/);
+  expect((await host.feed(plan, "decommission", "sentinel")).stdout).toMatch(/^nothing owed \[/);
+  expect(await host.feed(plan, "node-start")).toMatchObject({ status: 0, stderr: "" });
 });

@@ -1,4 +1,10 @@
-import { asked, givenUp, Membership, refusedMembership } from "../../components/membership";
+import {
+  asked,
+  givenUp,
+  losingSentinel,
+  Membership,
+  refusedMembership,
+} from "../../components/membership";
 
 const addresses: Record<string, string> = {
   console: "10.77.0.11",
@@ -42,6 +48,8 @@ test.each([
   ["one for another", group(three), group("app-1 app-3 console")],
   ["two sentinels more, without nodes", group(three), group(`${three} ~app-3 ~app-4`)],
   ["the same two less", group(`${three} ~app-3 ~app-4`), group(three)],
+  ["a sentinel on another host", group(`${three} -app-3`), group("app-1 -app-2 console app-3")],
+  ["two of five sentinels less", group(`${three} app-3 app-4`), group(`${three} -app-3 -app-4`)],
   ["a node where a sentinel was alone", group("app-1 ~app-2 console"), group(three)],
 ])("%s: in one run", (_, olds, news) => {
   expect(refusedMembership(olds, news)).toEqual([]);
@@ -67,16 +75,16 @@ test.each([
     [/no more; expected one host less in a run, .* Leave app-4 for/],
   ],
   [
-    "a sentinel less on a host that stays",
-    `${three} app-3 app-4`,
-    `${three} -app-3`,
-    [/^redis-cluster:hosts\.app-3\.sentinel is false; expected that the host keeps its sentinel/],
-  ],
-  [
     "so many sentinels less that no majority stays",
     "app-1 console ~app-2 ~app-3 ~app-4",
     "app-1 console app-5=10.77.0.16",
-    [/has app-2 and app-3 and app-4 no more; expected that a majority of the 5 sentinels stays/],
+    [/has no sentinel on app-2 and app-3 and app-4 any more; expected that a majority of the 5/],
+  ],
+  [
+    "a sentinel less while a host is gone",
+    `${three} app-3 app-4`,
+    `${three} -app-3 +app-4`,
+    [/^redis-cluster:hosts\.app-3\.sentinel is false, and redis-cluster:gone has app-4; /],
   ],
   [
     "a node less on a host that stays",
@@ -106,4 +114,6 @@ test("who was a member and is none any more has to leave; one that is gone is no
   expect([asked(olds, dead), givenUp(olds, dead)]).toEqual([[], ["app-3"]]);
   expect([asked(dead, dead), givenUp(dead, dead)]).toEqual([[], []]);
   expect(asked(group(three), one)).toEqual([]);
+  expect(losingSentinel(olds, group(`${three} -app-3`))).toEqual(["app-3"]);
+  expect(losingSentinel(olds, one)).toEqual([]);
 });

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     check-programs OWNER MASTER_NAME [CONSENT]: prints a fresh id; see prepare.check_programs.
     retire: see last_files.retire.
     migrate STAGE ADDRESS PORT, migrate stop: prints migrate.migrate. migration: see migrate.look.
-    decommission: prints decommission.decommission.
+    decommission [sentinel]: prints decommission.decommission, or stop_sentinel.
     drift: prints drift.drift.
     node-prove: prints prove.prove.
     gate: see look.
@@ -103,10 +103,10 @@ def _run_to_its_end(*arguments: str) -> None:
             from .steps import take_step
 
             print(take_step(*arguments))
-        case ("decommission",):
-            from .decommission import decommission
+        case ("decommission", *what) if what in ([], ["sentinel"]):
+            from .decommission import decommission, stop_sentinel
 
-            print(decommission())
+            print(stop_sentinel() if what else decommission())
         case ("migrate", *words):
             from .migrate import migrate
 

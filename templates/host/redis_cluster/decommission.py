@@ -4,10 +4,12 @@ Their new settings are staged and none of them is live, so the group that is ask
 """
 
 from .acts import act
+from .gate import gate
 from .handover import handover
 from .host import UNIT, running
+from .members import Daemon
 from .messages import Refused
-from .paths import CLUSTER, ETC, STAGED
+from .paths import CLUSTER, CURRENT, ETC, STAGED
 from .step import Step
 
 
@@ -31,14 +33,32 @@ def decommission() -> str:
             step.done.append(f"handed over to {handover(f'{STAGED}/members', f'{STAGED}/secrets', ETC).place}")
             step.wait_whole()
         step.done.append("stopped for good")
-    # The sentinel first, as always. Also what is down: it would start with the host.
-    for daemon in reversed(daemons):
+    # The sentinel first, as always.
+    _disable(step, [*reversed(daemons)])
+    return step.end()
+
+
+def stop_sentinel() -> str:
+    """Stops for good the sentinel of a host that is to go on without; the last word. Raises Refused likewise.
+
+    What is staged has it no more, so the group that is asked is that of the release in force.
+    """
+    step = Step()
+    if running("sentinel"):
+        gate(f"{CURRENT}/members", f"{CURRENT}/secrets", CURRENT, step.consent)
+        step.done.append("stopped its sentinel for good")
+    _disable(step, ["sentinel"])
+    return step.end()
+
+
+def _disable(step: Step, daemons: list[Daemon]) -> None:
+    """Also what is down: it would start with the host."""
+    for daemon in daemons:
         act("disable", daemon)
     left = [UNIT[daemon] for daemon in daemons if running(daemon)]
     if left:
         raise Refused(
-            f"{' and '.join(left)} still run; expected them stopped, since this host is none of redis-cluster:hosts "
-            f"any more. Look at 'sudo journalctl -u {CLUSTER}', then run pulumi up again",
+            f"{' and '.join(left)} still run; expected them stopped, since redis-cluster:hosts has them here no more. "
+            f"Look at 'sudo journalctl -u {CLUSTER}', then run pulumi up again",
             step.members.host,
         )
-    return step.end()

@@ -13,7 +13,7 @@ from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
 from .package import installed, pending
-from .release import current_release, release_hash, running_release
+from .release import current_release, files_in, release_hash, running_release
 from .stamps import stamping
 
 # What other programs of the host go by, where they are there; by the name among ours, below /etc.
@@ -87,8 +87,8 @@ def _hash(directory: str) -> str:
 
 
 def _names(directory: str) -> list[str]:
-    with suppress(OSError), os.scandir(directory) as entries:
-        return [each.name for each in entries if each.is_file() and not each.name.startswith(".")]
+    with suppress(OSError):
+        return [name for name in files_in(directory) if os.path.isfile(f"{directory}/{name}")]
     return []
 
 

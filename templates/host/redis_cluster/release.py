@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import paths
+from .host import UNIT
 from .members import CONF, Members, load_members, secret
 from .messages import Refused, say
 from .observe import Daemons, group_of
@@ -121,13 +122,22 @@ def same_files(one: str, other: str, names: Sequence[str]) -> bool:
     return all(content(f"{one}/{name}") == content(f"{other}/{name}") for name in names)
 
 
+def files_in(directory: str) -> list[str]:
+    """The names of what is a release's there, in their order. root/releases.py finds the same."""
+    names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+    # A sentinel that the host has no more is taken away at the run's end.
+    with suppress(Refused):
+        if not load_members(f"{directory}/members").has_sentinel:
+            return [name for name in names if name not in (CONF["sentinel"], "sentinel-users.acl", UNIT["sentinel"])]
+    return names
+
+
 def release_hash(directory: str) -> str:
     """The name of a release that is made of the files there, as `sha256sum -- * | sha256sum` in it begins."""
     from hashlib import sha256
 
-    names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     lines = []
-    for name in names:
+    for name in files_in(directory):
         with open(f"{directory}/{name}", "rb") as file:
             lines.append(f"{sha256(file.read()).hexdigest()}  {name}\n")
     return sha256("".join(lines).encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 # What a release has. Which lines they may have is the director's to see, since it is redis who reads them; but for
 # this table of its own, which root loads.
 FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
+OF_SENTINEL = ("sentinel.conf", "sentinel-users.acl", UNIT["sentinel"])
 FILES |= {*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER, "firewall.nft"}
 # What comes with the secrets, where the stack has it.
 WITH_SECRETS = {"tls.ca", "tls.crt", "tls.key", "backup.env", "backup.key", "backup.host"}
@@ -146,8 +147,7 @@ def unclaim(component: str = "", token: str = "", data: str = "keep-data", owner
         disarm_return()
         remove_unit(UNIT[component])
         # Later releases are made of what is staged.
-        staged = ("sentinel.conf", "sentinel-users.acl", UNIT[component])
-        remove(f"{ETC}/redis-sentinel.conf", *(f"{STAGED}/{name}" for name in staged))
+        remove(f"{ETC}/redis-sentinel.conf", *(f"{STAGED}/{name}" for name in OF_SENTINEL))
     else:
         # With the data stays the role that they were written in.
         if data == "keep-data":
