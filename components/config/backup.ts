@@ -20,7 +20,7 @@ export function readBackup(
 ): { backup: TopologyConfig["backup"]; backupSecrets: Record<string, string> } {
   const value = check.wanted("backup");
   if (value === undefined) return { backup: undefined, backupSecrets: {} };
-  const names = ["hosts", "onCalendar", "keep", "repository", "hostKey"];
+  const names = ["hosts", "onCalendar", "keep", "drill", "repository", "hostKey"];
   const fields = check.fields(value, "backup", names) ?? {};
   const known = nodeHosts(hosts).map(({ name }) => name);
   const saving = check.list(
@@ -48,6 +48,15 @@ export function readBackup(
   if (typeof keep !== "number" || !Number.isInteger(keep) || keep < 1 || keep > 1000) {
     check.problem("backup.keep", show(keep), "how many backups each host keeps, from 1 to 1000");
   }
+  const drill = fields.drill;
+  const days = typeof drill === "number" && Number.isInteger(drill) ? drill : 0;
+  if (drill !== undefined && (days < 1 || days > 1000)) {
+    check.problem(
+      "backup.drill",
+      show(drill),
+      "after how many days a backup is proven again, from 1 to 1000",
+    );
+  }
   if (helper) {
     check.problem(
       "backup",
@@ -56,7 +65,11 @@ export function readBackup(
     );
   }
   return {
-    backup: { hosts: saving, onCalendar, keep: Number(keep), ...readPlace(check, fields) },
+    backup: {
+      ...{ hosts: saving, onCalendar, keep: Number(keep) },
+      ...(days > 0 && { drill: days }),
+      ...readPlace(check, fields),
+    },
     backupSecrets: fields.repository === undefined ? {} : readSecrets(check, fields, isSecret),
   };
 }

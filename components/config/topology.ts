@@ -59,11 +59,13 @@ export interface Tls {
   own?: { authority: string; certificates: Record<string, string> };
 }
 
-/** Which hosts save, when (as systemd.time(7) has it), and how many backups each keeps. */
+/** Which hosts save, when (as systemd.time(7) has it), how many backups each keeps, and after how many days it proves them again. */
 export interface Backup {
   hosts: string[];
   onCalendar: string;
   keep: number;
+  /** Undefined: never. */
+  drill?: number;
   /** The second place, as restic names it; undefined: none. */
   repository?: string;
   /** Of a repository by SFTP: the line `ssh-ed25519 AAAA...` of its server. */

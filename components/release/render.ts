@@ -133,6 +133,7 @@ export function renderBackupUnits(
         {
           ...backup,
           only: backup.hosts.length === 1 ? " alone" : "",
+          drill: backup.drill ? [backup.drill] : [],
           second: repository ? [repository] : [],
           directory: repository?.startsWith("/") ? [repository] : [],
         },

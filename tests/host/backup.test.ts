@@ -230,6 +230,97 @@ test("a file that was changed since fails its proof, and is told from then on", 
   expect((await replica.run("backups")).stdout).toContain("PROOF FAILED");
 });
 
+describe("a drill", () => {
+  const proofOf = (name: string) => `${directory}/${name}/proof.json`;
+  const long = "20200101T000000Z";
+  const age = (file: string) =>
+    replica.write(file, replica.read(file).replace(/("time": ")\w+/, `$1${long}`));
+  const drill = () => called(replica, "drill-backups", "7");
+  const backups = async () => (await replica.run("backups")).stdout;
+
+  test("proves again what lies here, and the newest of the second place, and leaves no copy", async () => {
+    // The case before has damaged the newest.
+    rmSync(replica.path(`${directory}/${newest()}`), { recursive: true });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for (const verb of [["backup", "3"], ["prove-backup"], ["copy-backup", "3"]])
+      expect(await called(replica, ...verb)).toMatchObject({ status: 0 });
+    const [oldest] = names();
+    expect(names().length).toBeGreaterThan(1);
+    age(proofOf(oldest));
+    const before = replica.read(proofOf(newest()));
+    expect(await drill()).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(oldest) as string,
+    });
+    expect(replica.read(proofOf(oldest))).not.toContain(long);
+    expect(replica.read(proofOf(newest()))).toBe(before);
+    expect(await backups()).toMatch(
+      new RegExp(`${second}: ${newest()} 0 h 0 min old, ${newest()} there proven \\w+\n$`),
+    );
+    expect(readdirSync(replica.path(directory))).not.toContain(".drill");
+    // As its unit calls it, by root's part too.
+    expect((await replica.run("drill-backups", "0")).stderr).toContain("after how many days");
+    // Nothing is due.
+    expect(await drill()).toMatchObject({ status: 0, stderr: "" });
+    // The date outlives a later copy.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for (const verb of [["backup", "3"], ["prove-backup"], ["copy-backup", "3"]])
+      expect(await called(replica, ...verb)).toMatchObject({ status: 0 });
+    expect(await backups()).toMatch(/ there proven \w+\n$/);
+  });
+
+  test("finds what was damaged here and there, tells all, and again until it is gone", async () => {
+    const [oldest] = names();
+    const here = replica.path(`${directory}/${oldest}/dump.rdb`);
+    const there = replica.path(`/second/${newest()}/dump.rdb`);
+    const whole = readFileSync(there);
+    // One byte, as a disk has it.
+    for (const file of [here, there]) {
+      const bytes = readFileSync(file);
+      bytes[bytes.length - 20] ^= 1;
+      chmodSync(file, 0o640);
+      writeFileSync(file, bytes);
+    }
+    age(proofOf(oldest));
+    age(`${directory}/copied.json`);
+    for (let count = 0; count < 2; count++) {
+      const { status, stderr } = await drill();
+      expect(status).toBe(1);
+      expect(stderr).toContain(`${oldest} is not what was saved`);
+      expect(stderr).toMatch(`${second}: ${newest()} is not what was saved: `);
+      expect(stderr).toMatch(/the drill failed for \S+ and sftp:\S+: see above\. Look at it;/);
+    }
+    expect(await backups()).toMatch(
+      new RegExp(`^${oldest} .* PROOF FAILED\n[^]* there PROOF FAILED\n$`),
+    );
+    expect(replica.ask("node", "PING").trim()).toBe("PONG");
+    writeFileSync(there, whole);
+    rmSync(dirname(here), { recursive: true });
+    expect(await drill()).toMatchObject({ status: 0 });
+    expect(await backups()).not.toContain("FAILED");
+  });
+
+  test("tells a second place that is dead, or no room, and forgets no proof", async () => {
+    age(`${directory}/copied.json`);
+    replica.write("/dead", "");
+    const { status, stderr } = await drill();
+    rmSync(replica.path("/dead"));
+    expect([status, stderr]).toEqual([1, expect.stringContaining("Fatal: no route to host")]);
+    const full = await replica.python(`
+import os
+from redis_cluster import drill, repository
+repository.os.statvfs = lambda path: os.statvfs_result((4096, 4096, 1000, 1, 1, 0, 0, 0, 0, 255))
+drill.drill_backups("7")`);
+    expect([full.status, full.stderr]).toEqual([
+      1,
+      expect.stringMatching(/lacks \d+ MiB for \w+; expected room for it/),
+    ]);
+    expect(readdirSync(replica.path(directory))).not.toContain(".drill");
+    expect(await backups()).toContain(`there proven ${long}`);
+    expect(await drill()).toMatchObject({ status: 0 });
+  });
+});
+
 test("a save that fails leaves nothing, and the backups before it", async () => {
   const before = names();
   replica.program("redis-check-rdb", "exit 1");

@@ -391,11 +391,12 @@ it("one that saves: by its timer under writes, proven, in a second place too; wh
     async () => {
       await set("backup.hosts[0]", replica);
       await set("backup.keep", "2");
+      await set("backup.drill", "1");
       await set("backup.onCalendar", "*-*-* *:*:0/5");
       vault = await openVault(dev);
       expect(await previewedClasses()).toEqual([]);
       await dev.stack.up();
-      const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q "^sftp:.* old" && exit; sleep 1; done`;
+      const proven = `for i in {1..60}; do ${program} backups 2>/dev/null | grep -q "^sftp:.* old, .* there proven " && exit; sleep 1; done`;
       const why = `${program} backups >&2; journalctl -u redis-cluster-backup -n 30 -o cat >&2; exit 1`;
       await meanwhileOn(replica, `bash -c '${proven}; ${why}'`);
       expect((await dev.stack.preview({ expectNoChanges: true })).stdout).toContain("unchanged");
@@ -432,7 +433,9 @@ it("one that saves: by its timer under writes, proven, in a second place too; wh
   lab("heal", "bastion");
   expect(on(replica, `ls ${saved} | grep ^2 | tail -n 1`) > name).toBe(true);
   expect(on(replica, `${program} backups`)).toMatch(
-    new RegExp(`\n${vault.repository}/${replica}: ${name} .* old, THE LAST COPY FAILED .*`),
+    new RegExp(
+      `\n${vault.repository}/${replica}: ${name} .* old, .* there proven .*, THE LAST COPY FAILED .*`,
+    ),
   );
 
   await dev.stack.destroy();

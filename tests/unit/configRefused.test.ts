@@ -270,6 +270,11 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { backup: { hosts: ["console"], keep: 0 } },
     /^backup.keep is 0; expected how many/,
   ],
+  ...[0, 1.5, "weekly", 1001].map((drill): [string, Record<string, unknown>, RegExp] => [
+    `${drill} days to a backup's drill`,
+    { backup: { hosts: ["console"], drill } },
+    /^backup.drill is .*; expected after how many days/,
+  ]),
   ...[
     ["a relative path", "backup"],
     ["a path that leaves itself", "/mnt/../etc"],

@@ -227,6 +227,14 @@ describe("the units of the backup", () => {
     expect(one.service).toContain("/redis-cluster backup 3\n");
   });
 
+  test("prove again, last, where the stack wants it", () => {
+    const drilled = topologyConfig({ backup: { hosts: ["app-1"], drill: 7 } });
+    expect(renderBackupUnits(drilled, "app-1").service).toMatch(
+      / prove-backup\n# Then again .*\nExecStart=.* drill-backups 7\n# A big/,
+    );
+    expect(renderBackupUnits(saving(["app-1"]), "app-1").service).not.toContain("drill");
+  });
+
   test("run as redis, which may write to the backups alone", () => {
     const { service } = renderBackupUnits(saving(["app-1"]), "app-1");
     expect(service).toContain("\nUser=redis\n");

@@ -28,8 +28,8 @@ def main(arguments: list[str]) -> int:
     convert [NAME]: see convert.convert.
     backups: see prove_backup.backups.
     fetch-backup [NAME [HOST]], restore NAME: see repository.fetch_backup and restore.restore.
-    backup KEEP [alone], prove-backup [NAME], copy-backup KEEP: what the backup's unit calls; see backup.py,
-    prove_backup.py and repository.py.
+    backup KEEP [alone], prove-backup [NAME], copy-backup KEEP, drill-backups DAYS: what the backup's unit calls; see
+    backup.py, prove_backup.py, repository.py and drill.py.
     compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
     compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
@@ -159,6 +159,11 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             copy_backup(keep)
+        case ("drill-backups", days):
+            from .drill import drill_backups
+
+            _refuse_root()
+            drill_backups(days)
         case ("restore", name):
             from .restore import restore
 

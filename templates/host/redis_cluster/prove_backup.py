@@ -13,7 +13,7 @@ from .decide.backup import NAME, differences, keys_of
 from .dry_run import apart, complaint, scratch, started
 from .messages import Refused, plain, say
 from .observe import fields
-from .release import current_release
+from .release import Release, current_release
 from .resp import Connection, Login, Unanswered
 from .settings import Settings
 
@@ -43,18 +43,30 @@ def prove_backup(name: str = "") -> None:
             "backups'",
             host,
         )
+    proof = proof_of(directory, manifest, release)
+    write_json(f"{directory}/proof.json", proof)
+    if found := told_of(proof):
+        raise Refused(f"backup {directory} is not what was saved: {found}. {NEXT}", host)
+    say(f"backup {directory} is proven: it loads, and has the sums and the keys of its manifest", host)
+
+
+def proof_of(directory: str, manifest: dict[str, object], release: Release) -> dict[str, object]:
+    """What a Redis that has loaded it has seen, when, and as `problems` what is not as it was saved. Raises Refused."""
     memory = manifest.get("memory")
-    _refuse_little_memory(host, directory, memory if isinstance(memory, int) else 0)
+    _refuse_little_memory(release.members.host, directory, memory if isinstance(memory, int) else 0)
     seen: dict[str, object] = {"time": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())}
     try:
         seen |= {"sha256": _sum(f"{directory}/dump.rdb"), **_loaded(directory, release.settings)}
         found = differences(manifest, seen, read_json(f"{directory}/proof.json"))
     except (OSError, Unanswered) as error:
         found = [plain(str(error))]
-    write_json(f"{directory}/proof.json", {**seen, "problems": found})
-    if found:
-        raise Refused(f"backup {directory} is not what was saved: {'; '.join(found)}. {NEXT}", host)
-    say(f"backup {directory} is proven: it loads, and has the sums and the keys of its manifest", host)
+    return {**seen, "problems": found}
+
+
+def told_of(proof: dict[str, object]) -> str:
+    """Its problems, for people; empty: it has none."""
+    problems = proof.get("problems")
+    return "; ".join(map(str, problems)) if isinstance(problems, list) else ""
 
 
 def backups() -> None:
@@ -65,25 +77,30 @@ def backups() -> None:
     for name in _names():
         directory = f"{paths.BACKUPS}/{name}"
         manifest, proof = read_json(f"{directory}/manifest.json"), read_json(f"{directory}/proof.json")
-        proven = f"proven {proof['time']}" if proof and not proof.get("problems") else "not proven"
-        if proof.get("problems"):
-            proven = "PROOF FAILED"
-        elif manifest:
+        if manifest and not proof.get("problems"):
             good = name
         keys = manifest.get("keys")
         count = sum(keys.values()) if isinstance(keys, dict) else "?"
         # What is in a file of redis's is not to steer a terminal.
-        print(plain(f"{name} {_age(name)} old, {count} keys, {manifest.get('bytes')} bytes, {proven}"))
+        print(plain(f"{name} {_age(name)} old, {count} keys, {manifest.get('bytes')} bytes, {_proven(proof)}"))
     place = Repository(current_release(paths.MANAGED).directory).place
     record = copied(place)
     there = str(record.get("name", ""))
     if place:
         kept = f"{there} {_age(there)} old" if NAME.fullmatch(there) else "none yet"
         failed = f", THE LAST COPY FAILED {record['failed']}" if "failed" in record else ""
-        print(plain(f"{place}: {kept}{failed}"))
+        last = record.get("proof")
+        drilled = f", {last.get('name')} there {_proven(last)}" if isinstance(last, dict) else ""
+        print(plain(f"{place}: {kept}{drilled}{failed}"))
     lacks = paths.BACKUPS if not good else place if place and not there else ""
     if lacks:
         raise Refused(f"no good backup in {lacks}. See 'sudo journalctl -u {paths.CLUSTER}-backup'")
+
+
+def _proven(proof: dict[str, object]) -> str:
+    if proof.get("problems"):
+        return "PROOF FAILED"
+    return f"proven {proof['time']}" if "time" in proof else "not proven"
 
 
 def _names() -> list[str]:

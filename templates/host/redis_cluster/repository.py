@@ -139,7 +139,7 @@ def copy_backup(keep: str) -> None:
             repository.reach("name" in record)
             if record.get("name") != name:
                 repository.restic("backup", "--host", host, directory)
-                record = {"repository": repository.place, "name": name}
+                record |= {"repository": repository.place, "name": name}
             repository.restic("forget", "--group-by", "", "--keep-last", keep, "--prune")
             record.pop("failed", None)
         except Unkept as error:
@@ -170,25 +170,16 @@ def fetch_backup(name: str = "", host: str = "") -> None:
         )
     part = f"{paths.BACKUPS}/.fetched"
     try:
-        snapshots = json.loads(repository.restic("snapshots", "--json", limit=REACH_LIMIT))
-        there = {os.path.basename(path): path for each in snapshots for path in each["paths"]}
+        there = kept(repository)
         if not name:
-            print(plain(" ".join(filter(NAME.fullmatch, sorted(there)))) or "none")
+            print(" ".join(sorted(there)) or "none")
             return
-        if name not in there or not NAME.fullmatch(name):
+        if name not in there:
             raise Refused(f"{name} is not in {repository.place}. See 'redis-cluster fetch-backup'", here)
         if name in made():
             raise Refused(f"{paths.BACKUPS}/{name} is there already. See 'redis-cluster backups'", here)
-        remove(part)
-        os.mkdir(part, 0o750)
-        _dump(repository, there[name], part, "manifest.json")
-        manifest = read_json(f"{part}/manifest.json")
-        size = manifest.get("bytes")
-        room = os.statvfs(paths.BACKUPS)
-        need = size if isinstance(size, int) else 0
-        if lack := lacking(need, room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize):
-            raise Refused(f"{paths.BACKUPS} lacks {lack >> 20} MiB for {name}. Free some, then run this again", here)
-        with open(_dump(repository, there[name], part, "dump.rdb"), "rb") as file:
+        manifest = bring(repository, there[name], part)
+        with open(f"{part}/dump.rdb", "rb") as file:
             seen = file_digest(file, "sha256").hexdigest()
         if seen != manifest.get("sha256"):
             raise Refused(f"{name} came with the sum {seen}; expected {manifest.get('sha256')}. Fetch another", here)
@@ -204,21 +195,41 @@ def fetch_backup(name: str = "", host: str = "") -> None:
     say(f"{paths.BACKUPS}/{name} is fetched, with the sum of its manifest", here)
 
 
-def _dump(repository: Repository, path: str, directory: str, name: str) -> str:
+def kept(repository: Repository) -> dict[str, str]:
+    """The backups there: by their names, where each was on the host that saved it. Raises Unkept, or ValueError."""
+    snapshots = json.loads(repository.restic("snapshots", "--json", limit=REACH_LIMIT))
+    there = {os.path.basename(path): path for each in snapshots for path in each["paths"]}
+    return {name: path for name, path in there.items() if NAME.fullmatch(name)}
+
+
+def bring(repository: Repository, path: str, part: str) -> dict[str, object]:
+    """Makes the directory part of one that is there; its manifest. Raises Unkept or OSError."""
+    remove(part)
+    os.mkdir(part, 0o750)
+    _dump(repository, path, part, "manifest.json")
+    manifest = read_json(f"{part}/manifest.json")
+    size = manifest.get("bytes")
+    room = os.statvfs(paths.BACKUPS)
+    need = size if isinstance(size, int) else 0
+    if lack := lacking(need, room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize):
+        raise Unkept(f"{paths.BACKUPS} lacks {lack >> 20} MiB for {os.path.basename(path)}; expected room for it")
+    _dump(repository, path, part, "dump.rdb")
+    return manifest
+
+
+def _dump(repository: Repository, path: str, directory: str, name: str) -> None:
     """A file of a backup there, as a new one here."""
-    target = f"{directory}/{name}"
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440), "wb") as file:
+    with open(os.open(f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440), "wb") as file:
         repository.restic("dump", "--path", path, "latest", f"{path}/{name}", into=file.fileno())
         os.fsync(file.fileno())
-    return target
 
 
 def record_file() -> str:
-    """What was copied last, and why the last copy failed where it did."""
+    """What was copied last, why the last copy failed where it did, and the last proof of what is there."""
     return f"{paths.BACKUPS}/copied.json"
 
 
 def copied(place: str) -> dict[str, object]:
-    """Of that place: `name` of the last good one there, and `failed`."""
+    """Of that place: `name` of the last good one there, `failed`, and `proof`: see drill.py."""
     record = read_json(record_file())
     return record if record.get("repository") == place else {}

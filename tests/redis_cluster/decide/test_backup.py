@@ -1,7 +1,7 @@
 """Which node is saved, what is kept, and when a backup is what was saved."""
 
 import pytest
-from redis_cluster.decide.backup import busy, differences, keys_of, lacking, out_of_sync, outdated
+from redis_cluster.decide.backup import busy, differences, due, keys_of, lacking, out_of_sync, outdated
 
 LINKED = {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "0"}
 
@@ -45,6 +45,21 @@ def test_what_is_kept() -> None:
     names = ["20260103T000000Z", "20260101T000000Z", "mine", ".part", "20260102T000000Z"]
     assert outdated(names, 2) == ["20260101T000000Z"]
     assert outdated(names, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("proof", "again"),
+    [
+        ({}, True),
+        ({"time": "20260101T000000Z", "problems": []}, True),
+        ({"time": "20260102T000000Z", "problems": []}, False),
+        # Until it is good or gone.
+        ({"time": "20260109T000000Z", "problems": ["keys"]}, True),
+    ],
+)
+def test_what_is_proven_again(proof: dict[str, object], again: bool) -> None:
+    """What never was, long ago, or failed."""
+    assert due(proof, "20260102T000000Z") == again
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ def outdated(names: Sequence[str], keep: int) -> list[str]:
     return sorted(filter(NAME.fullmatch, names))[:-keep]
 
 
+def due(proof: Mapping[str, object], since: str) -> bool:
+    """Whether what has that proof is to be proven again. since: a moment, as a backup's name is."""
+    return bool(proof.get("problems")) or str(proof.get("time", "")) < since
+
+
 def differences(manifest: Mapping[str, object], seen: Mapping[str, object], proven: Mapping[str, object]) -> list[str]:
     """What is not as the manifest has it, or as it was when the backup was last proven; each for people."""
     wanted = {"sha256": manifest.get("sha256"), "keys": manifest.get("keys")}
