@@ -22,7 +22,7 @@ from .migration_note import Note, forget_note, read_note
 from .observe import CLIENTS_LIMIT, fields
 from .paths import CLUSTER, STAGED
 from .resp import Login, Unanswered
-from .source import Source, same_on
+from .source import Source, module_names, same_on
 from .told import last_word, told
 
 # For so many seconds writes to the legacy Redis wait, renewed, while the group catches up: then they go on by
@@ -199,9 +199,9 @@ class Migration:
         """Unless the group can follow it, without the loss of anything."""
         nodes = []
         for member in self.members.nodes:
-            info, sizes = self.group.ask(member, "INFO", "CONFIG GET databases maxmemory")
+            info, sizes, modules = self.group.ask(member, "INFO", "CONFIG GET databases maxmemory", "MODULE LIST")
             has = pairs(sizes)
-            told = Sizes(number(has.get("databases")), number(has.get("maxmemory")))
+            told = Sizes(number(has.get("databases")), number(has.get("maxmemory")), module_names(modules))
             nodes.append((member.name, fields(info), told))
         old = self.source
         found = [*hindrances(old.info(), old.sizes(), old.modules(), old.errors(), nodes)]

@@ -56,9 +56,7 @@ class Source:
 
     def modules(self) -> list[str]:
         """The names of those that it has loaded."""
-        (reply,) = self.ask("MODULE LIST")
-        found = [pairs(each).get("name", "") for each in reply] if isinstance(reply, list) else []
-        return [plain(name) for name in found]
+        return module_names(self.ask("MODULE LIST")[0])
 
     def sizes(self) -> Sizes:
         """Of its databases and memory, as far as it tells them."""
@@ -116,6 +114,12 @@ class Source:
                 self._host,
             )
         return reply
+
+
+def module_names(reply: Reply) -> list[str]:
+    """Those that a reply to MODULE LIST tells."""
+    found = [pairs(each).get("name", "") for each in reply] if isinstance(reply, list) else []
+    return [plain(name) for name in found]
 
 
 def same_on(old: Connection, new: Connection, database: str, keys: int) -> tuple[int, list[str]]:

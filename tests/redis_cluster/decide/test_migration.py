@@ -35,7 +35,9 @@ NODE = ("app-1", {"redis_version": "7.0.15"}, Sizes(16, 0))
         ({"redis_mode": "cluster"}, 16, [], NODE, ["it runs in mode 'cluster'; expected standalone"]),
         ({"role": "slave"}, 16, [], NODE, ["its role is 'slave'; expected a master"]),
         ({"loading": "1"}, 16, [], NODE, ["it loads its data"]),
-        ({}, 16, ["search"], NODE, ["it has the modules search; expected none"]),
+        ({}, 16, ["search"], NODE, ["it has the modules search, the node on app-1 has not; expected none"]),
+        # As Redis 8.0 has it on both sides.
+        ({}, 16, ["vectorset"], (*NODE[:2], Sizes(16, 0, ["vectorset"])), []),
         ({}, 17, [], NODE, ["it has 17 databases, the node on app-1 16; expected as many"]),
         # One that does not tell counts by what it has.
         ({}, None, [], (*NODE[:2], Sizes(3, 0)), []),

@@ -25,10 +25,11 @@ _ADDRESS = re.compile(r"([0-9a-fA-F.:\[\]]{1,64}):[0-9]{1,5}")
 
 
 class Sizes(NamedTuple):
-    """Of a node: databases, and maxmemory in bytes, 0 for none; None where it does not tell."""
+    """Of a node: databases, and maxmemory in bytes, 0 for none; None where it does not tell. And its modules."""
 
     databases: int | None
     maxmemory: int | None
+    modules: Sequence[str] = ()
 
 
 def hindrances(
@@ -50,8 +51,6 @@ def hindrances(
         yield f"its role is '{old.get('role', 'unknown')}'; expected a master, which is told all writes"
     if old.get("loading") != "0":
         yield "it loads its data; expected that it has them"
-    if modules:
-        yield f"it has the modules {', '.join(modules)}; expected none, since the group's nodes have none of them"
     refused = {command: said for command, said in errors.items() if _is_refused(command, said)}
     if refused:
         yield (
@@ -60,6 +59,9 @@ def hindrances(
         )
     needs, used = old_sizes.databases or highest(old) + 1, number(old.get("used_memory"))
     for host, info, sizes in nodes:
+        # Redis 8.0 brings some of its own.
+        if lacking := [name for name in modules if name not in sizes.modules]:
+            yield f"it has the modules {', '.join(lacking)}, the node on {host} has not; expected none but the group's"
         if version(its) > version(info.get("redis_version")):
             here = info.get("redis_version", "unknown")
             yield f"it is Redis {its}, the node on {host} {here}; expected no older one, which cannot read its data"
