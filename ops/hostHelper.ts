@@ -9,6 +9,7 @@ import { instanceForm, namesOf } from "../components/names";
 import { hostPrograms } from "../components/remote/hostProgram";
 import {
   renderFirewallUnit,
+  renderHelperBackupUnits,
   renderKernelUnit,
   renderNodeUnit,
   renderSentinelUnit,
@@ -18,6 +19,7 @@ const [directory, instance] = process.argv.slice(2);
 // The description alone tells the group, and is not compared.
 const any = { masterName: "this host", instance };
 const { cluster, sentinel } = namesOf(instance);
+const backup = renderHelperBackupUnits(any);
 
 const files = {
   install: readFileSync(join(__dirname, "../templates/install-helper.sh"), "utf8"),
@@ -28,6 +30,9 @@ const files = {
   [`units/${cluster}-firewall.service`]: renderFirewallUnit(any),
   // Started only where the stack has kernelSettings.
   [`units/${cluster}-kernel.service`]: renderKernelUnit({ ...any, kernelSettings: true }),
+  // Installed only where the stack has a backup.
+  [`units/${cluster}-backup.service`]: backup.service,
+  [`units/${cluster}-backup.timer`]: backup.timer,
 };
 
 if (!directory || (instance !== undefined && !instanceForm.test(instance))) {

@@ -34,7 +34,7 @@ printf '# The one program by which pulumi keeps Redis here; of another version t
 visudo -cqf "$new/sudoers" || fail "sudo does not take $(tail -n 1 "$new/sudoers")"
 
 install -d -m 0755 -o root -g root "$programs" "$programs/units"
-install -m 0644 units/*.service "$programs/units/"
+install -m 0644 units/* "$programs/units/"
 # In one rename each: a running group's units call them at any moment. The package before the program that calls it.
 chmod -R u=rwX,go=rX redis_cluster
 rm -rf "$programs"/.redis_cluster.*

@@ -57,25 +57,22 @@ export function readBackup(
       "after how many days a backup is proven again, from 1 to 1000",
     );
   }
-  if (helper) {
-    check.problem(
-      "backup",
-      "is set while ssh.helper is true",
-      "no backup there: the administrator's units have none",
-    );
-  }
   return {
     backup: {
       ...{ hosts: saving, onCalendar, keep: Number(keep) },
       ...(days > 0 && { drill: days }),
-      ...readPlace(check, fields),
+      ...readPlace(check, fields, helper),
     },
     backupSecrets: fields.repository === undefined ? {} : readSecrets(check, fields, isSecret),
   };
 }
 
 /** The second place. */
-function readPlace(check: Checker, fields: Fields): Pick<Backup, "repository" | "hostKey"> {
+function readPlace(
+  check: Checker,
+  fields: Fields,
+  helper: boolean,
+): Pick<Backup, "repository" | "hostKey"> {
   if (fields.repository === undefined) return {};
   const forms = [directory, sftp, s3].map(({ source }) => source).join("|");
   const repository = check.text(
@@ -84,6 +81,13 @@ function readPlace(check: Checker, fields: Fields): Pick<Backup, "repository" | 
     new RegExp(forms),
     "a directory of a volume of its own (/mnt/backup; not below /home, /root, /run or /tmp), sftp:USER@HOST:/PATH, or s3:https://HOST/BUCKET",
   );
+  if (helper && repository.startsWith("/") && !repository.startsWith("/mnt/")) {
+    check.problem(
+      "backup.repository",
+      `is ${repository} while ssh.helper is true`,
+      "a directory below /mnt, the only one that the administrator's unit may write to",
+    );
+  }
   const hostKey = repository.startsWith("sftp:")
     ? check.hostKey(fields.hostKey, "backup.hostKey")
     : undefined;

@@ -133,14 +133,28 @@ export function renderBackupUnits(
         {
           ...backup,
           only: backup.hosts.length === 1 ? " alone" : "",
+          helper: false,
           drill: backup.drill ? [backup.drill] : [],
           second: repository ? [repository] : [],
           directory: repository?.startsWith("/") ? [repository] : [],
         },
       ]
     : [];
+  return backupUnits({ masterName, instance }, here);
+}
+
+/**
+ * Those that an administrator installs: with room for each kind of backup, by the verbs of the release's own unit, and
+ * at the time in it. A second place that is a directory lies below /mnt.
+ */
+export function renderHelperBackupUnits(group: Named): { service: string; timer: string } {
+  const all = { helper: true, onCalendar: "daily", second: ["/mnt"], directory: ["/mnt"] };
+  return backupUnits(group, [all]);
+}
+
+function backupUnits({ masterName, instance }: Named, backup: object[]) {
   const unit = (kind: string) =>
-    render(`redis-cluster-backup.${kind}`, { masterName, ...namesOf(instance), backup: here });
+    render(`redis-cluster-backup.${kind}`, { masterName, ...namesOf(instance), backup });
   return { service: unit("service"), timer: unit("timer") };
 }
 

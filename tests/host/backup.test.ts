@@ -81,6 +81,20 @@ test("a replica is saved: file, sum and manifest, and the proof finds what was s
   expect((await replica.run("backups")).stdout).toMatch(/ proven \d{8}T\d{6}Z\n$/);
 });
 
+test("the administrator's unit runs what the release's own calls", async () => {
+  const before = names();
+  const program = "ExecStart=/usr/local/lib/redis-cluster/redis-cluster";
+  const lines = [`${program} backup 3`, "ExecStart=/bin/false", `${program} prove-backup`];
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  replica.write("current/redis-cluster-backup.service", `${lines.join("\n")}\n`);
+  expect(await called(replica, "run-backup")).toMatchObject({ status: 0 });
+  expect(names()).toHaveLength(before.length + 1);
+  expect(json("proof.json")).toMatchObject({ problems: [] });
+  rmSync(replica.path("current/redis-cluster-backup.service"));
+  // Nothing is asked for; but root's part knows the verb.
+  expect(await replica.run("run-backup")).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("the newest are kept, and nothing of a run that was killed", async () => {
   const first = newest();
   replica.write(`${directory}/.part/dump.rdb`, "half");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { nodeFiles, sentinelFiles } from "../../components/release/manifest";
+import { renderBackupUnits, renderHelperBackupUnits } from "../../components/release/render";
 import { host as hostConfig, topologyConfig } from "../helpers/config";
 import { Host, Hosts, Outcome, passwords } from "./support/hosts";
 
@@ -57,6 +58,9 @@ function installUnits(): void {
       `${programs}/units/${name}`,
       text.replace(/^Description=.*$/m, "Description=this host"),
     );
+  const group = { masterName: "this host", instance: undefined };
+  for (const [kind, text] of Object.entries(renderHelperBackupUnits(group)))
+    host.write(`${programs}/units/redis-cluster-backup.${kind}`, text);
 }
 
 function stage(what: Record<string, string>, end = "==> end <==\n"): Promise<Outcome> {
@@ -123,6 +127,37 @@ test("root starts the administrator's units, whatever is staged", async () => {
   rmSync(host.path(`${programs}/units`), { recursive: true });
   expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(installed()).toBe(asRoot);
+});
+
+test("when the administrator's backup begins is the stack's to say, and nothing else of it", async () => {
+  installUnits();
+  host.program("systemctl");
+  const [service, timer] = ["redis-cluster-backup.service", "redis-cluster-backup.timer"];
+  const their = (unit: string) => host.read(`${programs}/units/${unit}`);
+  const installed = (unit: string) => host.read(`/etc/systemd/system/${unit}`);
+  const backup = { hosts: ["console"], onCalendar: "daily", keep: 7 };
+  const its = renderBackupUnits({ masterName: "mine", instance: undefined, backup }, "console");
+  const planted = its.service
+    .replace("User=redis", "User=root")
+    .replace(/ExecStart=.*/, "ExecStart=/bin/sh");
+  let count = 0;
+  const staged = async (when: string) => {
+    const release = `r${++count}`;
+    host.release(release, "current", { [service]: planted, [timer]: when });
+    expect(await host.act("beside")).toMatchObject({ status: 0, stderr: "" });
+    expect(installed(service)).toBe(their(service));
+    return installed(timer);
+  };
+  const daily = their(timer);
+  const hourly = daily.replace("OnCalendar=daily", "OnCalendar=*-*-* *:00/30:00");
+  expect(daily).not.toBe(hourly);
+  const own = its.timer;
+  expect(await staged(own.replace("=daily", "=*-*-* *:00/30:00"))).toBe(hourly);
+  // A line of its own below it, another unit, a command in place of a time.
+  for (const more of ["\nUnit=other.service", "\nExecStart=/bin/sh", "\nOnCalendar=weekly"])
+    expect(await staged(own.replace("=daily", `=*-*-* *:00/30:00${more}`))).toBe(hourly);
+  for (const when of ["$(id)", "daily\\nUser=root", "daily\rUser=root", "", "%h", "a".repeat(200)])
+    expect(await staged(own.replace("=daily", `=${when}`))).toBe(daily);
 });
 
 test("what a step stages comes below its own lines, and the step goes on by those", async () => {

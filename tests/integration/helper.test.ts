@@ -15,6 +15,7 @@ import {
   top,
   untilWhole,
 } from "../helpers/lab";
+import { openVault } from "../helpers/vault";
 import { held, hold, installHolds, releaseAll } from "../helpers/holds";
 
 // An SSH user who may run nothing as root but the program that an administrator has installed.
@@ -80,12 +81,16 @@ it("is installed by one command, which says what the user may do as root now", (
   );
 });
 
-it("deploys the group, changes it live and by restarts, and looks for drift", async () => {
+it("deploys the group, changes it live and by restarts, saves it, and looks for drift", async () => {
   const { outputs } = await dev.stack.up();
   expect(outputs.currentMaster.value).toMatchObject({ name: "console" });
   await untilWhole();
   await set("redis.maxmemory", "100mb");
   await set("redis.databases", "32");
+  await set("backup.hosts[0]", "app-1");
+  await set("backup.onCalendar", "*-01-01 03:00:00");
+  await set("backup.drill", "1");
+  const { repository } = await openVault(dev);
   await losingNothing(dev, () => dev.stack.up());
   for (const host of hosts) {
     const login = `REDISCLI_AUTH=${dev.passwords.operator} redis-cli --user operator -h ${host} -p 6389`;
@@ -93,6 +98,12 @@ it("deploys the group, changes it live and by restarts, and looks for drift", as
       "32",
     );
   }
+  on("app-1", "systemctl start redis-cluster-backup");
+  expect(on("app-1", `${program} backups`)).toMatch(
+    new RegExp(` proven \\w+\n${repository}/app-1: .* there proven \\w+$`),
+  );
+  const shown = "systemctl show --value -p TimersCalendar redis-cluster-backup.timer";
+  expect(on("app-1", shown)).toContain("OnCalendar=*-01-01 03:00:00");
   expect(changes((await dev.stack.refresh()).summary.resourceChanges)).toEqual({});
   expect(changes((await dev.stack.up()).summary.resourceChanges)).toEqual({});
 });

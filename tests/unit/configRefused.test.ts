@@ -357,9 +357,13 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^migrate is set without migrateFrom; expected both, or neither/,
   ],
   [
-    "a backup where the administrator's units have none",
-    { backup: { hosts: ["console"] }, ssh: { helper: true } },
-    /^backup is set while ssh.helper is true; expected no backup/,
+    "a directory for backups that the administrator's unit does not open",
+    {
+      backup: { hosts: ["console"], repository: "/srv/backup" },
+      backupSecrets: { RESTIC_PASSWORD: "secret" },
+      ssh: { helper: true },
+    },
+    /^backup.repository is .srv.backup while ssh.helper is true; expected a directory below .mnt/,
   ],
   ...["8", "latest", "7.0.15 -o x=y", "7.0.15;id", "--version", "5:7.0.15/bookworm"].map(
     (packageVersion): [string, Record<string, unknown>, RegExp] => [

@@ -8,7 +8,7 @@ import os
 
 from .acts import NotDone, act
 from .messages import Refused, mistake, say, told_when_ended
-from .paths import CLUSTER, DATA, MANAGED, ROOT, RUN
+from .paths import CLUSTER, CURRENT, DATA, MANAGED, ROOT, RUN
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     fetch-backup [NAME [HOST]], restore NAME: see repository.fetch_backup and restore.restore.
     backup KEEP [alone], prove-backup [NAME], copy-backup KEEP, drill-backups DAYS: what the backup's unit calls; see
     backup.py, prove_backup.py, repository.py and drill.py.
+    run-backup: what the release's unit calls, where systemd goes by the administrator's.
     compose-node, compose-sentinel, restore-priority, keep-stamp, leave, last-words, kernel: what units call; see
     compose.py, keep_stamp.py, leave.py, last_words.py and kernel.py.
     """
@@ -164,6 +165,13 @@ def _run_to_its_end(*arguments: str) -> None:
 
             _refuse_root()
             drill_backups(days)
+        case ("run-backup",):
+            from .decide.backup import calls
+            from .host import BACKUP, text_at
+
+            _refuse_root()
+            for words in calls(text_at(f"{CURRENT}/{BACKUP}") or ""):
+                _run_to_its_end(*words)
         case ("restore", name):
             from .restore import restore
 

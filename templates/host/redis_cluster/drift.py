@@ -8,7 +8,7 @@ from contextlib import suppress
 from . import paths
 from .acts import act
 from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
-from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, legacy, text_at, unit_file
+from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, legacy, text_at, unit_text
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
@@ -95,7 +95,7 @@ def _names(directory: str) -> list[str]:
 def _unit(release: str, name: str, unit: str) -> Unit:
     """name: what root knows it by."""
     path = f"{paths.UNITS}/{unit}"
-    wanted, active, enabled = text_at(unit_file(release, unit)), act("state", name), act("enabled", name)
+    wanted, active, enabled = unit_text(release, unit), act("state", name), act("enabled", name)
     return Unit(unit, path, wanted, text_at(path), active, enabled, act("drop-ins", name).split())
 
 
@@ -129,4 +129,4 @@ def _backup(release: str) -> Iterator[Finding]:
         return
     yield from unit_findings(_unit(release, "timer", TIMER))
     path = f"{paths.UNITS}/{BACKUP}"
-    yield from file_findings(path, text_at(unit_file(release, BACKUP)), text_at(path))
+    yield from file_findings(path, unit_text(release, BACKUP), text_at(path))

@@ -36,10 +36,17 @@ def legacy_unit(daemon: str) -> bool:
     return {"Type=forking", "User=redis"} <= {*lines} and any(re.fullmatch(start, line) for line in lines)
 
 
-def unit_file(release: str, unit: str) -> str:
-    """Where an administrator installed the program, root starts the units that came with it, and no others."""
-    directory = f"{PROGRAMS}/units"
-    return f"{directory if os.path.isdir(directory) else release}/{unit}"
+def unit_text(release: str, unit: str) -> str | None:
+    """Where an administrator installed the program, root starts the units that came with it, and no others.
+
+    When the timer does, is the release's to say: root/units.py does the same.
+    """
+    staged, directory = text_at(f"{release}/{unit}"), f"{PROGRAMS}/units"
+    when = re.search("^OnCalendar=[A-Za-z0-9*][A-Za-z0-9 *:,./~-]{0,99}$", staged or "", re.MULTILINE)
+    if not os.path.isdir(directory):
+        return staged
+    text = text_at(f"{directory}/{unit}")
+    return re.sub("^OnCalendar=.*", when[0], text, flags=re.MULTILINE) if when and text else text
 
 
 def text_at(path: str) -> str | None:
@@ -55,8 +62,8 @@ def text_at(path: str) -> str | None:
 
 def installed(daemon: str, release: str) -> bool:
     """Whether the unit of that release, and nothing beside it, is what systemd goes by."""
-    files = unit_file(release, UNIT[daemon]), f"{UNITS}/{UNIT[daemon]}"
-    return len({text_at(file) or "" for file in files}) == 1 and not act("drop-ins", daemon)
+    texts = unit_text(release, UNIT[daemon]), text_at(f"{UNITS}/{UNIT[daemon]}")
+    return len({text or "" for text in texts}) == 1 and not act("drop-ins", daemon)
 
 
 def running(daemon: str) -> bool:

@@ -41,9 +41,15 @@ def install_unit(unit: str) -> None:
 
 
 def unit_text(unit: str) -> bytes:
-    """Where an administrator installed the program, root starts the units that came with it, and no others."""
-    ours = f"{PROGRAMS}/units"
-    return read(f"{ours if os.path.isdir(ours) else CURRENT}/{unit}")
+    """Where an administrator installed the program, root starts the units that came with it, and no others.
+
+    When the timer does, is the stack's to say.
+    """
+    staged, ours = read(f"{CURRENT}/{unit}"), f"{PROGRAMS}/units"
+    when = re.search(rb"^OnCalendar=[A-Za-z0-9*][A-Za-z0-9 *:,./~-]{0,99}$", staged, re.MULTILINE)
+    if not os.path.isdir(ours):
+        return staged
+    return re.sub(rb"^OnCalendar=.*", when[0] if when else rb"\g<0>", read(f"{ours}/{unit}"), flags=re.MULTILINE)
 
 
 def drop_ins(unit: str) -> list[str]:

@@ -161,7 +161,7 @@ CONSENTED = {"lead", "trust-data", "convert"}
 QUESTIONS = {"gate", "drift", "node-prove", "check-programs", "backups", "fetch-backup", "migration", "restore"}
 # By units: as redis, and kernel as root who may write kernel settings alone.
 OF_UNITS = {"compose-node", "compose-sentinel", "restore-priority", "keep-stamp", "leave", "last-words", "kernel"}
-OF_UNITS |= {"backup", "prove-backup", "copy-backup", "drill-backups"}
+OF_UNITS |= {"backup", "prove-backup", "copy-backup", "drill-backups", "run-backup"}
 
 
 def end_now(number: int, _: object) -> None:

@@ -1,7 +1,7 @@
 """Which node is saved, what is kept, and when a backup is what was saved."""
 
 import pytest
-from redis_cluster.decide.backup import busy, differences, due, keys_of, lacking, out_of_sync, outdated
+from redis_cluster.decide.backup import busy, calls, differences, due, keys_of, lacking, out_of_sync, outdated
 
 LINKED = {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "0"}
 
@@ -32,6 +32,15 @@ def test_keys() -> None:
     """Of databases alone."""
     info = {"db0": "keys=3,expires=1,avg_ttl=0", "db12": "keys=1,expires=0", "role": "master", "dbx": "keys=1"}
     assert keys_of(info) == {"db0": 3, "db12": 1}
+
+
+def test_calls() -> None:
+    """The verbs of the backup alone, whatever else somebody has staged."""
+    program = "ExecStart=/usr/local/lib/redis-cluster/redis-cluster"
+    ours = [f"{program} backup 3 alone", f"{program} prove-backup", f"{program} copy-backup 3"]
+    planted = ["ExecStart=/bin/sh", f"{program} restore none", f"{program} backup 3 more", f"ExecStart=-{program}"]
+    assert calls("\n".join([*ours, *planted])) == [["backup", "3", "alone"], ["prove-backup"], ["copy-backup", "3"]]
+    assert calls("# The stack has no backup on this host.\n") == []
 
 
 def test_room() -> None:

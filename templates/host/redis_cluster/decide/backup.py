@@ -10,6 +10,12 @@ NAME = re.compile("[0-9]{8}T[0-9]{6}Z")
 RESERVE = 0.05
 
 
+def calls(unit: str) -> list[list[str]]:
+    """Of a release's unit of the backup the verbs that it starts, with their arguments; nothing else that it says."""
+    form = "^ExecStart=/[!-~]+/redis-cluster ((?:backup|copy-backup|drill-backups) [0-9]+(?: alone)?|prove-backup)$"
+    return [words.split(" ") for words in re.findall(form, unit, re.MULTILINE)]
+
+
 def out_of_sync(info: Mapping[str, str]) -> str:
     """Why a node with this INFO has not what the group has; empty: it has."""
     if info.get("role") == "master":
