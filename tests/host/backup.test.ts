@@ -1,4 +1,3 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -8,12 +7,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { Group } from "./support/group";
 import { Host } from "./support/hosts";
+import { backupsOf, called, directory, savingGroup } from "./support/saving";
 
 jest.setTimeout(120000);
 
@@ -22,33 +21,12 @@ jest.setTimeout(120000);
 let group: Group;
 let master: Host, replica: Host;
 
-const directory = "/var/lib/redis-cluster-backup";
-/** As the unit has it: by redis. */
-const called = (host: Host, ...verb: string[]) =>
-  host.python(`from redis_cluster.commands import main\nsys.exit(main(${JSON.stringify(verb)}))`);
-const names = () =>
-  readdirSync(replica.path(directory))
-    .filter((name) => !["copied.json", "restore"].includes(name))
-    .sort();
+const names = () => backupsOf(replica);
 const newest = () => names().slice(-1)[0];
 const json = (file: string) =>
   JSON.parse(replica.read(`${directory}/${newest()}/${file}`)) as Record<string, unknown>;
 
-beforeAll(async () => {
-  group = new Group();
-  await group.begin();
-  [master, replica] = group.all;
-  // systemd makes it.
-  for (const host of [master, replica]) {
-    mkdirSync(host.path(directory));
-    chmodSync(host.path(directory), 0o777);
-  }
-  master.ask("node", "EVAL", "for i = 1, 500 do redis.call('SET', 'key' .. i, i) end", "0");
-  // Expired when it is proven, and none the less saved.
-  master.ask("node", "SET", "short", "lived", "PX", "1500");
-  master.ask("node", "WAIT", "2", "5000");
-});
-
+beforeAll(async () => ({ group, master, replica } = await savingGroup()));
 afterAll(() => group.destroy());
 
 test("a replica is saved: file, sum and manifest, and the proof finds what was saved", async () => {
@@ -369,114 +347,4 @@ backup.backup("2", False)`);
   expect([status, stderr]).toEqual([1, expect.stringMatching(/lacks \d+ MiB; expected room for/)]);
   expect([names(), asked()]).toEqual([before, saves]);
   expect(existsSync(replica.path(`${directory}/.part`))).toBe(false);
-});
-
-describe("a restore", () => {
-  const restore = (...name: string[]) => replica.run("restore", ...name);
-  const asked = `${directory}/restore`;
-  const data = "/var/lib/redis-cluster";
-  /** What a start of the first master does first. */
-  const restored = (conf: string) =>
-    replica.python(`
-from redis_cluster.restore import restore_asked
-from redis_cluster.settings import Settings
-print(restore_asked(Settings("${replica.path(conf)}"), "${replica.name}"))`);
-  /** How many keys a Redis with an AOF loads there. */
-  const loaded = (place: string): number => {
-    const socket = join(place, "socket");
-    const words = ["--dir", place, "--appendonly", "yes", "--port", "0", "--unixsocket", socket];
-    const redis = spawn("redis-server", words, { stdio: "ignore" });
-    try {
-      const ask = (...words: string[]) =>
-        spawnSync("redis-cli", ["-s", socket, ...words], { encoding: "utf8" }).stdout.trim();
-      while (redis.exitCode === null && ask("PING") !== "PONG");
-      return Number(ask("DBSIZE"));
-    } finally {
-      redis.kill("SIGKILL");
-    }
-  };
-  let name: string;
-
-  beforeAll(async () => {
-    rmSync(replica.path("/usr/bin/restic"), { force: true });
-    for (const [file, text] of Object.entries(replica.releaseFiles()))
-      replica.write(`staged/${file}`, text);
-    replica.write("initialised", "");
-    expect(await called(replica, "backup", "3")).toMatchObject({ status: 0 });
-    [name] = names().slice(-1);
-  });
-
-  test("is refused of what is not proven, or not there", async () => {
-    for (const each of [name, "20200101T000000Z", "../x"])
-      expect(await restore(each)).toMatchObject({
-        status: 1,
-        stderr: expect.stringContaining("is not proven here; expected one of: 2") as string,
-      });
-    expect(existsSync(replica.path(asked))).toBe(false);
-  });
-
-  test("changes nothing in a living group, and keeps its backup", async () => {
-    expect(await called(replica, "prove-backup", name)).toMatchObject({ status: 0 });
-    expect(await restore(name)).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("nothing is changed yet. Now 'pulumi destroy'") as string,
-    });
-    expect((await replica.run("node-prove")).stdout).toBe(`${replica.name} initialised\n`);
-    for (let count = 0; count < 2; count++) {
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      expect(await called(replica, "backup", "1")).toMatchObject({ status: 0 });
-    }
-    expect(names().filter((each) => each.startsWith("2"))).toEqual([name, newest()]);
-  });
-
-  test("is what the group begins with, and what was there stays", async () => {
-    await replica.stop("node");
-    rmSync(replica.path("initialised"));
-    expect((await replica.run("node-prove")).stdout).toBe(`${replica.name} restore\n`);
-    // Here root ran the node.
-    if (process.getuid?.() === 0) execFileSync("chown", ["-R", "redis:redis", replica.path(data)]);
-    const before = readdirSync(replica.path(data)).sort();
-    const { stdout, stderr } = await restored("current/redis.conf");
-    expect([stdout, stderr]).toEqual([expect.stringMatching(/what was there is in \S+\n$/), ""]);
-    const [kept] = /\S+(?=\n$)/.exec(stdout)!;
-    expect(readdirSync(kept).sort()).toEqual(before);
-    expect(readdirSync(replica.path(data)).sort()).toEqual(["appendonlydir", "before-restore"]);
-    const base = replica.path(`${data}/appendonlydir/appendonly.aof.1.base.rdb`);
-    expect(readFileSync(base)).toEqual(readFileSync(replica.path(`${directory}/${name}/dump.rdb`)));
-    execFileSync("redis-check-aof", [`${dirname(base)}/appendonly.aof.manifest`]);
-    expect(loaded(replica.path(data))).toBe(500);
-    // Once.
-    expect((await restored("current/redis.conf")).stdout).toBe("\n");
-    expect((await replica.run("node-prove")).stdout).not.toContain("restore");
-  });
-
-  test("without an AOF is an RDB", async () => {
-    expect(await restore(name)).toMatchObject({ status: 0 });
-    replica.write("/tmp/conf", "appendonly no\n");
-    await restored("/tmp/conf");
-    expect(readFileSync(replica.path(`${data}/dump.rdb`))).toEqual(
-      readFileSync(replica.path(`${directory}/${name}/dump.rdb`)),
-    );
-  });
-
-  test("of a file that was changed since is refused before anything is", async () => {
-    expect(await restore(name)).toMatchObject({ status: 0 });
-    const before = readdirSync(replica.path(data)).sort();
-    const file = replica.path(`${directory}/${name}/dump.rdb`);
-    chmodSync(file, 0o640);
-    appendFileSync(file, "more");
-    expect((await restored("current/redis.conf")).stderr).toContain("has another sum than its");
-    expect(readdirSync(replica.path(data)).sort()).toEqual(before);
-  });
-
-  test("that was asked for long ago is refused, and may be taken back", async () => {
-    utimesSync(replica.path(asked), 1, 1);
-    const { status, stderr } = await replica.run("node-prove");
-    expect([status, stderr]).toEqual([
-      1,
-      expect.stringMatching(/ h old; expected none, or one of/),
-    ]);
-    expect(await restore("none")).toMatchObject({ status: 0 });
-    expect(existsSync(replica.path(asked))).toBe(false);
-  });
 });
