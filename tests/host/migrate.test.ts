@@ -1,9 +1,14 @@
-import { appendFileSync, existsSync, readFileSync, symlinkSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Writer } from "../writer";
 import { field, Group, replication, says } from "./support/group";
 import { Host, masterName, Outcome, passwords, pause } from "./support/hosts";
-import { Legacy, legacyPassword as password, legacyPort as port } from "./support/legacy";
+import {
+  Legacy,
+  Migrating,
+  legacyPassword as password,
+  legacyPort as port,
+} from "./support/legacy";
 
 // From a legacy Redis into the group, on real daemons, under a writer that moves when the old one takes no more.
 
@@ -12,28 +17,21 @@ jest.setTimeout(240000);
 /** The value of a sentinel's down-after-milliseconds while its master follows the legacy one. */
 const held = "2147483647";
 
+let migrating: Migrating;
 let group: Group;
 let legacy: Legacy;
 let console_: Host;
 
 beforeEach(async () => {
-  group = new Group();
-  await group.begin();
-  for (const host of group.all) symlinkSync("releases/one", host.path("staged"));
+  migrating = await Migrating.begin();
+  ({ group, legacy } = migrating);
   [console_] = group.all;
-  legacy = new Legacy(join(group.directory, "legacy"), console_.address);
 });
 
-afterEach(async () => {
-  legacy.stop();
-  await group.destroy();
-});
+afterEach(() => migrating.end());
 
 const migrate = (stage: string, ...more: string[]): Promise<Outcome> =>
-  console_.feed(
-    [`password ${password}`, ...more, "# plan 0123456789abcdef"].join("\n"),
-    ...["migrate", stage, legacy.address, String(port)],
-  );
+  migrating.migrate(stage, `password ${password}`, ...more);
 const following = () => field(replication(console_), "master_port") === String(port);
 const downAfter = () =>
   group.all.map((host) => field(says(host, "MASTER", masterName), "down-after-milliseconds"));

@@ -1,35 +1,26 @@
-import { appendFileSync, symlinkSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { field, Group, replication, says } from "./support/group";
-import { Host, masterName, Outcome } from "./support/hosts";
-import { Legacy, legacyPassword, legacyPort } from "./support/legacy";
+import { masterName, Outcome } from "./support/hosts";
+import { Legacy, Migrating, legacyPassword, legacyPort } from "./support/legacy";
 
 // Legacy ones of other shapes: copied whole, or refused before anything is touched.
 
 jest.setTimeout(240000);
 
+let migrating: Migrating;
 let group: Group;
 let legacy: Legacy;
-let console_: Host;
 
 beforeEach(async () => {
-  group = new Group();
-  await group.begin();
-  for (const host of group.all) symlinkSync("releases/one", host.path("staged"));
-  [console_] = group.all;
-  legacy = new Legacy(join(group.directory, "legacy"), console_.address);
+  migrating = await Migrating.begin();
+  ({ group, legacy } = migrating);
 });
 
-afterEach(async () => {
-  legacy.stop();
-  await group.destroy();
-});
+afterEach(() => migrating.end());
 
 const migrate = (stage: string, ...login: string[]): Promise<Outcome> =>
-  console_.feed(
-    [...login, "# plan 0123456789abcdef"].join("\n"),
-    ...["migrate", stage, legacy.address, String(legacyPort)],
-  );
+  migrating.migrate(stage, ...login);
 const byPassword = `password ${legacyPassword}`;
 
 /** Nothing follows, and no sentinel waits. */

@@ -2,8 +2,8 @@
 
 # What a release has. Which lines they may have is the director's to see, since it is redis who reads them; but for
 # this table of its own, which root loads.
-FILES = {"members", "secrets", "live", "redis.conf", "sentinel.conf", "users.acl", "sentinel-users.acl"}
 OF_SENTINEL = ("sentinel.conf", "sentinel-users.acl", UNIT["sentinel"])
+FILES = {"members", "secrets", "live", "redis.conf", "users.acl", *OF_SENTINEL}
 FILES |= {*UNIT.values(), FIREWALL, KERNEL, BACKUP, TIMER, "firewall.nft"}
 # What comes with the secrets, where the stack has it.
 WITH_SECRETS = {"tls.ca", "tls.crt", "tls.key", "backup.env", "backup.key", "backup.host"}

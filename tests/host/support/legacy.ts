@@ -1,7 +1,8 @@
 import { ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { field } from "./group";
-import { passwords } from "./hosts";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { field, Group } from "./group";
+import { Outcome, passwords } from "./hosts";
 import { eventually } from "./wait";
 
 export const legacyPort = 6379;
@@ -53,5 +54,34 @@ export class Legacy {
 
   stop(): void {
     this.child?.kill("SIGKILL");
+  }
+}
+
+/** A group, and where the legacy Redis comes on its first host's address. */
+export class Migrating {
+  private constructor(
+    readonly group: Group,
+    readonly legacy: Legacy,
+  ) {}
+
+  static async begin(): Promise<Migrating> {
+    const group = new Group();
+    await group.begin();
+    for (const host of group.all) symlinkSync("releases/one", host.path("staged"));
+    const legacy = new Legacy(join(group.directory, "legacy"), group.all[0].address);
+    return new Migrating(group, legacy);
+  }
+
+  /** A step of the first host. lines: how it logs in, and what else the step is told. */
+  migrate(stage: string, ...lines: string[]): Promise<Outcome> {
+    return this.group.all[0].feed(
+      [...lines, "# plan 0123456789abcdef"].join("\n"),
+      ...["migrate", stage, this.legacy.address, String(legacyPort)],
+    );
+  }
+
+  async end(): Promise<void> {
+    this.legacy.stop();
+    await this.group.destroy();
   }
 }
