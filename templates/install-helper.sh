@@ -39,6 +39,8 @@ install -m 0644 units/* "$programs/units/"
 chmod -R u=rwX,go=rX redis_cluster
 rm -rf "$programs"/.redis_cluster.*
 cp -r redis_cluster "$programs/.redis_cluster.new"
+# Modules start in half the time when root has compiled them.
+(cd "$programs" && /usr/bin/python3 -I -m compileall -q -s .redis_cluster.new -p "$programs/redis_cluster" .redis_cluster.new) || :
 if [[ -e $programs/redis_cluster ]]; then mv -T "$programs/redis_cluster" "$programs/.redis_cluster.old"; fi
 mv -T "$programs/.redis_cluster.new" "$programs/redis_cluster"
 rm -rf "$programs/.redis_cluster.old"

@@ -69,6 +69,10 @@ write_files() {
   ' || failed "$directory"
   chown -R "$owner" "$new"/*
   chmod "$mode" "$new"/*
+  if [[ $package ]]; then
+    # Modules start in half the time when root has compiled them.
+    /usr/bin/python3 -I -m compileall -q -s "$new" -p "$directory" "$new/$package" || failed "$directory"
+  fi
   find "$new" -type f -exec sync {} + || failed "$directory"
   if [[ $package ]]; then
     chmod -R u=rwX,go=rX "$new/$package"

@@ -8,6 +8,7 @@ import { Host, Hosts, Outcome, releaseHash } from "./support/hosts";
 jest.setTimeout(60000);
 
 const [release, other] = ["0000000000000001", "fedcba9876543210"];
+const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
 let hosts: Hosts;
 let host: Host;
 
@@ -38,7 +39,7 @@ function everything(): string[] {
 
 /** Writes this to root's part, as bash's printf has it; the answers come with the errors. */
 const ask = (text: string, verb?: string): Promise<Outcome> =>
-  host.direct(`exec 2>&1; printf '${text}' >&3; exec 3>&-; cat <&4`, verb);
+  host.direct(`exec 2>&1; printf '${text}' >&14; exec 14>&-; cat <&15`, verb);
 
 describe("a line that is no act ends the step, and nothing is done", () => {
   test.each([
@@ -53,10 +54,13 @@ describe("a line that is no act ends the step, and nothing is done", () => {
     ["a carriage return", "stop node\\r\\n"],
     ["a NUL", "stop node\\0\\n"],
     ["what is no text", "stop \\377\\376\\n"],
-    ["digits of another script", "stop-sentinel \\u0663\\n"],
+    ["digits of another script", "arm-return \\u0663\\n"],
     ["an empty line", "\\n"],
     ["the operator's consent in another verb", "lead console\\n"],
     ["a mark that is none", "mark bootstrap -x\\n"],
+    ["what only the end of a claim takes away", "take-away data\\n"],
+    ["a unit that only the end of a claim removes", "remove node\\n"],
+    ["a claim", "claim unheard\\n"],
     ["half an entry", `accept reports ${"a".repeat(64)}\\n`],
   ])("%s", async (_, text) => {
     const before = everything();
@@ -69,7 +73,7 @@ describe("a line that is no act ends the step, and nothing is done", () => {
 
   test("a megabyte", async () => {
     const { status, stderr } = await host.direct(
-      "exec 2>&1; head -c 1048576 /dev/zero >&3; cat <&4",
+      "exec 2>&1; head -c 1048576 /dev/zero >&14; cat <&15",
     );
     expect(status).toBe(1);
     expect(stderr).toContain("which is no act");
@@ -85,15 +89,16 @@ describe("a line that is no act ends the step, and nothing is done", () => {
 
 test.each([
   ["a release that there is not", `switch ${other}\\n`],
-  ["a release of what is not staged", `make-release ${other}\\n`],
-  ["a release with another certificate", `renew-release ${other}\\n`],
+  ["the end of a firewall that the release asks for", "remove firewall\\n"],
   ["a password that is not staged", `accept reports ${"b".repeat(64)} 1\\n`],
   ["a user that is not staged", `accept operator ${"a".repeat(64)} 1\\n`],
 ])("%s is refused with a word, and changes nothing", async (_, text) => {
+  host.write("current/firewall.nft", "table inet redis_cluster {\n}\n");
   const before = everything();
-  const { stderr, stdout } = await ask(text);
-  expect(stdout).toBe("failed\n");
-  expect(stderr).toMatch(/error: .*run pulumi up again/);
+  const { stdout } = await ask(text);
+  expect(stdout).toMatch(
+    /^failed (there is no release|the release asks for|a password to accept) .*\n$/,
+  );
   expect([told(), everything()]).toEqual(["", before]);
 });
 
@@ -138,20 +143,19 @@ describe("the package of Redis", () => {
     expect(await ask(change)).toMatchObject({ stdout: "ok\n" });
     const version = "5:7.0.15-1~deb12u7";
     expect(asked()).toBe(
-      "systemctl mask --runtime --quiet redis-server.service\n" +
+      "systemctl mask --runtime redis-server.service\n" +
         "apt-get -q -y --no-install-recommends --allow-downgrades --allow-change-held-packages --no-remove install " +
         `redis-server=${version} redis-tools=${version} redis=${version}\n` +
-        "systemctl unmask --runtime --quiet redis-server.service\n",
+        "systemctl unmask --runtime redis-server.service\n",
     );
   });
 
   test("can be restarted again where the change fails", async () => {
     host.write("staged/members", "package 5:7.0.15-1~deb12u7\n");
     host.program("apt-get", "echo E: no room >&2; exit 100");
-    const { stdout, stderr } = await ask(change);
-    expect(stdout).toBe("failed\n");
-    expect(stderr).toContain("apt-get change redis-server failed: E: no room");
-    expect(told()).toMatch(/systemctl unmask --runtime --quiet redis-server.service\n$/);
+    const { stdout } = await ask(change);
+    expect(stdout).toBe("failed apt-get change redis-server failed: E: no room\n");
+    expect(told()).toMatch(/systemctl unmask --runtime redis-server.service\n$/);
   });
 
   test.each([
@@ -176,10 +180,9 @@ asRoot(
   "a full disk is told by file, what is seen, what is expected and the next command",
   async () => {
     execFileSync("mknod", [host.path("releases/../.placed"), "c", "1", "7"]);
-    const { stderr, stdout } = await ask(`accept reports ${"a".repeat(64)} 1\\n`);
-    expect(stdout).toBe("failed\n");
+    const { stderr } = await host.act("accept", "reports", "a".repeat(64), "1");
     expect(stderr).toMatch(
-      /error: \S+\/managed\/accepted could not be written: No space left on device; expected room for it\. See 'df -h' and 'df -i' here, free some space, then run pulumi up again/,
+      /error: \S+\/managed\/accepted could not be written: No space left on device; expected room on .*See 'df -h' and 'df -i' here, free some space, then run pulumi up again/,
     );
   },
 );
@@ -200,14 +203,15 @@ test("links in redis's directories lead no act anywhere", async () => {
     execFileSync("chown", ["-hR", "redis:redis", host.path("/run/redis-cluster")]);
   const hash = releaseHash(host.path("staged"));
   const acts = [
-    ...["start node", "enable node", "stamp", "beside", `make-release ${hash}`, `switch ${hash}`],
+    ...["install node", "start --no-block node", "enable node", "install backup", "stamp"],
+    ...[`make-release ${hash}`, `renew-release ${hash}`, `switch ${hash}`],
     ...[
       "mark initialised",
       "mark bootstrap console",
       `accept reports ${"a".repeat(64)} 1`,
       "prune",
     ],
-    ...["stop-sentinel 15", "disarm-return", "journal node 1", "stop node", "start-as-it-is node"],
+    ...["arm-return 15", "disarm-return", "journal node 1", "stop node", "disable --now node"],
   ];
   const { status, stdout } = await ask(acts.map((act) => `${act}\\n`).join(""));
   expect([status, stdout]).toEqual([0, "ok\n".repeat(acts.length)]);
@@ -235,7 +239,7 @@ test("the director ends with root's part, and holds no lock of its own", async (
 
 describe("who outlives the director, or stays behind with it,", () => {
   test("has nothing done any more, and holds up nobody", async () => {
-    const asks = `cat <&4 >/dev/null & exec yes "switch ${release}" >&3`;
+    const asks = `cat <&15 >/dev/null & exec yes "switch ${release}" >&14`;
     const { status, seconds } = await host.direct(
       `setsid bash -c '${asks}' >/dev/null 2>&1 & exit 0`,
     );
@@ -262,14 +266,80 @@ describe("who outlives the director, or stays behind with it,", () => {
   });
 });
 
+describe("200 kB of a director's words on each of its files", () => {
+  const says = (more = "") =>
+    `timeout 50 ${hosts.program}.direct node-roll 'head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2${more}' 2>&1`;
+
+  test("all reach who reads slowly, although it ends meanwhile", async () => {
+    const slow = "while few := os.read(0, 4096): count += len(few); time.sleep(0.05)";
+    const reader = `python3 -c 'import os, time\ncount = 0\n${slow}\nprint(count)'`;
+    expect((await host.shell(`${says()} | ${reader}`)).stdout).toBe("400000\n");
+  });
+
+  test("hold it up nowhere once nobody reads", async () => {
+    const end = host.path("/tmp/end");
+    await host.shell(`${says(`; echo >${end}`)} | true`);
+    expect(existsSync(end)).toBe(true);
+  });
+});
+
+test("a failure of root's own names the next command too", async () => {
+  host.write("/run/redis-cluster.lock/planted", "");
+  const { status, stderr } = await host.direct("true");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/error: .*redis-cluster.lock'; expected .* then try again\n$/),
+  ]);
+});
+
+test("what the director says steers no terminal", async () => {
+  const said = "a\\tb\\033]0;x\\007\\033[2J\\r\\b\\302\\233c\\177\\n\\303\\251";
+  const { stdout, stderr } = await host.direct(`printf '${said}'; printf '${said}' >&2`, "gate");
+  for (const text of [stdout, stderr]) {
+    expect(text).toMatch(/^a\tb.*c.*\né$/);
+    // eslint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+  }
+});
+
+test.each([
+  ["another component", "take-away sentinel"],
+  ["another id", `claim ${id.replace("6", "7")}`],
+  ["another stack", "prepare x/y"],
+])("a claim is of nothing but what its caller has named: %s", async (_, act) => {
+  const before = everything();
+  const ask = (text: string) =>
+    host.shell(
+      `echo owner a/b | ${hosts.program}.direct claim node ${id} "echo ${text} >&14; exec 14>&-; cat <&15"`,
+    );
+  const { status, stderr } = await ask(act);
+  expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);
+  expect(everything()).toEqual(before);
+  for (const its of ["prepare", "claim unheard"])
+    expect(await ask(its)).toMatchObject({ status: 0, stdout: "ok\n" });
+});
+
+test.each([
+  ["while another claim is in force", "node", id.replace("6", "7"), "take-away data"],
+  ["of another component", "sentinel", id, "remove node"],
+  ["of another component's files", "sentinel", id, "take-away data"],
+])("nothing of a component goes: %s", async (_, component, kept, act) => {
+  host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${kept}\n`);
+  const before = everything();
+  const { status, stderr } = await host.shell(
+    `${hosts.program}.direct unclaim ${component} ${id} "echo ${act} >&14; exec 14>&-; cat <&15"`,
+  );
+  expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);
+  expect([told(), everything()]).toEqual(["", before]);
+});
+
 test("a director that reads no answers is ended", async () => {
-  const { status, stderr, seconds } = await host.direct(`yes "switch ${release}" >&3`);
+  const { status, stderr, seconds } = await host.direct(`yes "switch ${release}" >&14`);
   expect([status, stderr]).toEqual([1, expect.stringContaining("reads no answers")]);
   expect(seconds).toBeLessThan(50);
 });
 
 test("what never ends is no claim", async () => {
-  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   const { stderr } = await host.shell(`yes x | ${hosts.program} claim sentinel ${id}`);
   expect(stderr).toContain("what came was not whole");
 });

@@ -259,7 +259,7 @@ test("the pid file that the legacy node could not remove goes before this progra
   for (const daemon of ["cluster", "sentinel"])
     app1.write(`/run/redis-cluster/redis-${daemon}.pid`, "7\n");
   app1.program("systemctl");
-  expect(await app1.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await app1.act("install", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(readdirSync(app1.path("/run/redis-cluster")).sort()).toEqual([
     "node",
     "redis-sentinel.pid",

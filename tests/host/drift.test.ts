@@ -274,7 +274,7 @@ print("installed" if installed("sentinel", "${app1.path("staged")}") else "other
       app1.write(`${directory}/redis-sentinel.service.d/50-x.conf`, "[Service]\n");
       expect((await installed()).stdout).toBe("other\n");
       expect(await drift(app1)).toHaveLength(1);
-      expect(await app1.act("start", "sentinel")).toMatchObject({ status: 0, stderr: "" });
+      expect(await app1.act("install", "sentinel")).toMatchObject({ status: 0, stderr: "" });
       expect((await installed()).stdout).toBe("installed\n");
       expect(await drift(app1)).toEqual([]);
     }

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, SpawnSyncReturns } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
@@ -87,19 +87,6 @@ test("a lock of the packages' archives is waited for where Python is missing", (
   );
   expect(programWritten()).toMatchObject({ status: 0, stderr: "" });
   expect(host.read("/left")).toBe("");
-});
-
-test("what Python makes of the modules is for redis to read", async () => {
-  pretendDebian(host);
-  rmSync(host.path("."), { recursive: true });
-  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
-  const outcome = await host.feed("owner a/b\n==> end <==\n", "claim", "node", id);
-  expect(outcome).toMatchObject({ status: 0, stderr: "" });
-  const compiled = join(hosts.directory, "redis_cluster", "__pycache__");
-  expect(readdirSync(compiled)).toContainEqual(expect.stringMatching(/^resp\..*\.pyc$/));
-  expect(statSync(compiled).mode & 0o777).toBe(0o755);
-  for (const file of readdirSync(compiled))
-    expect(statSync(join(compiled, file)).mode & 0o777).toBe(0o644);
 });
 
 test.each([
@@ -281,6 +268,24 @@ describe("what other programs of the host go by", () => {
   });
 });
 
+test("no program is left without its modules where taking it away is cut off", async () => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  pretendDebian(host);
+  rmSync(host.path("."), { recursive: true });
+  const program = "/usr/local/lib/redis-cluster/redis-cluster";
+  host.write(program, "exit\n");
+  expect(await host.feed("owner a/b\n==> end <==\n", "claim", "node", id)).toMatchObject({
+    status: 0,
+  });
+  const first = 'if [[ -d $3 ]]; then rm -rf "$3/redis_cluster"; else rm -f "$3"; fi';
+  host.program(
+    "rm",
+    `PATH=/bin; if [[ $* == */local/lib/redis-cluster ]]; then ${first}; kill -KILL $PPID; fi; rm "$@"`,
+  );
+  await host.run("unclaim", "node", id, "keep-data", "a/b");
+  expect(existsSync(host.path(program))).toBe(false);
+});
+
 describe("a daemon that goes on although it was told to stop", () => {
   const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   const data = "/var/lib/redis-cluster/appendonlydir/of-the-group";
@@ -303,6 +308,7 @@ describe("a daemon that goes on although it was told to stop", () => {
     const { status, stderr } = await take(component);
     expect(status).toBe(1);
     expect(stderr).toContain(`${unit} was told to stop, and it is deactivating; expected`);
+    expect(stderr).toContain(`-u ${unit.replace(".service", "")}`);
     expect(host.read(data)).toBe("acknowledged");
     expect(host.read(`/etc/systemd/system/${unit}`)).not.toBe("");
     host.program("systemctl", "if [[ $1 == is-active ]]; then echo inactive; fi");

@@ -104,6 +104,15 @@ test("what one prepares, stages and takes away is its own, and the rotation of i
   expect(belongings("redis-cluster")).toEqual(after);
 });
 
+test("the name of a group may end in digits", () => {
+  const name = "redis-cluster-eu2";
+  install(name);
+  const unit = `==> ${name}.service <==\n[Service]\n`;
+  expect(claim(name, other, 7389, conf(7389), unit)).toMatchObject({ status: 0 });
+  const staged = (file: string) => host.read(`/etc/${name}/managed/staged/${file}`);
+  expect([staged("redis.conf"), staged(`${name}.service`)]).toEqual(["port 7389\n", "[Service]\n"]);
+});
+
 test.each([
   ["redis-cluster", "redis-cluster-cache"],
   ["redis-cluster-cache", "redis-cluster"],

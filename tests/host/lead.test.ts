@@ -40,6 +40,14 @@ test("the node that the operator makes lead starts as master while that run last
   expect(app1.role()).toBe("master");
 });
 
+test("a run of lead that is ended before its turn leaves what the operator lets another one do", async () => {
+  app1.write("/run/redis-cluster.lead", "app-1\n");
+  const lock = app1.path("/run/redis-cluster.lock");
+  const { stderr } = await app1.shell(`flock ${lock} ${hosts.program} within 1 lead`);
+  expect(stderr).toContain("lead was ended after 1 s");
+  expect(app1.read("/run/redis-cluster.lead")).toBe("app-1\n");
+});
+
 test("a run of lead that was killed makes no master of any later start", async () => {
   lead("kill -KILL $PPID");
   const outcome = await app1.compose("node");

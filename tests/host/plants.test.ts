@@ -255,3 +255,71 @@ test.each(plantings)(
     if (existsSync(other)) expect(lstatSync(join(other, "staged")).mode & 0o777).toBe(0o700);
   },
 );
+
+/** Has root do this for who directs the verb; the answers. */
+const asked = (verb: "claim" | "unclaim", component: string, act: string) => {
+  const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  if (verb === "unclaim") host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${id}\n`);
+  return host.shell(
+    `echo owner a/b | ${hosts.program}.direct ${verb} ${component} ${id} "echo ${act} >&14; exec 14>&-; cat <&15"`,
+  );
+};
+
+test("with its sentinel no group loses what it has staged to a link in another one's directory", async () => {
+  const staged = join(hosts.directory, "other/staged");
+  mkdirSync(staged, { recursive: true });
+  writeFileSync(join(staged, "sentinel.conf"), "port 26389\n");
+  // The directory is redis's once nothing of root's is in it.
+  expect(await asked("unclaim", "sentinel", "take-away managed")).toMatchObject({ stdout: "ok\n" });
+  symlinkSync(dirname(staged), dirname(host.path("staged")));
+  await asked("unclaim", "sentinel", "take-away sentinel");
+  expect(readFileSync(join(staged, "sentinel.conf"), "utf8")).toBe("port 26389\n");
+});
+
+describe("the data are where an administrator's link leads", () => {
+  const data = "/var/lib/redis-cluster";
+  let volume: string;
+  let place: string;
+  beforeEach(() => {
+    volume = join(hosts.directory, "volume");
+    place = join(volume, "data");
+    mkdirSync(place, { recursive: true });
+    rmSync(host.path(data), { recursive: true });
+    symlinkSync(place, host.path(data));
+  });
+
+  test("and there they are made redis's, and taken away", async () => {
+    rmSync(place, { recursive: true });
+    mkdirSync(place, { mode: 0o700 });
+    expect(await asked("claim", "node", "prepare")).toMatchObject({ stdout: "ok\n" });
+    expect(statSync(place)).toMatchObject({ uid, gid });
+    expect(await asked("unclaim", "node", "take-away data")).toMatchObject({ stdout: "ok\n" });
+    expect([existsSync(place), existsSync(volume)]).toEqual([false, true]);
+    expect(() => lstatSync(host.path(data))).toThrow("ENOENT");
+  });
+
+  test.each(["another link", "a directory of redis's"])(
+    "but to what redis can put there, through %s, no act goes",
+    async (what) => {
+      const theirs = join(hosts.directory, "theirs");
+      mkdirSync(join(theirs, "data"), { recursive: true, mode: 0o700 });
+      if (what === "another link") {
+        rmSync(place, { recursive: true });
+        symlinkSync(join(theirs, "data"), place);
+        lchownSync(place, uid, gid);
+      } else if (!isRoot) return;
+      chownSync(volume, uid, gid);
+      const before = statSync(join(theirs, "data"));
+      for (const [verb, act] of [
+        ["claim", "prepare"],
+        ["unclaim", "take-away data"],
+      ] as const) {
+        const { stdout } = await asked(verb, "node", act);
+        expect(stdout).toMatch(/^failed \S+ leads to \S+; expected .* root's alone\n$/);
+      }
+      const { uid: owner, mode } = statSync(join(theirs, "data"));
+      expect([owner, mode]).toEqual([before.uid, before.mode]);
+      expect(existsSync(place)).toBe(true);
+    },
+  );
+});

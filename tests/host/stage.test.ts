@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileWriter, sections } from "../../components/remote/hostProgram";
 import { nodeFiles, sentinelFiles } from "../../components/release/manifest";
@@ -120,12 +120,12 @@ test("root starts the administrator's units, whatever is staged", async () => {
   installUnits();
   host.program("systemctl");
   host.release("two", "current", { "redis-cluster.service": asRoot });
-  expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await host.act("install", "node")).toMatchObject({ status: 0, stderr: "" });
   const installed = () => host.read("/etc/systemd/system/redis-cluster.service");
   expect(installed()).toBe(host.read(`${programs}/units/redis-cluster.service`));
   // Where there are none, Pulumi's own.
   rmSync(host.path(`${programs}/units`), { recursive: true });
-  expect(await host.act("start", "node")).toMatchObject({ status: 0, stderr: "" });
+  expect(await host.act("install", "node")).toMatchObject({ status: 0, stderr: "" });
   expect(installed()).toBe(asRoot);
 });
 
@@ -141,10 +141,11 @@ test("when the administrator's backup begins is the stack's to say, and nothing 
     .replace("User=redis", "User=root")
     .replace(/ExecStart=.*/, "ExecStart=/bin/sh");
   let count = 0;
+  const beside = "from redis_cluster.beside import apply_beside\napply_beside()";
   const staged = async (when: string) => {
     const release = `r${++count}`;
     host.release(release, "current", { [service]: planted, [timer]: when });
-    expect(await host.act("beside")).toMatchObject({ status: 0, stderr: "" });
+    expect(await host.python(beside)).toMatchObject({ status: 0, stderr: "" });
     expect(installed(service)).toBe(their(service));
     return installed(timer);
   };
@@ -248,7 +249,8 @@ test("a package of modules takes the place of the one before as a whole, for eve
       { input: fileWriter() + input.slice(0, length), encoding: "utf8" },
     );
   };
-  const found = () => readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
+  const everything = () => readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
+  const found = () => everything().filter((path) => !path.includes("__pycache__"));
   const program = { program: "exit\n" };
   for (const module of ["package/old.py", "package/decide/old.py"]) {
     const files = { ...program, "package/__init__.py": "", [module]: "x = 1\n" };
@@ -262,6 +264,14 @@ test("a package of modules takes the place of the one before as a whole, for eve
     expect(host.read(`/usr/local/lib/new/${module}`)).toBe("x = 1\n");
     expect(statSync(`${directory}/${module}`).mode & 0o777).toBe(0o644);
     expect(statSync(`${directory}/package`).mode & 0o777).toBe(0o755);
+    // What Python has made of it too.
+    const [cached, ...more] = everything().filter((path) =>
+      /__pycache__\/old\..*\.pyc$/.test(path),
+    );
+    expect([dirname(dirname(cached)), more]).toEqual([directories.join("/"), []]);
+    expect(statSync(join(directory, cached)).mode & 0o777).toBe(0o644);
+    expect(statSync(join(directory, dirname(cached))).mode & 0o777).toBe(0o755);
+    expect(readFileSync(join(directory, cached), "latin1")).toContain(`${directory}/${module}`);
   }
   const before = found();
   const cut = write({ "package/cut.py": "x = 1\n".repeat(1000) }, 40, "package");

@@ -100,3 +100,36 @@ test("the hash of a password is in no complaint either", async () => {
   expect(outcome.stderr).toMatch(/redis.conf was refused: (.|\n)*user reports on #\.\.\. /);
   expect(outcome.stderr).not.toContain("a1a1");
 });
+
+describe("the table of a firewall", () => {
+  const table = { "firewall.nft": "table inet redis_cluster {\n}\n" };
+  const unit = { "redis-cluster-firewall.service": "[Service]\n" };
+
+  test("is refused in nft's own words before it is in force", async () => {
+    host.program("nft", "echo 'Error: syntax error' >&2; exit 1");
+    // One that asks for nothing is nobody's to refuse.
+    expect(await validate()).toMatchObject({ status: 0, stderr: "" });
+    const { status, stderr } = await validate(table);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /firewall.nft was refused: Error: syntax error; nothing that runs was touched. Correct redis-cluster:firewall/,
+      ),
+    ]);
+  });
+
+  test("that the kernel does not take ends the step with the unit's words", async () => {
+    host.release("two", "current", { ...table, ...unit });
+    host.program("systemctl", "if [[ $1 == *restart ]]; then exit 1; fi");
+    host.program("journalctl", "echo no such chain");
+    const { status, stderr } = await host.python(
+      "from redis_cluster.beside import apply_beside\napply_beside()",
+    );
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /redis-cluster-firewall.service was refused: no such chain. Look at \S+ and redis-cluster:firewall, then run/,
+      ),
+    ]);
+  });
+});

@@ -24,10 +24,13 @@ def test_a_refusal_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 
 
 def test_what_root_has_refused_is_told_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """By root."""
+    """By root, where its part has ended; else by who asked for it."""
     monkeypatch.setattr(gate, "look", lambda: _raises(NotDone()))
     assert main(["gate"]) == 1
     assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(gate, "look", lambda: _raises(NotDone("x. Run pulumi up again")))
+    assert main(["gate"]) == 1
+    assert capfd.readouterr().err.endswith(": error: x. Run pulumi up again\n")
 
 
 def test_a_mistake_of_ours_is_told_and_steers_no_terminal(

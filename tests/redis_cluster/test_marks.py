@@ -132,7 +132,7 @@ def test_consent(host: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
     said = shown.strip()[-16:]
     assert asked == []
     trust_data(said)
-    assert asked == ["trust", "restart"]
+    assert asked == ["trust", "restart --no-block"]
     (host / "data/more").write_text("")
     trust_data(said)
-    assert asked == ["trust", "restart"]
+    assert asked == ["trust", "restart --no-block"]

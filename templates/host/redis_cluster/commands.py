@@ -10,14 +10,20 @@ from .acts import NotDone, act
 from .messages import Refused, mistake, say, told_when_ended
 from .paths import CLUSTER, CURRENT, DATA, MANAGED, ROOT, RUN
 
+# Those of people; the others are Pulumi's and the units'.
+_VERBS = (
+    "expected one of: gate, drift, lead, trust-data, convert, backups, fetch-backup, restore, migration; see "
+    "docs/operations.md"
+)
+
 
 def main(arguments: list[str]) -> int:
     """Runs one verb.
 
     node-start [OWNER] and the other steps of a rollout: see steps.py. With OWNER it stages what comes first.
-    claim COMPONENT: prints a fresh id; see prepare.prepare.
+    claim COMPONENT TOKEN [new]: prints a fresh id; see claims.py.
+    unclaim COMPONENT TOKEN keep-data|delete-data [OWNER]: see claims.py.
     check-programs OWNER MASTER_NAME [CONSENT]: prints a fresh id; see prepare.check_programs.
-    retire: see last_files.retire.
     migrate STAGE ADDRESS PORT, migrate stop: prints migrate.migrate. migration: see migrate.look.
     decommission [sentinel]: prints decommission.decommission, or stop_sentinel.
     drift: prints drift.drift.
@@ -36,7 +42,10 @@ def main(arguments: list[str]) -> int:
     """
     try:
         _run(arguments)
-    except NotDone:
+    except NotDone as seen:
+        # Root's part has said why it ended.
+        if str(seen):
+            say(f"error: {seen}")
         return 1
     except Refused as refusal:
         say(f"error: {refusal}", refusal.host)
@@ -57,17 +66,15 @@ def _run(arguments: list[str]) -> None:
                 restore_priority()
             else:
                 keep_stamp(MANAGED, DATA, f"{RUN}/node")
-        case ["claim", "node" | "sentinel" as component]:
-            from .incoming import incoming, refuse_other_owner
+        case ["claim", component, token, *new] if new in ([], ["new"]):
+            from .claims import claim
 
-            came = incoming()
-            refuse_other_owner(came.one("owner"), came.one("master-name"), came.one("renamed"))
-            if component == "node":
-                from .decide.package import wanted
-                from .prepare import prepare
-
-                prepare(came.lines, wanted(came.files.get("members", "")))
+            claim(component, token, bool(new))
             print(fresh_id())
+        case ["unclaim", component, token, data, *owner] if len(owner) < 2:
+            from .claims import unclaim
+
+            unclaim(component, token, data == "delete-data", "".join(owner))
         case ["check-programs", *whose] if len(whose) < 4:
             from .incoming import refuse_other_owner
             from .prepare import check_programs
@@ -75,15 +82,11 @@ def _run(arguments: list[str]) -> None:
             refuse_other_owner(*(whose or [""]))
             check_programs()
             print(fresh_id())
-        case ["retire"]:
-            from .last_files import retire
-
-            retire()
         case [verb, *words]:
             with told_when_ended(verb):
                 _run_to_its_end(verb, *words)
         case _:
-            raise Refused("no verb is given")
+            raise Refused(f"no verb is given; {_VERBS}")
 
 
 def _run_to_its_end(*arguments: str) -> None:
@@ -206,7 +209,7 @@ def _run_to_its_end(*arguments: str) -> None:
             _refuse_root()
             leave()
         case _:
-            raise Refused(f"unknown verb {' '.join(arguments)!r}")
+            raise Refused(f"unknown verb {' '.join(arguments)!r}; {_VERBS}")
 
 
 def fresh_id() -> str:

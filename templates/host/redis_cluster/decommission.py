@@ -54,7 +54,9 @@ def stop_sentinel() -> str:
 def _disable(step: Step, daemons: list[Daemon]) -> None:
     """Also what is down: it would start with the host."""
     for daemon in daemons:
-        act("disable", daemon)
+        if daemon == "sentinel":
+            act("disarm-return")
+        act("disable --now", daemon)
     left = [UNIT[daemon] for daemon in daemons if running(daemon)]
     if left:
         raise Refused(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from . import paths
 from .acts import act
 from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
-from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, legacy, text_at, unit_text
+from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, binary, legacy, text_at, unit_text, word_of
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
@@ -95,13 +95,13 @@ def _names(directory: str) -> list[str]:
 def _unit(release: str, name: str, unit: str) -> Unit:
     """name: what root knows it by."""
     path = f"{paths.UNITS}/{unit}"
-    wanted, active, enabled = unit_text(release, unit), act("state", name), act("enabled", name)
+    wanted, active, enabled = unit_text(release, unit), word_of("is-active", name), word_of("is-enabled", name)
     return Unit(unit, path, wanted, text_at(path), active, enabled, act("drop-ins", name).split())
 
 
 def _daemon(release: str, daemon: str) -> Unit:
-    runs, binary = os.path.basename(running_release(daemon)), act("binary", daemon)
-    return _unit(release, daemon, UNIT[daemon])._replace(release=os.path.basename(release), runs=runs, binary=binary)
+    runs, program = os.path.basename(running_release(daemon)), binary(daemon)
+    return _unit(release, daemon, UNIT[daemon])._replace(release=os.path.basename(release), runs=runs, binary=program)
 
 
 def _firewall(release: str) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _firewall(release: str) -> Iterator[Finding]:
     if not re.search("^table", rules, re.MULTILINE):
         return
     yield from unit_findings(_unit(release, "firewall", FIREWALL))
-    yield from differs("firewall rules", "in force", act("rules").replace("-", " "))
+    yield from differs("firewall rules", "in force", act("rules"))
 
 
 def _kernel(release: str) -> Iterator[Finding]:

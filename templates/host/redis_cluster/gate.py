@@ -19,7 +19,7 @@ from .decide.gate import (
     strangers,
     text_of,
 )
-from .host import UNIT
+from .host import UNIT, binary
 from .members import Members
 from .messages import Refused, say
 from .observe import Daemons, Group, group_of
@@ -101,7 +101,7 @@ def look() -> None:
     """The gate for somebody who looks by hand."""
     directory = CURRENT if os.path.exists(f"{CURRENT}/members") else STAGED
     # A rollout restarts these daemons anyway, so it is none of its gate's conditions.
-    replaced = [daemon for daemon in UNIT if act("binary", daemon) == "replaced"]
+    replaced = [daemon for daemon in UNIT if binary(daemon) == "replaced"]
     gate(f"{directory}/members", f"{directory}/secrets", CURRENT, replaced=replaced)
     for daemon, unit in UNIT.items():
         libraries = act("libraries", daemon)

@@ -3,7 +3,7 @@
 import os
 import re
 
-from .acts import act
+from .acts import NotDone, act
 from .messages import Refused
 from .paths import CLUSTER, DATA, ETC, LOGS, PROGRAMS, SENTINEL, UNITS
 from .run import output_of
@@ -19,7 +19,21 @@ LEAST_FREE = 16
 
 def state(daemon: str) -> str:
     """What systemd calls the unit: `active`, and what not. Root asks, since there may be no bus for anybody else."""
-    return act("state", daemon)
+    return word_of("is-active", daemon)
+
+
+def word_of(question: str, name: str) -> str:
+    """What systemctl says of a unit, which root knows by that name, in a word; or `unknown`."""
+    said = act(question, name)
+    return said if re.fullmatch("[a-z-]{1,20}", said) else "unknown"
+
+
+def binary(daemon: str) -> str:
+    """A package upgrade replaces the file that the running daemon was started from: `replaced`, else `same`."""
+    try:
+        return "replaced" if act("executable", daemon).endswith(" (deleted)") else "same"
+    except NotDone:
+        return "same"
 
 
 def legacy() -> bool:
@@ -58,6 +72,11 @@ def text_at(path: str) -> str | None:
         return None
     except OSError as error:
         return f"({error.strerror})"
+
+
+def asks(release: str, file: str) -> bool:
+    """Whether a file of that release asks for anything: where the stack does not, it has comments alone."""
+    return re.search(r"^(table|\[)", text_at(f"{release}/{file}") or "", re.MULTILINE) is not None
 
 
 def installed(daemon: str, release: str) -> bool:

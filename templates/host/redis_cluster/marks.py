@@ -96,7 +96,7 @@ def trust_data(said: str) -> None:
         print(f"{found}\n\nTo have {host} go on with that, whatever it held before: {consent}")
         return
     act("trust", directory_here())
-    act("restart", "node")
+    act("restart --no-block", "node")
     say("the node starts with what is there", host)
 
 

@@ -43,16 +43,10 @@ def say(text: str, host: str = "") -> None:
 
 def mistake(verb: str, failure: Exception) -> str:
     """What is said of a failure that this program has no words for. A daemon's words may be in it."""
-    from errno import EDQUOT, ENOSPC, EROFS
     from traceback import format_exception
 
-    if isinstance(failure, OSError) and failure.errno in (ENOSPC, EDQUOT, EROFS):
-        # What fails in the middle of a write does not know its file.
-        return (
-            f"error: {verb}: {failure.filename or 'a file'} could not be written: {failure.strerror}; expected room on "
-            "every file system that is written to: /etc, /var, /run and /tmp. See 'df -h' and 'df -i' here, free some "
-            "space, then run pulumi up again"
-        )
+    if isinstance(failure, OSError) and no_room(failure):
+        return f"error: {verb}: {no_room(failure)}"
     return (
         f"error: {verb} ended with a mistake of this program: {''.join(format_exception(failure))}Expected that it "
         "goes on, or says why not. Look at the host, with 'redis-cluster gate' at the group, then run pulumi up again"
@@ -62,6 +56,20 @@ def mistake(verb: str, failure: Exception) -> str:
 def ended(_signal: int, _frame: object) -> NoReturn:
     """Ends this process in the middle, at a SIGTERM; what is to be let go on is."""
     raise SystemExit(143)
+
+
+def no_room(failure: OSError) -> str:
+    """What is said where a file system takes nothing more; empty where that is not why."""
+    from errno import EDQUOT, ENOSPC, EROFS
+
+    if failure.errno not in (ENOSPC, EDQUOT, EROFS):
+        return ""
+    # What fails in the middle of a write does not know its file.
+    return (
+        f"{failure.filename or 'a file'} could not be written: {failure.strerror}; expected room on every file system "
+        "that is written to: /etc, /var, /run and /tmp. See 'df -h' and 'df -i' here, free some space, then run pulumi "
+        "up again"
+    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ The version of Redis that the stack wants is fetched on all hosts before anythin
 host's own turn: a daemon that crashes meanwhile elsewhere comes back as what it was.
 """
 
+import re
 import time
 
 from .acts import NotDone, act
@@ -107,17 +108,20 @@ def _not_installed(package: str, host: str = "") -> Refused:
 
 
 def _unlocked(what: str) -> bool:
-    """Whether root has done it, once nobody else held the package database; root says why not."""
+    """Whether root has done it, once nobody else held the package database; else says why not."""
     deadline, told = time.monotonic() + _DATABASE_PATIENCE, False
     while True:
         try:
-            holder = act("package", what)
-        except NotDone:
+            act("package", what)
+            return True
+        except NotDone as failure:
+            said = str(failure)
+        held = re.search(r"\block\b.*\bprocess (?:with pid )?([0-9]{1,9})", said)
+        if (not held and "Could not get lock" not in said) or time.monotonic() >= deadline:
+            say(f"error: {said}")
             return False
-        if not holder or time.monotonic() >= deadline:
-            return not holder
         if not told:
-            who = "another process" if holder == "0" else f"process {holder}"
+            who = f"process {held[1]}" if held else "another process"
             say(f"waits up to {_DATABASE_PATIENCE} s for {who}, which holds the package database")
             told = True
         time.sleep(1)

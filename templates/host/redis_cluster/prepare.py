@@ -124,7 +124,8 @@ def _refuse_taken_port(port: str, unit: str, key: str) -> None:
     """Unless the unit's own daemon has it."""
     if not output_of("ss", "-Hltn", f"sport = :{port}"):
         return
-    process, _, name = act("listener", port).partition(" ")
+    found = re.search(r'users:\(\("([A-Za-z0-9_.:-]{1,15})",pid=([0-9]+)', act("listener", port))
+    name, process = found.groups() if found else ("", "")
     if process and process == output_of("systemctl", "show", "-p", "MainPID", "--value", unit):
         return
     who = f"{name} (pid {process})" if process else "an unknown process"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from .acts import act
+from .beside import switch
 from .certificate import ended
 from .dry_run import scratch
 from .host import running
@@ -42,7 +43,7 @@ def renew_ended() -> list[str]:
             ) from None
         release = make_release(partly, "renew-release")
     done = [*_take(release, os.path.basename(was)), "the certificate had ended"]
-    act("switch", release)
+    switch(release)
     return done
 
 
@@ -54,6 +55,6 @@ def _take(release: str, was: str) -> Iterator[str]:
         # It lets in nobody of another authority, and from now on nobody of its own.
         act("stop", "node")
     elif was and os.path.basename(os.path.realpath(CURRENT)) == was:
-        act("switch", release)
+        switch(release)
         note_release("node", release)
         yield "nothing restarted"

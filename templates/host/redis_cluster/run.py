@@ -2,10 +2,12 @@
 
 import os
 
+from .acts import ANSWER, ASK
+
 # What it has of this process, after its output: nothing to read, and not the files on which root is asked.
 APART = [
     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-    *((os.POSIX_SPAWN_CLOSE, file) for file in (3, 4)),
+    *((os.POSIX_SPAWN_CLOSE, file) for file in (ASK, ANSWER)),
 ]
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from . import gate
 from .acts import act
+from .beside import switch
 from .decide.owed import Owed, Runs, owed
 from .decide.replies import is_linked
 from .decide.staged import CREATION, changed_creation, changed_name
-from .host import LEAST_FREE, UNIT, installed, refuse_full_disk, refuse_less_free, running
+from .host import LEAST_FREE, UNIT, binary, installed, refuse_full_disk, refuse_less_free, running
 from .members import CONF, Daemon, load_members
 from .messages import Refused, plain
 from .observe import Daemons, fields
@@ -29,7 +30,7 @@ from .release import (
 from .resp import Unanswered
 from .settings import Settings
 from .told import last_word, read_told, told
-from .waits import Patience, start, unstoppable
+from .waits import Patience, start, stop_sentinel, unstoppable
 
 if TYPE_CHECKING:
     from .turn import Turn
@@ -112,7 +113,7 @@ class Step:
         conf = CONF[daemon]
         release, runs = running_release(daemon), None
         if release and running(daemon):
-            same = installed(daemon, STAGED) and act("binary", daemon) == "same" and not pending(self.members.package)
+            same = installed(daemon, STAGED) and binary(daemon) == "same" and not pending(self.members.package)
             certificate = same_files(release, STAGED, CERTIFICATE)
             runs = Runs(os.path.basename(release) == self.staged, same, certificate, _read(f"{release}/{conf}"))
         return owed(daemon, _read(f"{STAGED}/{conf}"), live_names(STAGED, daemon), runs)
@@ -168,13 +169,13 @@ class Step:
     def switch(self) -> None:
         """The next start of either daemon is composed from what is staged."""
         self.make_release()
-        act("switch", self.staged)
+        switch(self.staged)
 
     def adopt(self, daemon: Daemon, done: Iterable[str]) -> None:
         """It now runs with all that is staged: its next start composes from that too. done: how it came to that."""
         self.make_release()
         self.done += done
-        act("switch", self.staged)
+        switch(self.staged)
         note_release(daemon, self.staged)
         self.done.append("nothing restarted")
 
@@ -203,7 +204,7 @@ class Step:
             refuse_evicting_maxmemory(self.daemons, f"{RELEASES}/{self.staged}")
         if running("node") or running("sentinel"):
             self.wait_gate()
-        act("switch", self.staged)
+        switch(self.staged)
 
     def wait_gate(self) -> None:
         """Until it is this host's turn and the group is whole. Refused where it is not."""
@@ -224,7 +225,7 @@ class Step:
     def stop_sentinel(self) -> None:
         """With a timer that starts it again, should the run die."""
         if self.has_sentinel:
-            act("stop-sentinel", str(self.members.sentinel_return))
+            stop_sentinel(self.members.sentinel_return)
 
     def restart_node(self) -> None:
         """Until it is linked again."""
@@ -317,7 +318,7 @@ class Step:
         """The next start takes what both daemons run with: a run that was cut off may have left another release."""
         run = {os.path.basename(running_release(daemon)) for daemon in self.members.here}
         if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
-            act("switch", self.staged)
+            switch(self.staged)
 
     def end_turn(self, *of: Owed) -> None:
         """The next host's turn begins on a group that is whole, which can never be bootstrapped again."""

@@ -7,8 +7,9 @@ import os
 from contextlib import suppress
 
 from .acts import act
+from .beside import apply_beside, switch
 from .certificate import ended
-from .host import UNIT, legacy, refuse_full_disk, running
+from .host import UNIT, legacy, refuse_full_disk, running, word_of
 from .members import load_members
 from .messages import Refused
 from .package import pending_within_line
@@ -17,6 +18,7 @@ from .release import running_release, tls_of
 from .settings import Settings
 from .stamps import stamping
 from .step import Step
+from .waits import begin
 
 
 def _ended(step: Step) -> bool:
@@ -27,7 +29,7 @@ def _ended(step: Step) -> bool:
 
 def _enable(daemon: str) -> None:
     """So that it starts with the host."""
-    if act("enabled", daemon) != "enabled":
+    if word_of("is-enabled", daemon) != "enabled":
         act("enable", daemon)
 
 
@@ -63,15 +65,15 @@ def node_start(step: Step) -> None:
 
         step.make_release()
         act("mark", "initialised")
-        act("switch", step.staged)
+        switch(step.staged)
         admit_users(f"{RELEASES}/{step.staged}")
         step.done.append("the legacy daemons know this program's users")
     # Sentinels wait for no node, but a node that was lost with its machine waits for their word.
     if step.was_whole and step.has_sentinel and not running("sentinel"):
-        act("start-as-it-is", "sentinel")
+        act("start --no-block", "sentinel")
     if not step.members.has_node:
         if os.path.exists(f"{CURRENT}/members"):
-            act("beside")
+            apply_beside()
         return
     if running("node"):
         _enable("node")
@@ -79,7 +81,7 @@ def node_start(step: Step) -> None:
         from .repair import repair_node
 
         mark_unmarked(step.members.host)
-        act("beside")
+        apply_beside()
         if os.path.exists(f"{CURRENT}/redis.conf") and not stamping():
             act("stamp")
         step.took_back(repair_node())
@@ -89,7 +91,7 @@ def node_start(step: Step) -> None:
         step.place_package()
     step.switch()
     if renewed or _ended(step):
-        act("start", "node")
+        begin("node")
         step.done.append("starts when the sentinels have theirs")
         return
     # Whom it replicates may not have been started yet.
@@ -158,7 +160,7 @@ def _move_to_tls(step: Step) -> None:
 
     step.make_release()
     follow_by_tls()
-    act("switch", step.staged)
+    switch(step.staged)
     step.stop_sentinel()
     step.start("sentinel")
     step.done.append("moved to TLS")

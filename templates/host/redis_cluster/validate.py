@@ -5,6 +5,7 @@ import os
 from .acts import act
 from .composed import node_text, sentinel_text
 from .dry_run import NotAccepted, dry_run
+from .host import asks
 from .members import Daemon, load_members
 from .messages import Refused, say
 from .paths import RELEASES, STAGED
@@ -46,3 +47,11 @@ def validate(directory: str) -> None:
                 "above in the stack's configuration, then run pulumi up again",
                 members.host,
             ) from None
+    # That of a release made of another one was accepted there.
+    refused = act("check-rules") if directory == STAGED and asks(STAGED, "firewall.nft") else ""
+    if refused:
+        raise Refused(
+            f"firewall.nft was refused: {refused}; nothing that runs was touched. Correct redis-cluster:firewall, then "
+            "run pulumi up again",
+            members.host,
+        )

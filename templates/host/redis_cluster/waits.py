@@ -8,7 +8,7 @@ from .decide.gate import moves
 from .files import Files
 from .gate import Waiting, stall
 from .host import UNIT, running, state
-from .messages import Refused
+from .messages import Refused, say
 from .observe import Daemons, fields
 from .paths import CURRENT, DATA
 from .resp import Unanswered
@@ -45,12 +45,29 @@ class Patience:
 def start(daemons: Daemons, daemon: str) -> None:
     """Starts this host's node or sentinel. Raises Refused where nothing moves before it serves."""
     since = str(int(time.time()))
-    act("start", daemon)
+    begin(daemon)
     patience = Patience(daemons)
     while not running(daemon):
         if patience.over():
-            act("journal", daemon, since)
+            say(f"{UNIT[daemon]} said: {act('journal', daemon, since)}", daemons.members.host)
             raise patience.gave_up(f"{UNIT[daemon]} is {state(daemon)}; expected active")
+
+
+def begin(daemon: str) -> None:
+    """Has systemd start it, by the unit as it should be."""
+    act("install", daemon)
+    act("reset-failed", daemon)
+    act("start --no-block", daemon)
+
+
+def stop_sentinel(seconds: int) -> None:
+    """By the unit that starts it again: the legacy one would take the runtime directory of both daemons along.
+
+    A timer starts it again after so many seconds, should the run die.
+    """
+    act("install", "sentinel")
+    act("arm-return", str(seconds))
+    act("stop", "sentinel")
 
 
 def unstoppable(daemons: Daemons) -> str:

@@ -1,18 +1,25 @@
 #!/usr/bin/python3 -IS
 """Root's part of the host program, and all of it that runs as root; the files in templates/host/root as one.
 
-What daemons say is never here. A verb is directed by a process of user redis, which asks for acts: lines of a closed
-form, of which each checks by itself what makes it safe. An intruder who has become redis can with all of ACTS do no
-more than stop and start our own units, and choose among releases that root has made of what is staged.
+What daemons say is never here, nor is a decision. A process of user redis directs each verb, and asks for acts: lines
+of a closed form, of which each checks by itself what makes it safe. An intruder who has become redis can with all of
+ACTS do no more than stop and start our own units, and choose among releases that root has made of what is staged.
 """
 
 import os
+import pwd
 import re
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from glob import glob
+from io import FileIO
+from subprocess import DEVNULL, PIPE, STDOUT, Popen
+from threading import Thread
 
 # Tests put a whole host below another root.
 ROOT = os.environ.get("REDIS_CLUSTER_ROOT", "")
@@ -23,9 +30,8 @@ PLACE = os.path.basename(os.path.dirname(FILE))
 INSTANCE = PLACE.removeprefix("redis-cluster") if re.fullmatch("redis-cluster-[a-z][a-z0-9]{0,15}", PLACE) else ""
 CLUSTER, SENTINEL = f"redis-cluster{INSTANCE}", f"redis-sentinel{INSTANCE}"
 TABLE = CLUSTER.replace("-", "_")
-UNIT = {"node": f"{CLUSTER}.service", "sentinel": f"{SENTINEL}.service"}
-FIREWALL, KERNEL = f"{CLUSTER}-firewall.service", f"{CLUSTER}-kernel.service"
-BACKUP, TIMER = f"{CLUSTER}-backup.service", f"{CLUSTER}-backup.timer"
+UNIT = {"node": f"{CLUSTER}.service", "sentinel": f"{SENTINEL}.service", "timer": f"{CLUSTER}-backup.timer"}
+UNIT |= {name: f"{CLUSTER}-{name}.service" for name in ("firewall", "kernel", "backup")}
 RETURN, STAMP = f"{SENTINEL}-return", f"{CLUSTER}-stamp"
 ETC = f"{ROOT}/etc/{CLUSTER}"
 DATA = f"{ROOT}/var/lib/{CLUSTER}"
@@ -35,7 +41,11 @@ RUN = f"{ROOT}/run/{CLUSTER}"
 MANAGED = f"{ETC}/managed"
 STAGED, RELEASES, CURRENT = (f"{MANAGED}/{name}" for name in ("staged", "releases", "current"))
 PROGRAMS = f"{ROOT}/usr/local/lib/{CLUSTER}"
+GATE = f"'sudo {PROGRAMS}/redis-cluster gate'"
 UNITS = f"{ROOT}/etc/systemd/system"
+# What other programs of the host go by, where they are there; by the name among ours.
+OF_OTHERS = {"logrotate": f"{ROOT}/etc/logrotate.d/{CLUSTER}"}
+OF_OTHERS |= {"needrestart": f"{ROOT}/etc/needrestart/conf.d/{CLUSTER}.conf"}
 IS_ROOT = os.geteuid() == 0
 # The directory of the units' ExecStart comes first: what tries a release is the binary that will read it.
 ENVIRONMENT = {
@@ -50,78 +60,28 @@ os.environ["PATH"] = ENVIRONMENT["PATH"]
 
 
 class Refused(Exception):
-    """Ends a verb with a text for people: what was seen, what was expected, and the next command."""
+    """Why root does not do something. Of an act what was seen: what to do about it, the director says."""
 
 
-def say(text: str) -> None:
-    """Prints a message of this host; what other programs said in it may not steer a terminal."""
-    # Ours is in nobody's PATH: it runs as it is printed.
-    text = text.replace("'redis-cluster ", f"'sudo {PROGRAMS}/redis-cluster ")
-    clean = "".join(c for c in text if c.isprintable() or c == "\n")
-    print(f"redis-cluster[{os.uname().nodename}]: {clean}", file=sys.stderr, flush=True)
-
-
-def words_of(failure: Exception) -> str:
-    """What is said of it. The system's own word for a file names no next command."""
-    if not isinstance(failure, OSError):
-        return str(failure)
-    from errno import EDQUOT, ENOSPC, EROFS
-
-    if failure.errno not in (ENOSPC, EDQUOT, EROFS):
-        return f"{failure}; expected that it works. Look at this host, then run pulumi up again"
-    return (
-        f"{failure.filename or 'a file'} could not be written: {failure.strerror}; expected room for it. See 'df -h' "
-        "and 'df -i' here, free some space, then run pulumi up again"
-    )
-
-
-def begin(words: list[str] | tuple[str, ...], files: Mapping[int, int], apart: bool = False) -> int:
-    """The process of a program. files: ours, by the numbers that they have there. apart: in a session of its own."""
-    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in files.items()]
-    mended = [signal.SIGPIPE]
-    return os.posix_spawnp(words[0], words, ENVIRONMENT, file_actions=actions, setsid=apart, setsigdef=mended)
+def clean(text: str) -> str:
+    """In one line: what other programs said in it may not steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text.replace("\n", "; "))
 
 
 def run(*words: str) -> tuple[int, str]:
     """The status of a program, and what it printed, which is for people."""
-    reading, writing = os.pipe()
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    with open(reading, "rb") as printed:
-        try:
-            child = begin(words, {0: nothing, 1: writing, 2: writing})
-        except OSError as error:
-            return 127, f"{words[0]}: {error.strerror}"
-        finally:
-            os.close(nothing)
-            os.close(writing)
-        try:
-            said = printed.read().decode(errors="replace").strip()
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
-        except BaseException:
-            os.kill(child, signal.SIGTERM)
-            raise
-
-
-def as_redis() -> list[str]:
-    """Before a command that ends when this process does; as redis, or as nobody where there is no redis yet."""
-    from pwd import getpwnam
-
-    user, group = "redis", "redis"
     try:
-        getpwnam(user)
-    except KeyError:
-        user, group = "nobody", "nogroup"
-    words = [f"--reuid={user}", f"--regid={group}", "--init-groups"] if IS_ROOT else []
-    return ["setpriv", *words, "--no-new-privs", "--pdeathsig=KILL"]
+        ended = subprocess.run(words, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=ENVIRONMENT)
+    except OSError as error:
+        return 127, f"{words[0]}: {error.strerror}"
+    return ended.returncode, ended.stdout.decode(errors="replace").strip()
 
 
 def read(path: str) -> bytes:
     """A file of root's, or nothing."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read()
+    return b""
 
 
 def write(path: str, text: str | bytes, mode: int = 0o644, redis: bool = True) -> None:
@@ -138,15 +98,14 @@ def write(path: str, text: str | bytes, mode: int = 0o644, redis: bool = True) -
             os.fsync(file.fileno())
         os.rename(part, path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
+        error.filename = path
+        raise
 
 
 def own(path: str, user: str, mode: int, redis: bool = True) -> None:
     """Gives it to root or redis, and to the group redis. In tests all stays whose it is, where that is not root."""
     if IS_ROOT and redis:
-        from pwd import getpwnam
-
-        os.chown(path, getpwnam(user).pw_uid, getpwnam("redis").pw_gid)
+        os.chown(path, pwd.getpwnam(user).pw_uid, pwd.getpwnam("redis").pw_gid)
     os.chmod(path, mode)
 
 
@@ -157,26 +116,31 @@ def directory(path: str, user: str, mode: int) -> None:
 
 
 def remove(*paths: str) -> None:
-    """Takes files, links and whole directories away, none of which has to be there. A mount point is emptied.
-
-    Raises Refused where something stays.
-    """
+    """Takes files, links and whole directories away, none of which has to be there. A mount point is emptied."""
     status, said = run("rm", "-rf", "--", *paths)
     left = [path for path in paths if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))]
     if status and left:
-        raise Refused(
-            f"{' and '.join(left)} could not be taken away: {said[-500:]}. Take away what holds it, then run the same "
-            "command again"
-        )
+        raise Refused(f"{' and '.join(left)} could not be taken away: {said[-500:]}")
 
 
 def root_owns(path: str) -> bool:
     """Whether it is a directory of root's own, not one that redis has put in its place."""
-    try:
+    with suppress(OSError):
         found = os.lstat(path)
-    except OSError:
-        return False
-    return found.st_mode >> 12 == 0o04 and found.st_uid in (0, os.geteuid() if ROOT else 0)
+        return found.st_mode >> 12 == 0o04 and found.st_uid in (0, os.geteuid() if ROOT else 0)
+    return False
+
+
+def led(path: str) -> str:
+    """Where it is, or an administrator's link leads. Raises Refused where redis could have it lead elsewhere."""
+    if not os.path.islink(path):
+        return path
+    found, told = os.path.realpath(path), os.path.join(os.path.dirname(path), os.readlink(path))
+    if found != os.path.normpath(told) or not all(
+        root_owns(found[: at.start()] or "/") for at in re.finditer("/", found)
+    ):
+        raise Refused(f"{path} leads to {found}; expected a directory whose parents are all root's alone")
+    return found
 
 
 def refuse_planted() -> None:
@@ -197,17 +161,15 @@ def lock(path: str = f"{RUN}.lock", patience: float = 120) -> None:
 
     file, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), time.monotonic() + patience
     while True:
-        try:
+        with suppress(BlockingIOError):
             flock(file, LOCK_EX | LOCK_NB)
-            if patience:
-                os.ftruncate(file, 0)
-                os.write(file, f"process {os.getpid()}: {' '.join(sys.argv[1:])}".encode())
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.read(file, 200).decode(errors="replace")
-                raise Refused(
-                    f"another run ({holder}) has held {path} for {patience} s; expected its end. Wait for it, then run "
-                    "the same again"
-                ) from None
+            break
+        if time.monotonic() >= deadline:
+            raise Refused(
+                f"another run ({os.read(file, 200).decode(errors='replace')}) has held {path} for {patience} s; "
+                "expected its end. Wait for it, then run the same again"
+            )
         time.sleep(0.1)
+    if patience:
+        os.ftruncate(file, 0)
+        os.write(file, f"process {os.getpid()}: {' '.join(sys.argv[1:])}".encode())

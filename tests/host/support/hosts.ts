@@ -26,7 +26,7 @@ export class Hosts {
     // The user redis, as whom a dry run reads a release, has to get at it.
     chmodSync(this.directory, 0o755);
     writeFileSync(this.program, rootProgram(), { mode: 0o755 });
-    const line = `["/bin/bash", "-c", 'eval "$2"', "direct"]`;
+    const line = `["/bin/bash", "-c", 'eval "\${!#}"', "direct"]`;
     const directed = rootProgram().replace(/^DIRECTOR = .*$/m, `DIRECTOR = ${line}`);
     writeFileSync(`${this.program}.direct`, directed, { mode: 0o755 });
     for (const [path, text] of Object.entries(hostPackage())) {
