@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .decide.passwords import Client, clients
@@ -124,6 +123,8 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
             results[index] = calls[index]()
         except Exception as failure:
             failures.append(failure)
+
+    from threading import Thread
 
     threads = [Thread(target=run, args=(index,), daemon=True) for index in range(len(calls))]
     for thread in threads:

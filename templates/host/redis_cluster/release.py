@@ -143,6 +143,12 @@ def release_hash(directory: str) -> str:
     return sha256("".join(lines).encode()).hexdigest()[:16]
 
 
+def is_kept(name: str) -> bool:
+    """Whether root keeps that release, and nobody has edited a file of it."""
+    directory = f"{paths.RELEASES}/{name}"
+    return os.path.isdir(directory) and release_hash(directory) == name
+
+
 def live_names(directory: str, daemon: str) -> set[str]:
     """The settings that the running `node` or `sentinel` takes, of the release there; none of one from before that."""
     return {words[1] for words in Settings(f"{directory}/live", missing=True).lines(daemon)}

@@ -1,6 +1,5 @@
 """A client of Redis's protocol, RESP2, for daemons that may lie: bounded in bytes, in depth and in time."""
 
-import socket
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
@@ -58,6 +57,9 @@ class Connection:
     """
 
     def __init__(self, address: str, port: int, login: Login, seconds: float, limit: int = REPLY_LIMIT) -> None:
+        # It takes longest of all imports, and most steps ask nobody.
+        import socket
+
         self._limit = limit
         self._buffer = bytearray()
         self._deadline = time.monotonic() + seconds

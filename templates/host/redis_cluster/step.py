@@ -20,6 +20,7 @@ from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
 from .release import (
     CERTIFICATE,
+    is_kept,
     live_names,
     note_release,
     release_hash,
@@ -53,7 +54,7 @@ class Step:
         current = os.path.basename(os.path.realpath(CURRENT))
         if current != self.staged and os.path.exists(f"{CURRENT}/members"):
             self.refuse_change()
-        elif current == self.staged:
+        elif current == self.staged and not is_kept(current):
             # One in which somebody has edited a file is made anew.
             self.make_release()
 

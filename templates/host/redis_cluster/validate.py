@@ -1,15 +1,13 @@
 """A release: what is staged, once the very binaries that will read it have accepted it."""
 
-import os
-
 from .acts import act
 from .composed import node_text, sentinel_text
 from .dry_run import NotAccepted, dry_run
 from .host import asks
 from .members import Daemon, load_members
 from .messages import Refused, say
-from .paths import RELEASES, STAGED
-from .release import release_hash
+from .paths import STAGED
+from .release import is_kept, release_hash
 from .run import output_of
 
 
@@ -19,9 +17,8 @@ def make_release(directory: str = STAGED, how: str = "make-release") -> str:
     how: the act by which root makes it, of its own files.
     """
     name = release_hash(directory)
-    kept = f"{RELEASES}/{name}"
     # One in which somebody has edited a file is made anew.
-    if not os.path.isdir(kept) or release_hash(kept) != name:
+    if not is_kept(name):
         validate(directory)
         act(how, name)
     return name

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from glob import glob
 from io import FileIO
 from subprocess import DEVNULL, PIPE, STDOUT, Popen

@@ -98,14 +98,15 @@ def stamp() -> None:
     run("systemd-run", *options, f"{PROGRAMS}/redis-cluster", "keep-stamp")
 
 
-def process_of(daemon: str, what: str) -> str:
-    """Where the kernel tells something of its process; of its own user nobody may look there."""
-    return f"/proc/{shown('MainPID', UNIT[daemon])}/{what}"
+@cache
+def process_of(daemon: str) -> str:
+    """Where the kernel tells of its process, as it was when first asked; of its own user nobody may look there."""
+    return f"/proc/{shown('MainPID', UNIT[daemon])}"
 
 
 def libraries(daemon: str) -> str:
     """Those of the system whose files were replaced under the running daemon."""
-    mapped = read(process_of(daemon, "maps")).decode(errors="replace")
+    mapped = read(f"{process_of(daemon)}/maps").decode(errors="replace")
     form = r" /(?:usr/)?lib/(?:[!-~]*/)?([0-9A-Za-z_+.-]+\.so[0-9.]*) \(deleted\)$"
     return " ".join(sorted({*re.findall(form, mapped, re.MULTILINE)}))
 

@@ -10,7 +10,7 @@ Acts = dict[str, Callable[..., object]]
 LOOKS: Acts = {
     f"(is-active|is-enabled) {ANY}": lambda what, name: run("systemctl", what, UNIT[name])[1],
     f"drop-ins {ANY}": lambda name: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[name])),
-    f"executable {DAEMON}": lambda daemon: os.readlink(process_of(daemon, "exe")),
+    f"executable {DAEMON}": lambda daemon: os.readlink(f"{process_of(daemon)}/exe"),
     f"libraries {DAEMON}": libraries,
     "rules": lambda: "in force" if "reject" in run("nft", "list", "table", "inet", TABLE)[1] else "none",
 }
@@ -74,10 +74,9 @@ def of_claim(verb: str, told: bytes, component: str = "", token: str = "", *_: s
 
 # --- the conversation ---------------------------------------------------------------------------
 
-# Bytes of a line; the longest one names all hashes of passwords that are accepted.
-LONGEST_LINE = 64 << 10
-# What a pipe that can be written takes at once, without the end of the line; and all that may come on stdin.
-PIPE_ROOM, LONGEST_TOLD = 4095, 16 << 20
+# Bytes of a line, of which the longest names all hashes of passwords that are accepted; all that may come on stdin;
+# what a pipe that can be written takes at once, without the end of the line.
+LONGEST_LINE, LONGEST_TOLD, PIPE_ROOM = 64 << 10, 16 << 20, 4095
 # What is told to end has so many seconds for it.
 END_PATIENCE = 10
 # The director asks on the one and reads the answers on the other.
