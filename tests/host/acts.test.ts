@@ -308,10 +308,7 @@ test.each([
   ["another stack", "prepare x/y"],
 ])("a claim is of nothing but what its caller has named: %s", async (_, act) => {
   const before = everything();
-  const ask = (text: string) =>
-    host.shell(
-      `echo owner a/b | ${hosts.program}.direct claim node ${id} "echo ${text} >&14; exec 14>&-; cat <&15"`,
-    );
+  const ask = (text: string) => host.actOfClaim("claim", "node", id, text);
   const { status, stderr } = await ask(act);
   expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);
   expect(everything()).toEqual(before);
@@ -326,9 +323,7 @@ test.each([
 ])("nothing of a component goes: %s", async (_, component, kept, act) => {
   host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${kept}\n`);
   const before = everything();
-  const { status, stderr } = await host.shell(
-    `${hosts.program}.direct unclaim ${component} ${id} "echo ${act} >&14; exec 14>&-; cat <&15"`,
-  );
+  const { status, stderr } = await host.actOfClaim("unclaim", component, id, act);
   expect([status, stderr]).toEqual([1, expect.stringContaining("which is no act")]);
   expect([told(), everything()]).toEqual(["", before]);
 });

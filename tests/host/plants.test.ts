@@ -260,9 +260,7 @@ test.each(plantings)(
 const asked = (verb: "claim" | "unclaim", component: string, act: string) => {
   const id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   if (verb === "unclaim") host.write(`/usr/local/lib/redis-cluster/claim.${component}`, `${id}\n`);
-  return host.shell(
-    `echo owner a/b | ${hosts.program}.direct ${verb} ${component} ${id} "echo ${act} >&14; exec 14>&-; cat <&15"`,
-  );
+  return host.actOfClaim(verb, component, id, act);
 };
 
 test("with its sentinel no group loses what it has staged to a link in another one's directory", async () => {

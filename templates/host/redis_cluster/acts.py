@@ -45,5 +45,7 @@ def act(*words: str) -> str:
 def _told(what: str, seen: str) -> str:
     """What root has seen when it did not do that, and what to do about it."""
     system = re.fullmatch(r"\[Errno ([0-9]{1,3})\] ([^:]*)(?:: '(.*)')?", seen)
-    failure = OSError(int(system[1]), system[2], system[3]) if system else OSError()
-    return no_room(failure) or f"{seen}{_NEXT.get(what, '. Run pulumi up again')}"
+    if not system:
+        return f"{seen}{_NEXT.get(what, '. Run pulumi up again')}"
+    failure = OSError(int(system[1]), system[2], system[3])
+    return no_room(failure) or f"{seen}; expected that it works. Look at this host, then run pulumi up again"

@@ -17,6 +17,12 @@ BESIDE = {
 }
 
 
+def remove(name: str, unit: str) -> None:
+    """Has root stop that unit, and take its file away, where there is one. name: what root knows it by."""
+    if os.path.lexists(f"{UNITS}/{unit}"):
+        act("remove", name)
+
+
 def switch(name: str) -> None:
     """The next start of either daemon is composed from that release, and what stands beside them goes by it now."""
     if os.path.basename(os.path.realpath(CURRENT)) != name:
@@ -27,10 +33,8 @@ def switch(name: str) -> None:
 def apply_beside() -> None:
     """All of it is as the current release says. Raises Refused."""
     for name, (unit, file, key) in BESIDE.items():
-        there = os.path.lexists(f"{UNITS}/{unit}")
         if not asks(CURRENT, file):
-            if there:
-                act("remove", name)
+            remove(name, unit)
             continue
         same = unit_text(CURRENT, unit) == text_at(f"{UNITS}/{unit}")
         act("install", name)

@@ -5,7 +5,7 @@ import re
 import time
 
 from .acts import act
-from .beside import BESIDE
+from .beside import BESIDE, remove
 from .decide.claims import claim_of, claimed, taken
 from .host import UNIT, text_at
 from .incoming import incoming, refuse_other_owner
@@ -49,7 +49,7 @@ def unclaim(component: str, token: str, delete_data: bool, owner: str) -> None:
         act("take-away", "managed")
     elif component == "sentinel":
         act("disarm-return")
-        _remove(component)
+        remove("sentinel", UNIT["sentinel"])
         act("take-away", "sentinel")
     else:
         _take_node(delete_data)
@@ -68,7 +68,7 @@ def _take_node(delete_data: bool) -> None:
         from .last_files import retire
 
         retire()
-    _remove("node")
+    remove("node", UNIT["node"])
     users = re.findall("^/proc/([0-9]+)/cwd$", act("users-of-data").replace("; ", "\n"), re.MULTILINE)
     if users:
         # Systemd may not know of a daemon that somebody started by hand.
@@ -76,8 +76,8 @@ def _take_node(delete_data: bool) -> None:
             f"process {users[0]} still works in {DATA}; expected nobody, so all stays. See 'ps -fp {users[0]}', have "
             "it end, then run the same again"
         )
-    for name in reversed(BESIDE):
-        _remove(name)
+    for name, (unit, *_) in reversed(BESIDE.items()):
+        remove(name, unit)
     # A host without a node has none to keep.
     kept = not delete_data and _holds_files(DATA)
     act("take-away", "group")
@@ -85,15 +85,8 @@ def _take_node(delete_data: bool) -> None:
         act("take-away", "data")
 
 
-def _remove(name: str) -> None:
-    """Stops a unit, and takes its file away, where there is one."""
-    unit = BESIDE[name][0] if name in BESIDE else UNIT[name]
-    if os.path.lexists(f"{UNITS}/{unit}"):
-        act("remove", name)
-
-
 def _forking() -> bool:
-    """Whether a unit is that of a legacy group."""
+    """Whether a unit is as a legacy group's. Looser than host.legacy: what is taken for one stays."""
     return any("\nType=forking\n" in (text_at(f"{UNITS}/{unit}") or "") for unit in UNIT.values())
 
 

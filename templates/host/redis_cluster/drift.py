@@ -1,14 +1,13 @@
 """What somebody changed by hand on this host: files, services, and what was set in the running daemons."""
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from . import paths
 from .acts import act
 from .decide.drift import Finding, Unit, differs, file_findings, unit_findings
-from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, binary, legacy, text_at, unit_text, word_of
+from .host import BACKUP, FIREWALL, KERNEL, TIMER, UNIT, asks, binary, legacy, text_at, unit_text, word_of
 from .lead import operator_lets_lead
 from .look import Look
 from .observe import at_once
@@ -105,15 +104,14 @@ def _daemon(release: str, daemon: str) -> Unit:
 
 
 def _firewall(release: str) -> Iterator[Finding]:
-    rules = text_at(f"{release}/firewall.nft") or ""
-    if not re.search("^table", rules, re.MULTILINE):
+    if not asks(release, "firewall.nft"):
         return
     yield from unit_findings(_unit(release, "firewall", FIREWALL))
     yield from differs("firewall rules", "in force", act("rules"))
 
 
 def _kernel(release: str) -> Iterator[Finding]:
-    if "[Service]" not in (text_at(f"{release}/{KERNEL}") or ""):
+    if not asks(release, KERNEL):
         return
     from .kernel import findings
 
@@ -125,7 +123,7 @@ def _kernel(release: str) -> Iterator[Finding]:
 
 
 def _backup(release: str) -> Iterator[Finding]:
-    if "[Timer]" not in (text_at(f"{release}/{TIMER}") or ""):
+    if not asks(release, TIMER):
         return
     yield from unit_findings(_unit(release, "timer", TIMER))
     path = f"{paths.UNITS}/{BACKUP}"

@@ -318,7 +318,7 @@ class Step:
     def settle(self) -> None:
         """The next start takes what both daemons run with: a run that was cut off may have left another release."""
         run = {os.path.basename(running_release(daemon)) for daemon in self.members.here}
-        if run == {self.staged} and os.path.basename(os.path.realpath(CURRENT)) != self.staged:
+        if run == {self.staged}:
             switch(self.staged)
 
     def end_turn(self, *of: Owed) -> None:

@@ -176,6 +176,18 @@ export class Host {
     return this.execute([`${this.group.program}.direct`, verb, line]);
   }
 
+  /** Has root do an act for who directs a claim or its end, of the stack a/b; the answer. */
+  actOfClaim(
+    verb: "claim" | "unclaim",
+    component: string,
+    id: string,
+    act: string,
+  ): Promise<Outcome> {
+    return this.shell(
+      `echo owner a/b | ${this.group.program}.direct ${verb} ${component} ${id} "echo ${act} >&14; exec 14>&-; cat <&15"`,
+    );
+  }
+
   /** Has root do one of its acts for a director; what it comes to. */
   act(...words: string[]): Promise<Outcome> {
     return this.python(`from redis_cluster.acts import act\nprint(act(*${JSON.stringify(words)}))`);
