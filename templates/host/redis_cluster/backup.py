@@ -61,7 +61,7 @@ def _save(release: Release, alone: bool) -> bool:
     if reason := out_of_sync(info):
         raise Refused(f"no backup: {reason}; expected one in sync. {NEXT}", host)
     _refuse_full(host, int(info.get("used_memory_dataset", "0")), files.directory)
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    moment = _moment()
     # What comes in one packet is done at once, so these are the counts and the offset of the fork; the offset in the
     # file proves it. In a transaction Redis would fork later.
     told = release.daemons().ask_once(release.members.node_here, "INFO", "BGSAVE")
@@ -96,6 +96,13 @@ def _save(release: Release, alone: bool) -> bool:
     count = sum(keys_of(info).values())
     say(f"backup {paths.BACKUPS}/{moment}: {count} keys, {manifest['bytes']} bytes, from the {info['role']}", host)
     return True
+
+
+def _moment() -> str:
+    """Now, as a backup's name. A second that has one already is waited out."""
+    while os.path.exists(f"{paths.BACKUPS}/{(moment := time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()))}"):
+        time.sleep(0.1)
+    return moment
 
 
 def _idle(release: Release) -> dict[str, str]:
