@@ -67,7 +67,7 @@ function standInSystemd(host: Host): void {
         is-active) if grep -qs "$2" ${host.path("/down")}; then echo inactive; else echo active; fi ;;
         start) rm -f ${host.path("/down")} ;;
         stop) echo "$2" >> ${host.path("/down")} ;;
-        show) echo "$PPID" ;;
+        show) echo "$PPID" "$PPID" ;;
       esac`,
     );
   }

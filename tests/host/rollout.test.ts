@@ -20,7 +20,7 @@ beforeEach(() => {
       case $1 in
         is-active) if grep -qs "$2" ${host.path("/down")}; then echo inactive; else echo active; fi ;;
         start) rm -f ${host.path("/down")} ;;
-        show) if [[ $* == *NeedDaemonReload* ]]; then cat ${host.path("/stale")}; else echo "$PPID"; fi ;;
+        show) if [[ $* == *NeedDaemonReload* ]]; then cat ${host.path("/stale")}; else echo "$PPID" "$PPID"; fi ;;
       esac`,
     );
   }

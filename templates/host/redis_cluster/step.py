@@ -20,7 +20,7 @@ from .paths import CURRENT, DATA, INITIALISED, RELEASES, STAGED
 from .refusals import refuse_change
 from .release import (
     CERTIFICATE,
-    is_kept,
+    is_current,
     live_names,
     note_release,
     release_hash,
@@ -48,15 +48,17 @@ class Step:
         self.members = load_members(f"{STAGED}/members")
         self._daemons: Daemons | None = None
         self._turn: Turn | None = None
-        self.staged = release_hash(STAGED)
+        self.staged = current = os.path.basename(os.path.realpath(CURRENT))
         self.done: list[str] = []
         self.known: dict[Daemon, Owed] = {}
-        current = os.path.basename(os.path.realpath(CURRENT))
-        if current != self.staged and os.path.exists(f"{CURRENT}/members"):
-            self.refuse_change()
-        elif current == self.staged and not is_kept(current):
+        if is_current():
+            return
+        self.staged = release_hash(STAGED)
+        if current == self.staged:
             # One in which somebody has edited a file is made anew.
             self.make_release()
+        elif os.path.exists(f"{CURRENT}/members"):
+            self.refuse_change()
 
     def end(self) -> str:
         """Its last word."""

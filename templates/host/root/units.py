@@ -99,16 +99,16 @@ def stamp() -> None:
 
 
 @cache
-def process_of(daemon: str) -> str:
-    """Where the kernel tells of its process, as it was when first asked; of its own user nobody may look there."""
-    return f"/proc/{shown('MainPID', UNIT[daemon])}"
+def processes() -> dict[str, str]:
+    """By daemon, where the kernel tells of it, as systemd had both when first asked; only root may look there."""
+    pids = shown("MainPID", UNIT["node"], UNIT["sentinel"]).split()
+    return dict(zip(UNIT, [f"/proc/{pid}" for pid in (*pids, 0, 0)], strict=False))
 
 
 def libraries(daemon: str) -> str:
     """Those of the system whose files were replaced under the running daemon."""
-    mapped = read(f"{process_of(daemon)}/maps").decode(errors="replace")
-    form = r" /(?:usr/)?lib/(?:[!-~]*/)?([0-9A-Za-z_+.-]+\.so[0-9.]*) \(deleted\)$"
-    return " ".join(sorted({*re.findall(form, mapped, re.MULTILINE)}))
+    form = rb" /(?:usr/)?lib/(?:[!-~]*/)?([0-9A-Za-z_+.-]+\.so[0-9.]*) \(deleted\)$"
+    return b" ".join(sorted({*re.findall(form, read(f"{processes()[daemon]}/maps"), re.MULTILINE)})).decode()
 
 
 def journal(name: str, since: str) -> str:

@@ -10,7 +10,7 @@ Acts = dict[str, Callable[..., object]]
 LOOKS: Acts = {
     f"(is-active|is-enabled) {ANY}": lambda what, name: run("systemctl", what, UNIT[name])[1],
     f"drop-ins {ANY}": lambda name: " ".join(re.sub("[^!-~]", "?", path) for path in drop_ins(UNIT[name])),
-    f"executable {DAEMON}": lambda daemon: os.readlink(f"{process_of(daemon)}/exe"),
+    f"executable {DAEMON}": lambda daemon: os.readlink(f"{processes()[daemon]}/exe"),
     f"libraries {DAEMON}": libraries,
     "rules": lambda: "in force" if "reject" in run("nft", "list", "table", "inet", TABLE)[1] else "none",
 }

@@ -55,7 +55,7 @@ export function pretendDebian(host: Host): void {
 export function pretendSystemd(host: Host): void {
   host.write(
     "/usr/bin/systemctl",
-    '#!/bin/bash\ncase $1 in is-active) echo active ;; show) echo "$PPID" ;; esac\n',
+    '#!/bin/bash\ncase $1 in is-active) echo active ;; show) echo "$PPID" "$PPID" ;; esac\n',
   );
   chmodSync(host.path("/usr/bin/systemctl"), 0o755);
 }
