@@ -45,6 +45,31 @@ test("ten in a row: 0 lost, everybody knows at once, and the clients after a few
   expect(acknowledged).toBeGreaterThan(1000);
 });
 
+test.each([
+  ["BGSAVE", "rdb_last_bgsave_status:ok"],
+  ["BGREWRITEAOF", "aof_last_bgrewrite_status:ok"],
+])("a %s of the old master's keeps none of its clients waiting", async (save, status) => {
+  await begin();
+  const [first] = group.all;
+  first.ask("node", "EVAL", "for i = 1, 600 do redis.call('SET', 'key' .. i, i) end", "0");
+  const writer = await group.application();
+  // In microseconds for each key: it would go on for a minute.
+  first.ask("node", "CONFIG", "SET", "rdb-key-save-delay", "100000");
+  first.ask("node", save);
+  const before = (await writer.soFar()).seconds;
+  const outcome = await leave(first);
+  expect(outcome).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/: ended a save of this node's.*\n.*: handed over to /) as string,
+  });
+  await pause(5000);
+  const { gaps, lost } = await writer.stop();
+  expect(lost).toBe(0);
+  // A client gives a silent connection up after 3 s, where the server does not end it.
+  expect(gaps.filter(({ at, length }) => at > before && length > 0.9)).toEqual([]);
+  expect(first.ask("node", "INFO", "persistence")).toContain(status);
+});
+
 test("with one sentinel down, which knows it when it is back", async () => {
   await begin();
   const [first, , last] = group.all;

@@ -8,13 +8,14 @@ this node follows it, and every sentinel is told by the message that a leader se
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
+from .child import end_children
 from .decide.handover import heirs, linked, newer_masters, written
-from .decide.replies import number
+from .decide.replies import number, version
 from .members import Member
 from .messages import Refused, ended, plain, say
 from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, group_of, text
@@ -73,7 +74,7 @@ class Handover:
         self.master = self.members.node_here
         group = self.daemons.look(thorough=False)
         here = next(each for each in group.nodes if each.member == self.master)
-        self.info: Mapping[str, str] = here.info
+        self.here = self.info = here.info
         self.silence = here.silence
         self.sentinels = Sentinels(self.daemons, group)
         self.written: set[Member] = set()
@@ -246,6 +247,7 @@ class Handover:
             info = self.sentinels.ask(self.master, "INFO replication")
             told = fields(info[0]) if info else {}
         if told.get("role") == "slave":
+            self.let_clients_go()
             return
         if told.get("role") == "master" and self.promoted:
             self.take_back(self.promoted)
@@ -254,6 +256,12 @@ class Handover:
             "run pulumi up again",
             self.members.host,
         )
+
+    def let_clients_go(self) -> None:
+        """Before 7.2, whom Redis has disconnected does not hear of it while a child that saves has the connection too:
+        a client would wait for answers as long as that takes, which may be minutes."""
+        if version(self.here.get("redis_version")) < (7, 2) and end_children(number(self.here.get("process_id")) or 0):
+            say("ended a save of this node's, which would have kept its clients waiting", self.members.host)
 
     def take_back(self, target: Member) -> None:
         """Nobody was told of the new master, so this node stays it."""
