@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis_cluster.child import end_children
+import pytest
+from redis_cluster.child import end_children, let_clients_go
 
 # Forks as Redis does, and has begun another program; prints the process ids of both.
 PARENT = """
@@ -47,6 +48,14 @@ def test_its_own_alone() -> None:
         while state(child) != "Z":
             pass
         assert [state(process), state(other)] == ["S", "S"]
+
+
+@pytest.mark.parametrize(("version", "ended"), [("7.0.15", True), ("6.2.6", True), ("7.2.4", False), ("8.0.2", False)])
+def test_of_which_versions(version: str, ended: bool) -> None:
+    """Those that only close a connection."""
+    with parent() as (process, *_):
+        assert let_clients_go({"redis_version": version, "process_id": str(process)}) == ended
+    assert not let_clients_go({})
 
 
 def test_none() -> None:

@@ -1,3 +1,4 @@
+import { setTimeout } from "timers/promises";
 import {
   ask,
   expectNothingLost,
@@ -7,9 +8,11 @@ import {
   meanwhileOn,
   monitored,
   namedMaster,
+  nothingLost,
   openStack,
   Stack,
   untilWhole,
+  writeKeys,
   writerOn,
 } from "../helpers/lab";
 import { summary } from "../writer";
@@ -60,4 +63,30 @@ it(`${handovers} handovers in a row under 5 MB/s: nothing is lost, and the senti
     expect(await monitored(dev, host, "num-slaves")).toBe(String(hosts.length - 1));
     expect(await monitored(dev, host, "num-other-sentinels")).toBe(String(hosts.length - 1));
   }
+});
+
+it("a save that goes on keeps no client of the old master waiting, in a handover and at a stop", async () => {
+  const writer = await writerOn(dev);
+  // A Redis that stops ends its save itself.
+  for (const [way, said] of [
+    [handOver, "ended a save of this node's"],
+    ["systemctl stop redis-cluster", ""],
+  ]) {
+    const master = (await namedMaster(dev)) ?? "";
+    const node = { host: master, daemon: "node" } as const;
+    await writeKeys(dev, master, 0, 600);
+    // In microseconds for each key: this save would take a minute, the last one before the stop does not.
+    await ask(dev, node, "CONFIG", "SET", "rdb-key-save-delay", "100000");
+    expect(await ask(dev, node, "BGSAVE")).toBe("Background saving started");
+    await ask(dev, node, "CONFIG", "SET", "rdb-key-save-delay", "0");
+    const before = (await writer.soFar()).seconds;
+    const told = await meanwhileOn(master, `bash -c '${way}'`);
+    await setTimeout(5000);
+    const { gaps } = await writer.soFar();
+    expect(gaps.filter(({ at, length }) => at > before && length > 1)).toEqual([]);
+    expect(told).toContain(said);
+    await meanwhileOn(master, "systemctl restart redis-cluster");
+    await untilWhole();
+  }
+  await nothingLost(writer);
 });

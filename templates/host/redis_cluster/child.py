@@ -2,7 +2,19 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
+
+from .decide.replies import number, version
+
+
+def let_clients_go(info: Mapping[str, str]) -> bool:
+    """After the node here has ended connections. Whether a save of its was ended, too. info: what it tells of itself.
+
+    Before 7.2 Redis only closes them, and whoever was at the other end does not hear of it while a child that saves
+    holds them too: minutes, with much to save.
+    """
+    return version(info.get("redis_version")) < (7, 2) and end_children(number(info.get("process_id")) or 0)
 
 
 def end_children(process: int) -> bool:

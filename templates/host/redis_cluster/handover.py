@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
-from .child import end_children
+from .child import let_clients_go
 from .decide.handover import heirs, linked, newer_masters, written
-from .decide.replies import number, version
+from .decide.replies import number
 from .members import Member
 from .messages import Refused, ended, plain, say
 from .observe import ASK_TIMEOUT, Daemons, Node, at_once, fields, group_of, text
@@ -247,7 +247,8 @@ class Handover:
             info = self.sentinels.ask(self.master, "INFO replication")
             told = fields(info[0]) if info else {}
         if told.get("role") == "slave":
-            self.let_clients_go()
+            if let_clients_go(self.here):
+                say("ended a save of this node's, which would have kept its clients waiting", self.members.host)
             return
         if told.get("role") == "master" and self.promoted:
             self.take_back(self.promoted)
@@ -256,12 +257,6 @@ class Handover:
             "run pulumi up again",
             self.members.host,
         )
-
-    def let_clients_go(self) -> None:
-        """Before 7.2, whom Redis has disconnected does not hear of it while a child that saves has the connection too:
-        a client would wait for answers as long as that takes, which may be minutes."""
-        if version(self.here.get("redis_version")) < (7, 2) and end_children(number(self.here.get("process_id")) or 0):
-            say("ended a save of this node's, which would have kept its clients waiting", self.members.host)
 
     def take_back(self, target: Member) -> None:
         """Nobody was told of the new master, so this node stays it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from . import paths
+from .child import let_clients_go
 from .composed import tls_lines
 from .decide.replies import pairs
 from .decide.settings import by_name, changed, plain_value
@@ -134,7 +135,8 @@ def drop_connections(daemons: Daemons, port: str) -> None:
     with suppress(Unanswered):
         commands = [["CLIENT", "KILL", "ID", each.id] for each in daemons.clients(here) if each.port == port]
         if commands:
-            daemons.tell(here, *commands)
+            *_, told = daemons.tell(here, *commands, ["INFO"])
+            let_clients_go(fields(told))
 
 
 def _raises_replicas_to_write(daemons: Daemons, values: Mapping[str, str]) -> bool:
