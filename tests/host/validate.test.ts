@@ -1,6 +1,6 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { validated } from "./support/deployed";
-import { Host, Hosts, masterName, passwords } from "./support/hosts";
+import { Host, Hosts, masterName, passwords, releaseHash } from "./support/hosts";
 
 jest.setTimeout(30000);
 
@@ -24,6 +24,20 @@ test("accepts a release, and leaves nothing behind", async () => {
   expect(outcome).toMatchObject({ status: 0, stderr: "" });
   expect(readdirSync(host.path("/tmp"))).toEqual([]);
   expect(readdirSync(host.path("/var/lib/redis-cluster"))).toEqual([]);
+});
+
+test("a release is without the sentinel that its host has no more, though that is staged still", async () => {
+  const members = host.releaseFiles().members.replace(/^sentinel console .*\n/m, "");
+  host.release("new", "staged", { members, "redis-sentinel.service": "[Service]\n" });
+  const made = await host.python(
+    "from redis_cluster.validate import make_release\nprint(make_release())",
+  );
+  expect(made).toMatchObject({ status: 0, stderr: "" });
+  const files = readdirSync(host.path(`releases/${made.stdout.trim()}`));
+  expect(files).toContain("redis.conf");
+  expect(files.filter((name) => name.includes("sentinel"))).toEqual([]);
+  // Its name is the hash of all that is in it.
+  expect(made.stdout.trim()).toBe(releaseHash(host.path(`releases/${made.stdout.trim()}`)));
 });
 
 test("beside the running daemons on the same data, ports and log", async () => {

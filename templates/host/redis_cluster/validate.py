@@ -20,7 +20,9 @@ def make_release(directory: str = STAGED, how: str = "make-release") -> str:
     # One in which somebody has edited a file is made anew.
     if not is_kept(name):
         validate(directory)
-        act(how, name)
+        # A sentinel's files stay staged until the end of the run that takes it away, and are none of this release's.
+        alone = how == "make-release" and not load_members(f"{directory}/members").has_sentinel
+        act(how, name, *["node"] * alone)
     return name
 
 

@@ -40,10 +40,10 @@ def files_in(path: str, form: str = "[a-z]") -> dict[str, bytes]:
     return {name: read(f"{path}/{name}") for name in os.listdir(path) if re.match(form, name)}
 
 
-def make_release(name: str, files: Mapping[str, bytes] | None = None) -> None:
+def make_release(name: str, files: Mapping[str, bytes]) -> None:
     """What is staged, by the name under which the director has had it tried out: the hash of the files."""
     made, kept, edited = (f"{RELEASES}/{each}" for each in (".made", name, ".edited"))
-    new_directory(made, files or files_in(STAGED))
+    new_directory(made, files)
     # One in which somebody has edited a file makes room.
     if os.path.lexists(kept):
         remove(edited)

@@ -91,11 +91,10 @@ def disarm_return() -> None:
 def stamp() -> None:
     """Has somebody stamp for a node that an older program has started."""
     systemctl("reset-failed", f"{STAMP}.service")
-    properties = [f"BindsTo={UNIT['node']}", f"After={UNIT['node']}", "Restart=always", "RestartSec=1"]
-    properties += ["NoNewPrivileges=yes", "ProtectSystem=strict", f"ReadWritePaths={DATA} {RUN}/node"]
+    wanted = [f"BindsTo={UNIT['node']}", f"After={UNIT['node']}", "Restart=always", "RestartSec=1"]
+    wanted += ["NoNewPrivileges=yes", "ProtectSystem=strict", f"ReadWritePaths={DATA} {RUN}/node"]
     options = ["--quiet", "--collect", f"--unit={STAMP}", "--uid=redis", "--gid=redis"]
-    options += [f"--property={each}" for each in properties]
-    run("systemd-run", *options, f"{PROGRAMS}/redis-cluster", "keep-stamp")
+    run("systemd-run", *options, *(f"--property={each}" for each in wanted), f"{PROGRAMS}/redis-cluster", "keep-stamp")
 
 
 @cache

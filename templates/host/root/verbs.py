@@ -4,6 +4,8 @@ ID, HASH, NAME = "[0-9a-f-]{36}", "([0-9a-f]{16})", "([A-Za-z0-9_][A-Za-z0-9._-]
 TRUSTED = f"device [0-9]+, inode [0-9]+, mark (?:{ID}|none); expected the mark (?:{ID})"
 MARK = f"(?: unheard(?: {ID})*| replaced [0-9]{{1,12}})?"
 HOW = "(?:start|restart) --no-block|stop|enable|disable --now|reset-failed"
+# Of what is staged: a sentinel that the host has no more is taken away at the run's end.
+RELEASED = {"": "[a-z]", " node": "(?!(redis-)?sentinel)[a-z]"}
 ANY, BESIDES, DAEMON = (f"({'|'.join(names)})" for names in (UNIT, BESIDE, ("node", "sentinel")))
 # An act is one line of this whole form. The answer is `ok`, `ok VALUE`, or `failed` and what was seen.
 Acts = dict[str, Callable[..., object]]
@@ -25,7 +27,7 @@ ACTS = LOOKS | {
     "stamp": stamp,
     "check-rules": lambda: run("nft", "-c", "-f", f"{STAGED}/firewall.nft")[1],
     "package (configure|update|change redis-server)": lambda what: package(what, read(f"{STAGED}/members")),
-    f"make-release {HASH}": make_release,
+    f"make-release {HASH}( node|)": lambda name, alone: make_release(name, files_in(STAGED, RELEASED[alone])),
     f"renew-release {HASH}": lambda name: make_release(name, files_in(CURRENT) | files_in(STAGED, "tls[.]")),
     f"switch {HASH}": switch,
     "prune((?: [0-9a-f]{16}){0,9})": prune,
