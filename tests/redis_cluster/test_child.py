@@ -23,11 +23,13 @@ time.sleep(60)
 
 @contextmanager
 def parent() -> Iterator[list[int]]:
-    """The process, its child and what it has begun."""
+    """The process, its child and what it has begun, once all of them sleep."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
         ids = [process.pid, *map(int, process.stdout.readline().split())]
         try:
+            while {*map(state, ids)} != {"S"}:
+                pass
             yield ids
         finally:
             for each in ids[1:]:

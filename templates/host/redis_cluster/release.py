@@ -123,7 +123,7 @@ def same_files(one: str, other: str, names: Sequence[str]) -> bool:
 
 
 def files_in(directory: str) -> list[str]:
-    """The names of what is a release's there, in their order. root/releases.py finds the same."""
+    """The names of what is a release's there, in their order; root is told which those are, see validate.py."""
     names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     # A sentinel that the host has no more is taken away at the run's end.
     with suppress(Refused):
